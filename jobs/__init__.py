@@ -1,0 +1,1 @@
+"""Entry points for `ray job submit -- python -m jobs.NAME`: parse arguments, call the library, print a table."""

@@ -1,0 +1,82 @@
+"""What every job shares: the click wrapper, the Ray connection, result table and `--out`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from rayapp.config import Config, ConfigError, load_config
+from rayapp.redrec.data_folder import DataFolderError
+from rayapp.stores.client import StoreUnreachable
+from rayapp.stores.registry import RegistryError
+from streaming.topics import BrokerUnreachable
+from streaming.windows import WindowError
+
+USER_ERRORS = (ConfigError, DataFolderError, RegistryError, BrokerUnreachable, StoreUnreachable, WindowError)
+console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=True)
+
+
+class JobError(click.ClickException):
+    """Bad input: one clear line on stderr, exit code 2."""
+
+    exit_code = 2
+
+
+def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], click.Command]:
+    """A job's `main(config, **options)`: adds --config and --out, turns known errors into one line."""
+
+    def decorate(main: Callable[..., dict[str, Any] | None]) -> click.Command:
+        @click.option("--config", "config_file", type=click.Path(), help="YAML file; without it the defaults apply.")
+        @click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
+        @functools.wraps(main)
+        def run(config_file: str | None, out: str | None, **options: Any) -> None:
+            try:
+                result = main(config=_config(config_file), **options)
+            except USER_ERRORS as error:
+                raise JobError(str(error)) from None
+            if out and result is not None:
+                Path(out).parent.mkdir(parents=True, exist_ok=True)
+                Path(out).write_text(json.dumps(result, indent=1, default=str))
+
+        return click.command(help=help_text, context_settings={"show_default": True})(run)
+
+    return decorate
+
+
+def _config(file: str | None) -> Config:
+    return load_config(file or os.environ.get("RAYAPP_CONFIG"))
+
+
+def connect_ray() -> None:
+    """Join the running cluster (inside a Ray job), or start a local one for this command alone."""
+    import ray
+
+    # Ray Train would log every worker's line a second time.
+    os.environ["RAY_TRAIN_ENABLE_PRINT_PATCH"] = "0"
+    if ray.is_initialized():
+        return
+    inside_job = "RAY_ADDRESS" in os.environ or "RAY_JOB_ID" in os.environ
+    if inside_job:
+        ray.init(log_to_driver=True)
+    else:
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        ray.init(num_cpus=max(4, os.cpu_count() or 1), log_to_driver=True)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row))
+    console.print(table)

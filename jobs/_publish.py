@@ -1,0 +1,78 @@
+"""From a training checkpoint to a version: space, user side, learner state, manifest."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray.train
+import torch
+
+from rayapp.redrec.learner_state import LearnerState
+from jobs._train_loop import build_model
+from rayapp.config import Config
+from rayapp.domain import Item
+from rayapp.redrec.artifact import model_description, save_space, save_user_side
+from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.redrec.trainer import TrainConfig
+from rayapp.redrec.vocabulary import Vocabulary
+from rayapp.retrieval.snapshot import Snapshot
+from rayapp.stores.registry import Manifest, Registry
+
+
+def publish_trained(
+    config: Config,
+    settings: TrainConfig,
+    folder: DataFolder,
+    items: list[Item],
+    vocabulary: Vocabulary,
+    content: np.ndarray,
+    checkpoint: ray.train.Checkpoint,
+    models: str | None,
+    name: str,
+    offsets: dict[str, dict[str, int]],
+    holdout: int,
+) -> tuple[Manifest, dict[str, Any]]:
+    """The best state of a run as a new version with a space of its own."""
+    with checkpoint.as_directory() as path:
+        state = torch.load(Path(path) / "state.pt", weights_only=False)
+    model = build_model(settings, vocabulary, content)
+    model.load_state_dict(state["best"] or state["model"])
+    model.eval()
+    registry = Registry(models or str(config.state_path.resolve() / "models"), name)
+    space = f"s{uuid.uuid4().hex[:8]}"
+
+    def write_space(target: Path) -> None:
+        vectors = save_space(target, model, items, settings.encoder)
+        Snapshot.build([item.item_id for item in items], vectors).save(target / "index", space=space)
+
+    registry.put_space(space, write_space)
+    learner = LearnerState(settings.model.length)
+    for event in bootstrap_events(folder):
+        learner.remember(event)
+
+    def write(target: Path) -> None:
+        save_user_side(target, model.user)
+        learner.save(target)
+
+    metrics = {
+        "holdout": holdout,
+        "epochs": state["done"]["epoch"],
+        "train_seconds": round(state["done"]["seconds"], 1),
+        "validation": state["done"]["metrics"],
+    }
+    manifest = Manifest(
+        version=registry.next_version(),
+        parent=None,
+        space=space,
+        created_ms=0,
+        offsets=offsets,
+        events_seen=folder.interactions().num_rows,
+        skipped={},
+        metrics=metrics,
+        gate="passed" if all(torch.isfinite(p).all() for p in model.parameters()) else "weights are not finite",
+        config=model_description(model, settings.encoder),
+    )
+    return registry.publish(manifest, write), metrics

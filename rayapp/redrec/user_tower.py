@@ -1,0 +1,133 @@
+"""The user tower: a causal transformer over item vectors that learned queries read (RED-Rec, section 3.3).
+
+Item tokens attend to earlier item tokens; K query tokens per scenario attend
+to the items before their cut and to nothing else, so one pass over a user's
+sequence yields the interests at many moments. Rank is encoded by rotary
+positions (relative, so the same at every cut), the time gap to the event
+before by a learned log-scale bucket, action and scenario by embeddings.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GAP_BUCKETS = 24
+
+
+def gap_buckets(seconds: Tensor) -> Tensor:
+    """Seconds since the previous event, [B, L], to log-scale buckets: 0 for the first, then 1 + log2(1 + gap)."""
+    gaps = torch.diff(seconds, dim=1, prepend=seconds[:, :1]).clamp(min=0)
+    buckets = 1 + torch.log2(1 + gaps.double()).floor().long().clamp(max=GAP_BUCKETS - 2)
+    buckets[:, 0] = 0
+    return buckets
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Rotary positions: x [B, H, T, E], angles [B, 1, T, E/2]."""
+    a, b = x.chunk(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block whose weights serve item tokens and query tokens alike."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.norm_attention = nn.LayerNorm(width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.q = nn.Linear(width, width)
+        self.kv = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def keys(self, x_BTW: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
+        k, v = self.kv(self.norm_attention(x_BTW)).chunk(2, dim=-1)
+        return rotate(self.split(k), angles), self.split(v)
+
+    def forward(self, x_BTW: Tensor, angles: Tensor, kv: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+        """x attends to `kv` where mask [B, 1, T, L] is True."""
+        q = rotate(self.split(self.q(self.norm_attention(x_BTW))), angles)
+        rate = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, *kv, attn_mask=mask)
+        x = x_BTW + F.dropout(self.out(y.transpose(1, 2).flatten(2)), rate, self.training)
+        return x + F.dropout(self.mlp(self.norm_mlp(x)), rate, self.training)
+
+
+class UserTower(nn.Module):
+    """Item vectors with their encodings to interest hidden states at the queries."""
+
+    def __init__(
+        self, dim: int, width: int, layers: int, heads: int, dropout: float, scenarios: int, actions: int, interests: int
+    ) -> None:
+        super().__init__()
+        self.interests = interests
+        self.dropout = dropout
+        self.input = nn.Linear(dim, width)
+        self.begin = nn.Parameter(torch.randn(width) * 0.02)  # always visible: an empty history still has a key
+        self.scenario = nn.Embedding(scenarios + 1, width)
+        self.action = nn.Embedding(actions + 1, width)
+        self.gap = nn.Embedding(GAP_BUCKETS, width)
+        for table in (self.scenario, self.action, self.gap):
+            nn.init.normal_(table.weight, std=0.02)
+        self.queries = nn.Parameter(torch.randn(scenarios + 1, interests, width) * 0.1)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+        half = width // heads // 2
+        self.register_buffer("frequencies", 1000.0 ** (-torch.arange(half) / half), persistent=False)
+
+    def angles(self, rank_BT: Tensor) -> Tensor:
+        return (rank_BT[..., None].float() * self.frequencies)[:, None]
+
+    def forward(
+        self,
+        vectors_BLD: Tensor,
+        scenarios_BL: Tensor,
+        actions_BL: Tensor,
+        seconds_BL: Tensor,
+        cut_BC: Tensor,
+        cut_scenario_BC: Tensor,
+        cut_seconds_BC: Tensor,
+    ) -> Tensor:
+        """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
+
+        A cut at rank c sees events 0..c-1, and those of other scenarios only
+        when strictly earlier than cut_seconds: whole-day timestamps do not
+        say which of two same-day events came first. Sequences are padded
+        at the end; what lies past a cut is never seen by it.
+        """
+        B, L, _ = vectors_BLD.shape
+        C, K = cut_BC.shape[1], self.interests
+        rank_L = torch.arange(L, device=vectors_BLD.device)
+        x = self.input(vectors_BLD)
+        x = x + self.scenario(scenarios_BL) + self.action(actions_BL) + self.gap(gap_buckets(seconds_BL))
+        x = F.dropout(x, self.dropout, self.training)
+        x = torch.cat((self.begin.expand(B, 1, -1), x), dim=1)
+        angles_x = self.angles(F.pad(rank_L + 1, (1, 0)).expand(B, -1))
+
+        seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
+        seen_BCL = (rank_L < cut_BC[..., None]) & _strict(cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
+        mask_x = F.pad(F.pad(seen_BLL, (0, 0, 1, 0)), (1, 0), value=True)[:, None]
+        mask_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(K, dim=1)[:, None]
+
+        q = self.queries[cut_scenario_BC].flatten(1, 2)
+        angles_q = self.angles((cut_BC + 1).repeat_interleave(K, dim=1))
+        for index, block in enumerate(self.blocks):
+            kv = block.keys(x, angles_x)
+            q = block(q, angles_q, kv, mask_q)
+            if index + 1 < len(self.blocks):  # nobody reads the items after the last layer
+                x = block(x, angles_x, kv, mask_x)
+        return self.norm(q).unflatten(1, (C, K))
+
+
+def _strict(scenario_q: Tensor, seconds_q: Tensor, scenario_k: Tensor, seconds_k: Tensor) -> Tensor:
+    """[B, Q, L]: same scenario, or strictly earlier."""
+    same = scenario_q[..., None] == scenario_k[:, None]
+    return same | (seconds_k[:, None] < seconds_q[..., None])

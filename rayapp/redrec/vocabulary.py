@@ -1,0 +1,34 @@
+"""Which scenarios and actions a model knows, and what the unknown ones fall back to."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+UNKNOWN = 0
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """Names to embedding rows. Row 0 stands for anything the model was not trained on.
+
+    Serving and the online learner use this one mapping, so a scenario that had
+    no training events means the same to both: its events count under their
+    item's own scenario, its requests use the queries of all trained scenarios.
+    """
+
+    scenarios: tuple[str, ...]
+    actions: tuple[str, ...]
+
+    def scenario(self, name: str | None, item_scenario: str | None = None) -> int:
+        for candidate in (name, item_scenario):
+            if candidate in self.scenarios:
+                return self.scenarios.index(candidate) + 1
+        return UNKNOWN
+
+    def action(self, name: str) -> int:
+        return self.actions.index(name) + 1 if name in self.actions else UNKNOWN
+
+    def query_scenarios(self, name: str) -> np.ndarray:
+        """int64 [S']: embedding rows of the scenarios whose queries answer a request for `name`."""
+        row = self.scenario(name)
+        return np.array([row]) if row else np.arange(1, len(self.scenarios) + 1)

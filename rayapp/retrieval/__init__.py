@@ -1,0 +1,1 @@
+"""Nearest items: FAISS snapshots that can be searched while they change."""

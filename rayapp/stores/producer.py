@@ -1,0 +1,130 @@
+"""Writing to Kafka: idempotent, acks=all, and knowing which records were acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from rayapp.config import Config
+
+
+class Record(NamedTuple):
+    topic: str
+    key: str | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class EventProducer:
+    """One producer a process, with a thread that serves its delivery reports.
+
+    `send` returns, per record, None when the broker acknowledged it and the
+    error otherwise; an unknown outcome (time-out) is an error too, and sending
+    the same event_id again is safe.
+    """
+
+    def __init__(self, config: Config, linger_ms: float = 1.0, timeout_s: float | None = None) -> None:
+        timeout_ms = int((timeout_s or config.kafka.timeout_s) * 1000)
+        self.producer = Producer(
+            {
+                "bootstrap.servers": config.bootstrap,
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": linger_ms,
+                "message.timeout.ms": timeout_ms,
+                "request.timeout.ms": timeout_ms,
+                "queue.buffering.max.messages": 500_000,
+                "compression.type": "none",
+                "log_level": 2,
+            }
+        )
+        self.timeout_s = timeout_ms / 1000
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while not self._closed.is_set():
+            self.producer.poll(0.1)
+
+    async def send(self, records: list[Record]) -> list[KafkaError | None]:
+        """Produce and wait for every record's report."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+        results: list[KafkaError | None] = [KafkaError(KafkaError._TIMED_OUT)] * len(records)
+        left = len(records)
+        lock = threading.Lock()
+
+        def report(index: int, error: KafkaError | None) -> None:
+            nonlocal left
+            with lock:
+                results[index] = error
+                left -= 1
+                last = left == 0
+            if last:
+                loop.call_soon_threadsafe(done.set)
+
+        for index, record in enumerate(records):
+            try:
+                self._produce(record, lambda error, _message, index=index: report(index, error))
+            except (BufferError, KafkaException) as error:
+                full = KafkaError(KafkaError._QUEUE_FULL)
+                report(index, error.args[0] if isinstance(error, KafkaException) else full)
+        if records:
+            try:
+                await asyncio.wait_for(done.wait(), self.timeout_s + 1)
+            except TimeoutError:
+                pass  # what has no report yet stays "timed out" in the results: its outcome is unknown
+        return results
+
+    def post(self, record: Record) -> bool:
+        """Produce without waiting (exposures); False when the queue is full."""
+        try:
+            self._produce(record, None)
+        except (BufferError, KafkaException):
+            return False
+        return True
+
+    def send_all(self, records: Iterable[Record], timeout_s: float = 600.0) -> int:
+        """Bulk: produce all, wait until acknowledged. Raises KafkaException with the first failure."""
+        failures: list[KafkaError] = []
+
+        def report(error: KafkaError | None, _message: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        count = 0
+        for record in records:
+            while True:
+                try:
+                    self._produce(record, report)
+                    break
+                except BufferError:
+                    self.producer.poll(0.1)
+            count += 1
+            if failures:
+                raise KafkaException(failures[0])
+        left = self.producer.flush(timeout_s)
+        if failures:
+            raise KafkaException(failures[0])
+        if left:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
+        return count
+
+    def _produce(self, record: Record, callback: object) -> None:
+        self.producer.produce(
+            record.topic,
+            key=record.key,
+            value=record.value,
+            headers=list(record.headers) or None,
+            on_delivery=callback,
+        )
+
+    def close(self) -> None:
+        self.producer.flush(self.timeout_s)
+        self._closed.set()
+        self._thread.join(timeout=2)

@@ -1,0 +1,61 @@
+"""The five topics of the contract, and waiting for the broker that holds them."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from rayapp.config import Config
+
+DAY_MS = 86_400_000
+
+
+class BrokerUnreachable(RuntimeError):
+    """No broker answered; the text says where and what to do."""
+
+
+def topic_specs(config: Config) -> list[NewTopic]:
+    """Behaviour and exposures share key and partition count, so that a user's records stand side by side."""
+    n, replication = config.kafka.partitions, config.kafka.replication
+    append_time = {"message.timestamp.type": "LogAppendTime"}
+    return [
+        NewTopic(config.topic("behaviour"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
+        NewTopic(config.topic("exposures"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
+        NewTopic(config.topic("items"), 1, replication, config={"cleanup.policy": "compact"}),
+        NewTopic(config.topic("verdicts"), 1, replication, config=append_time),
+        NewTopic(config.topic("dead"), 1, replication, config=append_time),
+    ]
+
+
+def wait_for_broker(bootstrap: str, timeout_s: float = 30.0) -> AdminClient:
+    """An admin client whose broker answers. Raises BrokerUnreachable after `timeout_s`."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            admin.list_topics(timeout=2)
+            return admin
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise BrokerUnreachable(
+                    f"no Kafka broker answers at {bootstrap} within {timeout_s:.0f} s ({error.args[0].str()}); "
+                    "start it, or correct --kafka"
+                ) from None
+
+
+def ensure_topics(config: Config, timeout_s: float = 30.0) -> None:
+    """Create what is missing; existing topics are left as they are."""
+    admin = wait_for_broker(config.bootstrap, timeout_s)
+    present = admin.list_topics(timeout=10).topics
+    missing = [spec for spec in topic_specs(config) if spec.topic not in present]
+    if not missing:
+        return
+    for future in admin.create_topics(missing).values():
+        future.result(timeout=timeout_s)
+    deadline = time.monotonic() + timeout_s
+    names = {spec.topic for spec in missing}
+    while not names <= set(admin.list_topics(timeout=5).topics):
+        if time.monotonic() > deadline:
+            raise BrokerUnreachable(f"{config.bootstrap} did not show the new topics {sorted(names)} in {timeout_s} s")
