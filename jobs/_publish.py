@@ -10,12 +10,12 @@ import numpy as np
 import ray.train
 import torch
 
-from rayapp.redrec.learner_state import LearnerState
 from jobs._train_loop import build_model
 from rayapp.config import Config
 from rayapp.domain import Item
 from rayapp.redrec.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.redrec.learner_state import LearnerState
 from rayapp.redrec.trainer import TrainConfig
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.retrieval.snapshot import Snapshot

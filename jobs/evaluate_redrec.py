@@ -22,7 +22,9 @@ from rayapp.stores.registry import Registry
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
 @click.option("--version", default="CURRENT", help="Version, alias, HEAD or CURRENT.")
-@click.option("--target", type=click.Choice(["test", "validation"]), default="test", help="Last event, or last but one.")
+@click.option(
+    "--target", type=click.Choice(["test", "validation"]), default="test", help="Last event, or last but one."
+)
 @click.option("--knn-decay", default=0.6, help="Weight of a history item per place behind the newest (item-kNN).")
 @click.option("--baselines-only", is_flag=True, help="Leave the model out.")
 def main(

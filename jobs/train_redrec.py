@@ -16,8 +16,8 @@ import ray.train
 import ray.train.torch
 
 from jobs._job import JobError, connect_ray, console, job, print_table
-from jobs._train_loop import train_loop
 from jobs._publish import publish_trained
+from jobs._train_loop import train_loop
 from rayapp.config import Config
 from rayapp.redrec.data_folder import DataFolder, item_rows, normalise_interactions, user_sequences, vocabulary_of
 from rayapp.redrec.text_encoder import encode_cached
@@ -56,8 +56,13 @@ def sequences_dataset(folder: DataFolder, blocks: int = 4) -> tuple[ray.data.Dat
 @click.option("--minutes", type=float, help="Time budget of training.")
 @click.option("--epochs", type=int, help="At most this many passes.")
 @click.option("--seed", type=int, help="Seed of weights, batches and negatives.")
-@click.option("--holdout", type=click.IntRange(1, 2), default=2, help="Last events kept from training: 2 leaves "
-              "validation and test out, 1 only validation (what `rayapp up` serves).")
+@click.option(
+    "--holdout",
+    type=click.IntRange(1, 2),
+    default=2,
+    help="Last events kept from training: 2 leaves "
+    "validation and test out, 1 only validation (what `rayapp up` serves).",
+)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Training workers (data parallel).")
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
@@ -114,12 +119,28 @@ def main(
         raise JobError("training ended without a checkpoint; see the log above")
     console.print("[4/4] publishing")
     manifest, metrics = publish_trained(
-        config, settings, folder, items, vocabulary, content, result.checkpoint, models, name, json.loads(offsets), holdout
+        config,
+        settings,
+        folder,
+        items,
+        vocabulary,
+        content,
+        result.checkpoint,
+        models,
+        name,
+        json.loads(offsets),
+        holdout,
     )
     shutil.rmtree(storage / run, ignore_errors=True)
-    rows = [[f"{name}@{manifest.version}", *(metrics["validation"][m][k] for m in ("kept", "masked") for k in
-             ("hr@10", "ndcg@10"))]]
-    print_table("validation (last event but holdout)", ["model", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10"], rows)
+    rows = [
+        [
+            f"{name}@{manifest.version}",
+            *(metrics["validation"][m][k] for m in ("kept", "masked") for k in ("hr@10", "ndcg@10")),
+        ]
+    ]
+    print_table(
+        "validation (last event but holdout)", ["model", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10"], rows
+    )
     return {"model": name, "version": manifest.version, "metrics": metrics}
 
 

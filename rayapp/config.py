@@ -24,7 +24,7 @@ class Ports(Section):
     http: int = 8000
     kafka: int = 9092
     store: int = 6380
-    ray: int = 6379
+    ray: int = 6399
     dashboard: int = 8265
     ray_client: int = 10001
     dashboard_agent: int = 52365

@@ -150,7 +150,9 @@ def parse_event(
     event: Event = _convert(data, Event, "event")
     if event.scenario not in scenarios:
         known = ", ".join(sorted(scenarios))
-        raise InvalidRecord("unknown_scenario", f"scenario {event.scenario!r} is unknown; use one of {known}", "scenario")
+        raise InvalidRecord(
+            "unknown_scenario", f"scenario {event.scenario!r} is unknown; use one of {known}", "scenario"
+        )
     if event.item_id is None and not event.query:
         raise InvalidRecord("missing_item", "item_id is missing; give one (or a query for a search)", "item_id")
     if event.timestamp_ms > event.received_ms + MAX_CLOCK_AHEAD_MS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rayapp.domain import INTERACTION_SCHEMA, SEQUENCE_SCHEMA, ACTIONS, Action, Event, InvalidRecord, Item, parse_item
+from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, SEQUENCE_SCHEMA, Action, Event, InvalidRecord, Item, parse_item
 from rayapp.redrec.mixing import time_order
 from rayapp.redrec.vocabulary import Vocabulary
 
@@ -187,5 +188,5 @@ def sequences_of(table: pa.Table) -> list[Sequence]:
         array = table[name].combine_chunks()
         offsets = array.offsets.to_numpy()
         values = array.values.to_numpy(zero_copy_only=False).astype(np.int64)
-        columns.append([values[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)])
+        columns.append([values[a:b] for a, b in itertools.pairwise(offsets)])
     return [Sequence(*row) for row in zip(*columns, strict=True)]

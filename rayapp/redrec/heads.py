@@ -31,7 +31,9 @@ class ItemTower(nn.Module):
     so that content alone works.
     """
 
-    def __init__(self, items: int, content_dim: int, dim: int, dropout: float, use_ids: bool, id_dropout: float) -> None:
+    def __init__(
+        self, items: int, content_dim: int, dim: int, dropout: float, use_ids: bool, id_dropout: float
+    ) -> None:
         super().__init__()
         self.unknown = items
         self.id_dropout = id_dropout

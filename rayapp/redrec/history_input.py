@@ -86,9 +86,7 @@ def tower_batch(inputs: list[TowerInput], scenario_rows: list[np.ndarray], dim: 
     return batch, vectors
 
 
-def user_interests(
-    user: UserSide, inputs: list[TowerInput], scenario_rows: list[np.ndarray]
-) -> list[np.ndarray]:
+def user_interests(user: UserSide, inputs: list[TowerInput], scenario_rows: list[np.ndarray]) -> list[np.ndarray]:
     """Per user the interests [S', K, D] of the asked scenarios."""
     batch, vectors = tower_batch(inputs, scenario_rows, user.config.dim)
     with torch.inference_mode():

@@ -16,8 +16,6 @@ from rayapp.redrec.negatives import Pool
 from rayapp.redrec.user_tower import UserTower
 from rayapp.redrec.vocabulary import Vocabulary
 
-MERGE_COSINE = 0.98
-
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads."""
@@ -132,13 +130,3 @@ class RedRec(nn.Module):
             log_expected,
             self.user.scale,
         ).mean()
-
-
-def merge_interests(interests_KD: Tensor, threshold: float = MERGE_COSINE) -> Tensor:
-    """Keep one of every group of interests closer than the threshold: [K, D] -> [K', D]."""
-    kept: list[int] = []
-    similarity = interests_KD @ interests_KD.T
-    for index in range(len(interests_KD)):
-        if all(float(similarity[index, other]) <= threshold for other in kept):
-            kept.append(index)
-    return interests_KD[kept]

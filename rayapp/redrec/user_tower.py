@@ -65,7 +65,15 @@ class UserTower(nn.Module):
     """Item vectors with their encodings to interest hidden states at the queries."""
 
     def __init__(
-        self, dim: int, width: int, layers: int, heads: int, dropout: float, scenarios: int, actions: int, interests: int
+        self,
+        dim: int,
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        scenarios: int,
+        actions: int,
+        interests: int,
     ) -> None:
         super().__init__()
         self.interests = interests

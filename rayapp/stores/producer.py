@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -75,10 +76,9 @@ class EventProducer:
                 full = KafkaError(KafkaError._QUEUE_FULL)
                 report(index, error.args[0] if isinstance(error, KafkaException) else full)
         if records:
-            try:
+            # What has no report by then stays "timed out" in the results: its outcome is unknown.
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(done.wait(), self.timeout_s + 1)
-            except TimeoutError:
-                pass  # what has no report yet stays "timed out" in the results: its outcome is unknown
         return results
 
     def post(self, record: Record) -> bool:
@@ -123,6 +123,14 @@ class EventProducer:
             headers=list(record.headers) or None,
             on_delivery=callback,
         )
+
+    def reachable(self, timeout_s: float = 2.0) -> bool:
+        """Does a broker answer? Blocks up to `timeout_s`."""
+        try:
+            self.producer.list_topics(timeout=timeout_s)
+        except KafkaException:
+            return False
+        return True
 
     def close(self) -> None:
         self.producer.flush(self.timeout_s)

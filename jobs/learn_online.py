@@ -1,0 +1,62 @@
+"""The online learner: windows of the behaviour topic train the user side and become published versions.
+
+One long-lived TorchTrainer holds the window loop (`fit()` costs about 20 s, a
+window inside it a fraction of one). The checkpoint is the version: weights,
+optimiser, histories and offsets in one folder, so a restart goes on from HEAD.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import ray.train
+import ray.train.torch
+
+from jobs._job import connect_ray, console, job
+from jobs._learner import Learner
+from rayapp.config import Config
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.registry import Registry
+from streaming.topics import wait_for_broker
+
+
+def learn_loop(settings: dict[str, Any]) -> None:
+    """What the training worker runs until it is stopped or `windows` are done."""
+    learner = Learner(msgspec.convert(settings["config"], Config), settings["name"])
+    learner.run(settings["windows"])
+
+
+@job("Learn from the behaviour stream and publish versions, from HEAD's offsets on. Runs until stopped.")
+@click.option("--name", default="redrec", help="Model name in the registry.")
+@click.option("--windows", type=click.IntRange(0), default=0, help="Stop after this many windows (0: never).")
+def main(config: Config, name: str, windows: int) -> dict[str, Any]:
+    state = Path(config.state).resolve()
+    config = msgspec.structs.replace(config, state=str(state))
+    wait_for_broker(config.bootstrap)
+    wait_for_store(config.store_url)
+    registry = Registry(config.models, name)
+    start = registry.resolve("HEAD")
+    console.print(f"learning on from {name}@{start}")
+    connect_ray()
+    trainer = ray.train.torch.TorchTrainer(
+        learn_loop,
+        train_loop_config={"config": msgspec.to_builtins(config), "name": name, "windows": windows},
+        scaling_config=ray.train.ScalingConfig(num_workers=1, resources_per_worker={"CPU": 1}),
+        # The registry is the only checkpoint; this folder holds Ray Train's bookkeeping of one run.
+        run_config=ray.train.RunConfig(
+            name=f"learn-{name}-{os.getpid()}", storage_path=str(state / "train" / "online")
+        ),
+    )
+    trainer.fit()
+    head = registry.resolve("HEAD")
+    manifest = registry.manifest(head)
+    console.print(f"{name}@{head}: {manifest.events_seen:,} events seen")
+    return {"model": name, "version": head, "events_seen": manifest.events_seen}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The catalogue writer as a job: items topic to item store, texts encoded on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from jobs._job import connect_ray, console, job
+from jobs._writer import follow
+from rayapp.config import Config
+from rayapp.metrics import Metrics
+from rayapp.redrec.artifact import ItemSpace
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.producer import EventProducer
+from rayapp.stores.registry import Registry
+from streaming.catalogue_writer import GROUP, CatalogueApplier
+from streaming.consumer import LogConsumer
+from streaming.topics import wait_for_broker
+
+
+def known_content(config: Config) -> dict[str, np.ndarray]:
+    """Content vectors of the newest model's item table, if its encoder is the configured one."""
+    registry = Registry(config.models, config.name)
+    head = registry.pointer("HEAD")
+    if head is None:
+        return {}
+    manifest = registry.manifest(head)
+    if manifest.config.get("encoder") != config.encoder:
+        return {}
+    return ItemSpace(registry.space_folder(manifest.space), manifest.config).content_by_key()
+
+
+@job("Keep the catalogue and its content vectors in the store. Runs until stopped.")
+def main(config: Config) -> dict[str, Any] | None:
+    torch.set_num_threads(1)
+    wait_for_broker(config.bootstrap)
+    store = wait_for_store(config.store_url)
+    connect_ray()
+    metrics = Metrics()
+    topic = config.topic("items")
+    handler = CatalogueApplier(config, store, EventProducer(config), metrics, lambda: known_content(config))
+    console.print(f"writing the catalogue from {topic}")
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The history writer as a job: behaviour topic to history store, bad records to the dead-letter topic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs._job import connect_ray, console, job
+from jobs._writer import follow
+from rayapp.config import Config
+from rayapp.metrics import Metrics
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.producer import EventProducer
+from streaming.consumer import LogConsumer
+from streaming.history_writer import GROUP, HistoryApplier
+from streaming.topics import wait_for_broker
+
+
+@job("Keep every user's recent behaviour and seen set in the store. Runs until stopped; several share the work.")
+def main(config: Config) -> dict[str, Any] | None:
+    wait_for_broker(config.bootstrap)
+    store = wait_for_store(config.store_url)
+    connect_ray()
+    metrics = Metrics()
+    topic = config.topic("behaviour")
+    handler = HistoryApplier(config, store, EventProducer(config), metrics)
+    console.print(f"writing histories from {topic}")
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    return None
+
+
+if __name__ == "__main__":
+    main()

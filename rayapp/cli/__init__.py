@@ -1,0 +1,1 @@
+"""The `rayapp` console script: start, stop, look, load, replay, simulate, models."""

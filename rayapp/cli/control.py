@@ -1,0 +1,138 @@
+"""The control loop: keeps the Serve application deployed and the Ray jobs running, whatever died.
+
+Runs under supervisord. Ray jobs do not restart themselves; this resubmits them
+with growing waits, and deploys again after the Ray head was restarted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+import httpx
+import msgspec
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from rayapp.cli.paths import Layout
+from rayapp.cli.serving_config import serve_config
+from rayapp.config import Config, load_config
+
+JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "learner": "jobs.learn_online"}
+ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
+HEALTHY_S = 60.0
+MAX_WAIT_S = 60.0
+
+
+class Backoff:
+    """When a failed job may be tried again: 1, 2, 4 … 60 s, from 1 again once it lived for a minute."""
+
+    def __init__(self) -> None:
+        self.wait = 1.0
+        self.not_before = 0.0
+        self.started = 0.0
+        self.restarts = -1
+
+    def ready(self, now: float) -> bool:
+        return now >= self.not_before
+
+    def begin(self, now: float) -> None:
+        self.started = now
+        self.restarts += 1
+
+    def failed(self, now: float) -> None:
+        if now - self.started > HEALTHY_S:
+            self.wait = 1.0
+        self.not_before = now + self.wait
+        self.wait = min(MAX_WAIT_S, self.wait * 2)
+
+
+class Control:
+    """One pass compares what runs with what should, and mends the difference."""
+
+    def __init__(self, config: Config, layout: Layout) -> None:
+        self.config = config
+        self.layout = layout
+        self.url = f"http://127.0.0.1:{config.ports.dashboard}"
+        self.client: JobSubmissionClient | None = None
+        self.ids: dict[str, str] = {}
+        self.backoff = {name: Backoff() for name in JOBS}
+        self.deployed = False
+
+    def tick(self) -> None:
+        if self.client is None:
+            self.client = JobSubmissionClient(self.url)
+        self.deploy()
+        self.jobs(self.client)
+        self.layout.write(
+            self.layout.control,
+            {
+                "jobs": self.ids,
+                "restarts": {name: max(0, b.restarts) for name, b in self.backoff.items()},
+                "at": time.time(),
+            },
+        )
+
+    def deploy(self) -> None:
+        """Give Serve its configuration if it has no application (first start, or a new Ray head)."""
+        headers = {"Authorization": f"Bearer {self.layout.ray_token()}"}
+        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
+            answer = client.get("/api/serve/applications/")
+            answer.raise_for_status()
+            wanted = serve_config(self.config, self.layout)
+            present = answer.json().get("applications", {})
+            if all(app["name"] in present for app in wanted["applications"]) and self.deployed:
+                return
+            client.put("/api/serve/applications/", json=wanted).raise_for_status()
+            self.deployed = True
+            print("deployed the Serve application", flush=True)
+
+    def jobs(self, client: JobSubmissionClient) -> None:
+        now = time.monotonic()
+        known = {job.submission_id: job for job in client.list_jobs() if job.submission_id}
+        for name, module in JOBS.items():
+            own = [j for j in known.values() if (j.metadata or {}).get("rayapp") == name and j.status in ALIVE]
+            backoff = self.backoff[name]
+            if own:
+                if self.ids.get(name) != own[0].submission_id:  # running from before: take it over
+                    self.ids[name] = own[0].submission_id or ""
+                    backoff.begin(now)
+                continue
+            if self.ids.get(name):
+                ended = known.get(self.ids.pop(name))
+                print(f"{name} ended: {(ended.message if ended else 'gone') or ''}"[:500], flush=True)
+                backoff.failed(now)
+            if backoff.ready(now):
+                self.ids[name] = client.submit_job(
+                    entrypoint=f"{sys.executable} -m {module} --config {self.layout.config}",
+                    metadata={"rayapp": name},
+                    runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
+                )
+                backoff.begin(now)
+                print(f"started {name} as {self.ids[name]}", flush=True)
+
+
+def main() -> None:
+    config = load_config(os.environ["RAYAPP_CONFIG"])
+    layout = Layout.of(config)
+    control = Control(config, layout)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        problem: Any = None
+        try:
+            control.tick()
+        except (httpx.HTTPError, ConnectionError, RuntimeError, msgspec.MsgspecError) as error:
+            control.client, control.deployed = None, False
+            problem = error
+        if problem is not None:
+            print(f"waiting for Ray: {problem}"[:500], flush=True)
+        stop.wait(1.0)
+
+
+if __name__ == "__main__":
+    main()

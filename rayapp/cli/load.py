@@ -1,0 +1,71 @@
+"""`rayapp data load` and `rayapp replay`: sending data to a running system, with progress."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import click
+import msgspec
+
+from rayapp.config import Config
+from rayapp.redrec.data_folder import DataFolder, DataFolderError, bootstrap_events
+from rayapp.stores.producer import EventProducer
+from streaming.replay import log_events, send_events, send_items
+from streaming.topics import wait_for_broker
+
+
+class Bar:
+    """A progress bar on a terminal, one line at the end elsewhere."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self.label = label
+        self.count = 0
+        self.bar = click.progressbar(length=total, label=f"  {label}") if sys.stdout.isatty() and total else None
+
+    def __enter__(self) -> Bar:
+        if self.bar is not None:
+            self.bar.__enter__()
+        return self
+
+    def __call__(self, count: int) -> None:
+        if self.bar is not None:
+            self.bar.update(count - self.count)
+        self.count = count
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.__exit__(kind, error, trace)
+        elif error is None:
+            click.echo(f"  {self.label}: {self.count:,}")
+
+
+def load_folder(config: Config, path: str) -> None:
+    """Items first, then interactions in time order, as if they came from clients."""
+    folder = DataFolder(path)
+    found = set(folder.interactions()["scenario"].unique().to_pylist()) - set(config.scenarios)
+    if found:
+        raise DataFolderError(
+            f"{path} has scenarios {sorted(found)} that the running system does not know ({', '.join(config.scenarios)}); "
+            f"start it with: rayapp up --data {path}"
+        )
+    wait_for_broker(config.bootstrap)
+    producer = EventProducer(config, linger_ms=20, timeout_s=60)
+    items = folder.items()
+    with Bar("items", len(items)) as bar:
+        send_items(config, producer, items, bar)
+    with Bar("events", folder.interactions().num_rows) as bar:
+        events = (msgspec.structs.replace(e, event_id=f"d{e.event_id}") for e in bootstrap_events(folder))
+        send_events(config, producer, events, "load", bar)
+    producer.close()
+
+
+def replay_file(config: Config, file: Path, rate: float | None) -> None:
+    wait_for_broker(config.bootstrap)
+    producer = EventProducer(config, linger_ms=5, timeout_s=60)
+    with Bar("events", None) as bar:
+        send_events(config, producer, log_events(file, config.scenarios), "replay", bar, rate)
+    producer.close()

@@ -1,0 +1,179 @@
+"""The `rayapp` console script."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from rayapp import __version__
+from rayapp.config import Config, ConfigError, load_config
+
+
+class Group(click.Group):
+    """Known errors become one line and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        from rayapp.cli.supervision import SupervisionError
+        from rayapp.redrec.data_folder import DataFolderError
+        from rayapp.stores.client import StoreUnreachable
+        from rayapp.stores.registry import RegistryError
+        from streaming.embedded import EmbeddedMissing
+        from streaming.topics import BrokerUnreachable
+
+        known = (
+            ConfigError,
+            SupervisionError,
+            DataFolderError,
+            StoreUnreachable,
+            RegistryError,
+            EmbeddedMissing,
+            BrokerUnreachable,
+        )
+        try:
+            return super().invoke(ctx)
+        except known as error:
+            click.echo(f"rayapp: {error}", err=True)
+            sys.exit(2)
+
+
+@click.group(cls=Group, context_settings={"show_default": True})
+@click.version_option(__version__)
+@click.option("--state", default=".rayapp", envvar="RAYAPP_STATE", help="Folder of models, logs and embedded data.")
+@click.pass_context
+def cli(ctx: click.Context, state: str) -> None:
+    """Online recommendations, search and moderation for a social network of notes."""
+    ctx.obj = state
+
+
+def running_config(state: str) -> Config:
+    """The configuration a system in this state folder was started with. Raises ConfigError."""
+    file = Path(state).resolve() / "config.yaml"
+    if not file.is_file():
+        raise ConfigError(f"nothing was ever started in {state}; run: rayapp up")
+    return load_config(file)
+
+
+@cli.command()
+@click.option(
+    "--data", type=click.Path(), help="Data folder; without it the last one, at first a generated sample world."
+)
+@click.option("--config", "config_file", type=click.Path(), help="YAML file over the defaults.")
+@click.option("--port", type=click.IntRange(1, 65535), help="HTTP port (default 8000).")
+@click.option("--kafka", help="A real broker, HOST:PORT, in place of the embedded one.")
+@click.option("--store", help="A real store, redis://…, in place of the embedded one.")
+@click.option("--no-llm", is_flag=True, help="Leave the language model out.")
+@click.option("--detach", is_flag=True, help="Return when ready; without it, stay and stop everything on Ctrl-C.")
+@click.pass_obj
+def up(state: str, **options: object) -> None:
+    """Start everything; a second start goes on where the first one stopped."""
+    from rayapp.cli.up import run_up
+
+    run_up(state, **options)  # type: ignore[arg-type]
+
+
+@cli.command()
+@click.pass_obj
+def down(state: str) -> None:
+    """Stop everything that `up` started; data and models stay."""
+    from rayapp.cli.paths import Layout
+    from rayapp.cli.supervision import Supervisor
+
+    supervisor = Supervisor(Layout(state))
+    if not supervisor.running():
+        click.echo("nothing runs")
+        return
+    supervisor.stop_all()
+    click.echo("stopped")
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_obj
+def status(state: str, as_json: bool) -> None:
+    """Health, components, versions, lag, freshness, restarts."""
+    from rayapp.cli.status import show_status
+
+    show_status(running_config(state), as_json)
+
+
+@cli.group()
+def data() -> None:
+    """Data folders."""
+
+
+@data.command("load")
+@click.argument("folder", type=click.Path())
+@click.pass_obj
+def load(state: str, folder: str) -> None:
+    """Send a data folder to the running system as ordinary stream data, in time order."""
+    from rayapp.cli.load import load_folder
+
+    load_folder(running_config(state), folder)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--rate", type=click.FloatRange(min=0.001), help="Events a second; without it as fast as it goes.")
+@click.pass_obj
+def replay(state: str, file: Path, rate: float | None) -> None:
+    """Send a behaviour log (.jsonl or .parquet) to Kafka, marked origin=replay."""
+    from rayapp.cli.load import replay_file
+
+    replay_file(running_config(state), file, rate)
+
+
+@cli.command()
+@click.option("--users", type=click.IntRange(1), default=200, help="How many users.")
+@click.option("--rate", type=click.FloatRange(min=0.01), default=10.0, help="Feed requests a second.")
+@click.option("--duration", type=click.FloatRange(min=1), default=120.0, help="Seconds.")
+@click.option("--seed", type=int, default=0, help="Seed of interests and clicks.")
+@click.option("--bucket", type=click.FloatRange(min=1), default=30.0, help="Seconds a row of the table.")
+@click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
+@click.pass_obj
+def simulate(state: str, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None) -> None:
+    """Synthetic users look, click and search over HTTP; prints click rates over time."""
+    from rayapp.cli.simulate import run_simulation
+
+    run_simulation(running_config(state), users, rate, duration, seed, bucket, out)
+
+
+@cli.group()
+def model() -> None:
+    """Versions of the model."""
+
+
+@model.command("list")
+@click.option("--name", default="redrec", help="Model name.")
+@click.pass_obj
+def list_models(state: str, name: str) -> None:
+    """Versions with metrics, and why any was rejected."""
+    from rayapp.cli.models import list_versions
+
+    list_versions(running_config(state), name)
+
+
+@model.command()
+@click.argument("version", type=int, required=False)
+@click.option("--name", default="redrec", help="Model name.")
+@click.pass_obj
+def rollback(state: str, version: int | None, name: str) -> None:
+    """Serve an older version (default: the one before) until `resume`."""
+    from rayapp.cli.models import roll_back
+
+    roll_back(running_config(state), name, version)
+
+
+@model.command()
+@click.option("--name", default="redrec", help="Model name.")
+@click.pass_obj
+def resume(state: str, name: str) -> None:
+    """Let publishing move the served version again."""
+    from rayapp.cli.models import let_go
+
+    let_go(running_config(state), name)
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,72 @@
+"""Where a running system keeps its things below the state folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rayapp.config import Config
+
+
+class Layout:
+    """Files below `<state>`; the supervisor's socket is in the temporary folder (socket paths must be short)."""
+
+    def __init__(self, state: str | Path) -> None:
+        self.state = Path(state).resolve()
+        self.config = self.state / "config.yaml"
+        self.token = self.state / "ray_token"
+        self.supervisor = self.state / "supervisord.conf"
+        self.pid = self.state / "supervisord.pid"
+        self.logs = self.state / "logs"
+        self.sent = self.state / "sent"
+        self.system = self.state / "system.json"
+        self.control = self.state / "control.json"
+        digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:10]
+        self.socket = Path(tempfile.gettempdir()) / f"rayapp-{digest}.sock"
+
+    @classmethod
+    def of(cls, config: Config) -> Layout:
+        return cls(config.state)
+
+    def make(self) -> None:
+        for folder in (self.state, self.logs, self.sent):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def ray_token(self) -> str:
+        """The cluster's token, made once."""
+        if not self.token.is_file():
+            self.token.touch(mode=0o600)
+            self.token.write_text(secrets.token_hex(32))
+        return self.token.read_text().strip()
+
+    def read(self, file: Path) -> dict[str, Any]:
+        try:
+            return json.loads(file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+
+    def write(self, file: Path, content: dict[str, Any]) -> None:
+        partial = file.with_suffix(".part")
+        partial.write_text(json.dumps(content, indent=1))
+        partial.replace(file)
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the system is started with."""
+        return {
+            "RAYAPP_CONFIG": str(self.config),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.token),
+            "RAY_EXPORT_COUNTER_AS_GAUGE": "0",
+            "RAY_metrics_report_interval_ms": "2000",
+            "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+            "RAY_DEDUP_LOGS": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "PYTHONUNBUFFERED": "1",
+        }

@@ -1,0 +1,86 @@
+"""One line for everything that is missing or too small, before anything is started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import psutil
+
+from rayapp.config import Config
+from rayapp.stores.client import StoreUnreachable, wait_for_store
+from streaming.topics import BrokerUnreachable, wait_for_broker
+
+MIN_CORES = 2
+MIN_MEMORY_GIB = 6.0
+MIN_DISK_GIB = 4.0
+GIB = 1024**3
+
+
+def port_free(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def port_problems(config: Config) -> list[str]:
+    """Ports of the parts we start ourselves that somebody else has."""
+    ports = config.ports
+    wanted = {"http": ports.http, "ray": ports.ray, "dashboard": ports.dashboard, "ray_client": ports.ray_client}
+    wanted |= {"dashboard_agent": ports.dashboard_agent, "metrics": ports.metrics}
+    if not config.kafka.bootstrap:
+        wanted["kafka"] = ports.kafka
+    if not config.store.url:
+        wanted["store"] = ports.store
+    problems = []
+    for name, port in wanted.items():
+        if not port_free(port):
+            remedy = "--port N" if name == "http" else f"ports: {{{name}: N}} in --config"
+            problems.append(f"port {port} ({name}) is in use; stop what holds it, or choose another with {remedy}")
+    return problems
+
+
+def machine_problems(state: Path) -> list[str]:
+    problems = []
+    if sys.version_info < (3, 11):
+        problems.append(f"Python {sys.version.split()[0]} is too old; 3.11 or newer is needed")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores < MIN_CORES:
+        problems.append(f"{cores} core is too few; {MIN_CORES} are needed: give the machine or container more")
+    memory = psutil.virtual_memory().available / GIB
+    if memory < MIN_MEMORY_GIB:
+        problems.append(f"{memory:.1f} GiB of memory are free, {MIN_MEMORY_GIB:g} are needed; close something")
+    home = state
+    while not home.exists():
+        home = home.parent
+    disk = shutil.disk_usage(home).free / GIB
+    if disk < MIN_DISK_GIB:
+        problems.append(f"{disk:.1f} GiB of disk are free at {home}, {MIN_DISK_GIB:g} are needed; make room")
+    return problems
+
+
+def service_problems(config: Config) -> list[str]:
+    """A broker or store that was given but does not answer."""
+    problems = []
+    if config.kafka.bootstrap:
+        try:
+            wait_for_broker(config.kafka.bootstrap, 5)
+        except BrokerUnreachable as error:
+            problems.append(str(error))
+    if config.store.url:
+        try:
+            wait_for_store(config.store.url, 5)
+        except StoreUnreachable as error:
+            problems.append(str(error))
+    return problems
+
+
+def problems(config: Config) -> list[str]:
+    return [*machine_problems(config.state_path.resolve()), *port_problems(config), *service_problems(config)]

@@ -1,0 +1,22 @@
+"""The Serve configuration of a running system: serve_configs/<profile>.yaml with this system's addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rayapp.cli.paths import Layout
+from rayapp.config import Config
+
+FOLDER = Path(__file__).resolve().parents[2] / "serve_configs"
+
+
+def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
+    """What is put to Serve's REST API."""
+    wanted: dict[str, Any] = msgspec.yaml.decode((FOLDER / f"{config.serving.profile}.yaml").read_bytes())
+    wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
+    for application in wanted["applications"]:
+        application["args"] = {"config": str(layout.config)}
+    return wanted

@@ -1,0 +1,69 @@
+"""`rayapp simulate`: run the simulator against the running system and print click rates over time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from rayapp.cli.paths import Layout
+from rayapp.config import Config, ConfigError
+from rayapp.redrec.data_folder import DataFolder
+from streaming.simulator import Simulation, Tally
+
+LISTS = ("served", "random", "popularity")
+
+
+def run_simulation(
+    config: Config, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
+) -> None:
+    layout = Layout.of(config)
+    data = layout.read(layout.system).get("data")
+    if not data:
+        raise ConfigError("no data was loaded yet; run: rayapp up")
+    folder = DataFolder(data)
+    popularity = dict(Counter(folder.interactions()["item_id"].to_pylist()))
+    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
+    key = config.api_keys[0] if config.api_keys else None
+    simulation = Simulation(
+        f"http://{host}:{config.ports.http}",
+        folder.items(),
+        popularity,
+        users,
+        rate,
+        duration,
+        seed,
+        bucket,
+        key,
+    )
+    click.echo(f"{users} new users, {rate:g} feeds/s for {duration:g} s; click rate of lists of 20")
+    click.echo(f"{'seconds':>12}  {'served':>8} {'random':>8} {'popular':>8}   served/popular")
+
+    def show(number: int, tallies: dict[str, Tally]) -> None:
+        if not tallies:
+            return
+        rates = [tallies[name].rate for name in LISTS]
+        span = f"{number * bucket:.0f}-{(number + 1) * bucket:.0f}"
+        lift = f"{rates[0] / rates[2]:.2f}" if rates[2] else "-"
+        click.echo(f"{span:>12}  {rates[0]:8.4f} {rates[1]:8.4f} {rates[2]:8.4f}   {lift:>14}")
+
+    buckets = asyncio.run(simulation.run(show))
+    total = {name: Tally() for name in LISTS}
+    for tallies in buckets.values():
+        for name in LISTS:
+            total[name] = total[name].add(*tallies.get(name, Tally()))
+    click.echo(
+        f"{'all':>12}  "
+        + " ".join(f"{total[n].rate:8.4f}" for n in LISTS)
+        + f"   {simulation.failures} failed requests"
+    )
+    if out:
+        rows = {
+            f"{n * bucket:g}": {k: t._asdict() | {"rate": t.rate} for k, t in b.items()} for n, b in buckets.items()
+        }
+        Path(out).write_text(json.dumps({"buckets": rows, "failures": simulation.failures}, indent=1))
+    if simulation.failures and not total["served"].shown:
+        raise ConfigError("no request was answered; is the system up? See: rayapp status")

@@ -1,0 +1,125 @@
+"""`rayapp status`: one look at everything."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+import httpx
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+
+from rayapp.cli.paths import Layout
+from rayapp.cli.supervision import Supervisor
+from rayapp.config import Config
+from rayapp.stores.registry import Registry
+from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
+from streaming.history_writer import GROUP as HISTORY_GROUP
+
+
+def gather(config: Config) -> dict[str, Any]:
+    """Everything as plain values; a part that does not answer says so in its own entry."""
+    layout = Layout.of(config)
+    supervisor = Supervisor(layout)
+    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
+    url = f"http://{host}:{config.ports.http}"
+    keys = config.api_keys
+    headers = {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+    try:
+        ready: dict[str, Any] = httpx.get(f"{url}/readyz", timeout=5).json()
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
+        ready = {"ready": False, "components": {}, "error": str(error) or type(error).__name__}
+    try:
+        freshness = freshness_table(httpx.get(f"{url}/metrics", timeout=10, headers=headers).text)
+    except httpx.HTTPError:
+        freshness = {}
+    registry = Registry(config.models, config.name)
+    control = layout.read(layout.control)
+    return {
+        "url": url,
+        "ready": ready.get("ready", False),
+        "components": ready.get("components", {}),
+        "processes": supervisor.states(),
+        "jobs": control.get("jobs", {}),
+        "restarts": control.get("restarts", {}),
+        "model": {
+            "name": config.name,
+            "head": registry.pointer("HEAD"),
+            "current": registry.pointer("CURRENT"),
+            "pinned": registry.pinned(),
+        },
+        "lag": lag(config, registry),
+        "freshness_s": freshness,
+        "experiments": {},
+    }
+
+
+def lag(config: Config, registry: Registry) -> dict[str, int]:
+    """Records behind the log's end: the writers by their group offsets, the learner by HEAD's manifest."""
+    result: dict[str, int] = {}
+    behaviour = config.topic("behaviour")
+    for name, group, topic in (
+        ("history", HISTORY_GROUP, behaviour),
+        ("catalogue", CATALOGUE_GROUP, config.topic("items")),
+        ("learner", "", behaviour),
+    ):
+        consumer = Consumer(
+            {"bootstrap.servers": config.bootstrap, "group.id": group or "rayapp-status", "log_level": 0}
+        )
+        try:
+            partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+            ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=5) for p in partitions}
+            if group:
+                asked = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=5)
+                at = {tp.partition: tp.offset for tp in asked if tp.offset >= 0}
+            else:
+                head = registry.pointer("HEAD")
+                offsets = registry.manifest(head).offsets.get(topic, {}) if head else {}
+                at = {int(p): o for p, o in offsets.items()}
+            result[name] = sum(high - max(low, at.get(p, low)) for p, (low, high) in ends.items())
+        except KafkaException:
+            continue
+        finally:
+            consumer.close()
+    return result
+
+
+def freshness_table(text: str) -> dict[str, dict[str, float]]:
+    """{stage: {p50, p99, count}} from the histogram's buckets (upper bounds)."""
+    buckets: dict[str, dict[float, float]] = {}
+    for family in text_string_to_metric_families(text):
+        if family.name != "rayapp_freshness_seconds":
+            continue
+        for sample in family.samples:
+            if sample.name.endswith("_bucket"):
+                own = buckets.setdefault(sample.labels["stage"], {})
+                bound = float(sample.labels["le"])
+                own[bound] = own.get(bound, 0) + sample.value
+    result = {}
+    for stage, counts in buckets.items():
+        bounds = sorted(counts)
+        total = counts[bounds[-1]]
+        if total:
+            quantile = {q: next(b for b in bounds if counts[b] >= q * total) for q in (0.5, 0.99)}
+            result[stage] = {"p50": quantile[0.5], "p99": quantile[0.99], "count": total}
+    return result
+
+
+def show_status(config: Config, as_json: bool) -> None:
+    found = gather(config)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    model = found["model"]
+    click.echo(f"{'ready' if found['ready'] else 'NOT READY'}  {found['url']}")
+    click.echo("  components  " + ", ".join(f"{n} {'ok' if ok else 'DOWN'}" for n, ok in found["components"].items()))
+    click.echo("  processes   " + ", ".join(f"{n} {s.lower()}" for n, s in found["processes"].items()))
+    click.echo("  jobs        " + ", ".join(f"{n} (restarts {found['restarts'].get(n, 0)})" for n in found["jobs"]))
+    pinned = ", pinned" if model["pinned"] else ""
+    click.echo(f"  model       {model['name']}: serving {model['current']}, newest {model['head']}{pinned}")
+    click.echo("  lag         " + ", ".join(f"{n} {v}" for n, v in found["lag"].items()))
+    for stage, row in found["freshness_s"].items():
+        click.echo(
+            f"  freshness   {stage}: p50 <= {row['p50']:g} s, p99 <= {row['p99']:g} s ({row['count']:.0f} events)"
+        )

@@ -1,0 +1,175 @@
+"""The long-lived processes of one machine under supervisord: broker, store, Ray head, control loop.
+
+supervisord restarts what dies (a kill -9 too), passes signals on and leaves
+nothing behind; what runs inside Ray is the control loop's business.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from pathlib import Path
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from rayapp.cli.paths import Layout
+from rayapp.config import Config
+from streaming.embedded import broker_command, store_command
+
+PARTS = ("broker", "store", "ray", "control")
+
+
+class SupervisionError(RuntimeError):
+    """A part did not start or stop; the text names its log."""
+
+
+def ray_command(config: Config) -> list[str]:
+    ports = config.ports
+    return [
+        str(Path(sys.executable).parent / "ray"),
+        "start",
+        "--head",
+        "--block",
+        "--disable-usage-stats",
+        "--node-ip-address=127.0.0.1",
+        f"--port={ports.ray}",
+        f"--num-cpus={config.cpus}",
+        "--include-dashboard=true",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={ports.dashboard}",
+        f"--dashboard-agent-listen-port={ports.dashboard_agent}",
+        f"--ray-client-server-port={ports.ray_client}",
+        f"--metrics-export-port={ports.metrics}",
+        f"--min-worker-port={ports.worker_low}",
+        f"--max-worker-port={ports.worker_high}",
+        f"--object-store-memory={1_000_000_000}",
+    ]
+
+
+def write_supervisor_config(config: Config, layout: Layout) -> None:
+    """supervisord.conf for exactly the parts this configuration needs."""
+    commands: dict[str, list[str]] = {}
+    if not config.kafka.bootstrap:
+        commands["broker"] = broker_command(config)
+    if not config.store.url:
+        commands["store"] = store_command(config)
+    commands["ray"] = ray_command(config)
+    commands["control"] = [sys.executable, "-m", "rayapp.cli.control"]
+    parser = configparser.RawConfigParser()
+    parser["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
+    parser["rpcinterface:supervisor"] = {
+        "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+    }
+    environment = ",".join(f'{k}="{v}"' for k, v in layout.environment().items())
+    parser["supervisord"] = {
+        "logfile": str(layout.logs / "supervisord.log"),
+        "pidfile": str(layout.pid),
+        "childlogdir": str(layout.logs),
+        "directory": str(Path.cwd()),
+        "environment": environment.replace("%", "%%"),
+        "minfds": "1024",
+    }
+    for name, command in commands.items():
+        parser[f"program:{name}"] = {
+            "command": " ".join(f'"{part}"' for part in command).replace("%", "%%"),
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": "1",
+            "startretries": "10",
+            "stopsignal": "TERM",
+            "stopwaitsecs": "20",
+            "stopasgroup": "false" if name == "ray" else "true",
+            "killasgroup": "true",
+            "redirect_stderr": "true",
+            "stdout_logfile": str(layout.logs / f"{name}.log"),
+            "stdout_logfile_maxbytes": "20MB",
+            "stdout_logfile_backups": "2",
+        }
+    with layout.supervisor.open("w") as file:
+        parser.write(file)
+
+
+class Supervisor:
+    """A client of this state folder's supervisord."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        transport = SupervisorTransport(None, None, f"unix://{layout.socket}")
+        self.rpc = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def running(self) -> bool:
+        try:
+            return self.rpc.getState()["statename"] == "RUNNING"
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    def launch(self) -> None:
+        """Start supervisord in the background, or have it reread a changed file."""
+        if self.running():
+            self.rpc.reloadConfig()
+            return
+        self.layout.socket.unlink(missing_ok=True)
+        binary = Path(sys.executable).parent / "supervisord"
+        subprocess.run(
+            [str(binary), "-c", str(self.layout.supervisor)],
+            check=True,
+            env={**os.environ, **self.layout.environment()},
+        )
+        deadline = time.monotonic() + 15
+        while not self.running():
+            if time.monotonic() > deadline:
+                raise SupervisionError(f"supervisord did not start; see {self.layout.logs / 'supervisord.log'}")
+            time.sleep(0.05)
+
+    def states(self) -> dict[str, str]:
+        """Part to state name (RUNNING, STOPPED, FATAL, …)."""
+        if not self.running():
+            return {}
+        return {info["name"]: info["statename"] for info in self.rpc.getAllProcessInfo()}
+
+    def pids(self) -> dict[str, int]:
+        return {info["name"]: info["pid"] for info in self.rpc.getAllProcessInfo()} if self.running() else {}
+
+    def start(self, name: str) -> None:
+        state = self.states().get(name)
+        if state in (None, "RUNNING", "STARTING"):
+            return
+        try:
+            self.rpc.startProcess(name, True)
+        except xmlrpc.client.Fault as fault:
+            log = self.layout.logs / f"{name}.log"
+            raise SupervisionError(f"{name} did not start ({fault.faultString}); see {log}") from None
+
+    def stop_all(self) -> None:
+        """Control first (so it restarts nothing), Ray, store, broker; then supervisord itself."""
+        if not self.running():
+            return
+        tree = self._descendants()
+        for name in reversed(PARTS):
+            if self.states().get(name) in ("RUNNING", "STARTING", "BACKOFF"):
+                self.rpc.stopProcess(name, True)
+        daemon = self._daemon()
+        self.rpc.shutdown()
+        if daemon is not None:
+            psutil.wait_procs([daemon], timeout=10)
+        # Whatever Ray's processes left behind after their parents went.
+        _, alive = psutil.wait_procs(tree, timeout=10)
+        for process in alive:
+            process.kill()
+        psutil.wait_procs(alive, timeout=5)
+        self.layout.socket.unlink(missing_ok=True)
+
+    def _daemon(self) -> psutil.Process | None:
+        try:
+            return psutil.Process(self.rpc.getPID())
+        except (psutil.NoSuchProcess, OSError):
+            return None
+
+    def _descendants(self) -> list[psutil.Process]:
+        daemon = self._daemon()
+        return daemon.children(recursive=True) if daemon is not None else []

@@ -1,0 +1,219 @@
+"""`rayapp up`: preflight, parts, data, first model, serving, in this order, each step skipped when it is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import httpx
+import msgspec
+
+from rayapp.cli.load import Bar
+from rayapp.cli.paths import Layout
+from rayapp.cli.preflight import machine_problems, problems
+from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
+from rayapp.config import Config, load_config, save_config, with_data_scenarios
+from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.producer import EventProducer
+from rayapp.stores.registry import Registry
+from streaming.reading import consumer_for, watermarks
+from streaming.replay import send_events, send_items
+from streaming.sample_world import write_sample_world
+from streaming.topics import ensure_topics, wait_for_broker
+
+READY_S = 240.0
+
+
+def say(text: str) -> None:
+    click.echo(text)
+
+
+def run_up(
+    state: str,
+    data: str | None,
+    config_file: str | None,
+    port: int | None,
+    kafka: str | None,
+    store: str | None,
+    no_llm: bool,
+    detach: bool,
+) -> None:
+    del no_llm  # nothing is started for a language model yet, so there is nothing to leave out
+    started = time.monotonic()
+    layout = Layout(state)
+    config = effective_config(layout, config_file, port, kafka, store)
+    supervisor = Supervisor(layout)
+    fresh = not supervisor.running()
+    found = problems(config) if fresh else machine_problems(layout.state)
+    if found:
+        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))
+    layout.make()
+    folder = DataFolder(data or remembered_data(layout))
+    config = with_data_scenarios(config, folder.interactions()["scenario"].unique().to_pylist())
+    save_config(config, layout.config)
+    os.environ.update(layout.environment())
+    layout.ray_token()
+    say(f"starting in {layout.state} (logs: {layout.logs})")
+    write_supervisor_config(config, layout)
+    supervisor.launch()
+    for part in ("broker", "store", "ray"):
+        supervisor.start(part)
+    wait_for_broker(config.bootstrap, 60)
+    wait_for_store(config.store_url, 60)
+    ensure_topics(config)
+    say(f"broker {config.bootstrap}, store {config.store_url}")
+    wait_for_ray(config, layout)
+    offsets = load_data(config, layout, folder)
+    first_model(config, layout, folder, offsets)
+    layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
+    supervisor.start("control")
+    url = wait_ready(config, layout)
+    say(f"ready after {time.monotonic() - started:.0f} s")
+    print_urls(config, layout, url)
+    if not detach:
+        stay(supervisor)
+
+
+def effective_config(
+    layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None
+) -> Config:
+    """The file given, or what the last start used, with the options on top."""
+    if config_file is None and layout.config.is_file():
+        config = load_config(layout.config)
+    else:
+        config = load_config(config_file)
+    config = msgspec.structs.replace(config, state=str(layout.state))
+    if port is not None:
+        config = msgspec.structs.replace(config, ports=msgspec.structs.replace(config.ports, http=port))
+    if kafka is not None:
+        config = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, bootstrap=kafka))
+    if store is not None:
+        config = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, url=store))
+    return config
+
+
+def remembered_data(layout: Layout) -> Path:
+    """The folder of the last start; at first the sample world, generated once."""
+    last = layout.read(layout.system).get("data")
+    if last and Path(last).is_dir():
+        return Path(last)
+    say("no --data: generating the sample world")
+    return write_sample_world(layout.state / "sample")
+
+
+def wait_for_ray(config: Config, layout: Layout) -> None:
+    """The Ray head's job API answers."""
+    url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
+    headers = {"Authorization": f"Bearer {layout.ray_token()}"}
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if httpx.get(url, headers=headers, timeout=2).status_code == 200:
+                break
+        except httpx.HTTPError:
+            if time.monotonic() > deadline:
+                raise SupervisionError(f"Ray did not start; see {layout.logs / 'ray.log'}") from None
+        time.sleep(0.2)
+    say(f"ray dashboard http://127.0.0.1:{config.ports.dashboard} (token in {layout.token})")
+
+
+def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, dict[str, int]]:
+    """Send the folder once; returns where the log ended after it: {topic: {partition: next offset}}."""
+    record = layout.sent / f"{folder.digest()}.json"
+    sent = layout.read(record)
+    if not sent:
+        say(f"loading {folder.path}")
+        producer = EventProducer(config, linger_ms=20, timeout_s=60)
+        items = folder.items()
+        with Bar("items", len(items)) as bar:
+            send_items(config, producer, items, bar)
+        total = folder.interactions().num_rows
+        with Bar("events", total) as bar:
+            send_events(config, producer, bootstrap_events(folder), "bootstrap", bar)
+        producer.close()
+        consumer = consumer_for(config.bootstrap)
+        topic = config.topic("behaviour")
+        ends = {str(p): high for p, (_, high) in watermarks(consumer, topic).items()}
+        consumer.close()
+        sent = {"folder": str(folder.path.resolve()), "offsets": {topic: ends}, "events": total}
+        layout.write(record, sent)
+    return sent["offsets"]
+
+
+def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dict[str, dict[str, int]]) -> None:
+    """Train a version from the folder unless the registry has one that was made from it."""
+    registry = Registry(config.models, config.name)
+    record = layout.sent / f"{folder.digest()}.json"
+    sent = layout.read(record)
+    if sent.get("version") and registry.pointer("CURRENT"):
+        return
+    say(f"training the first model, at most {config.training.minutes:g} minutes")
+    command = [
+        str(Path(sys.executable).parent / "ray"),
+        *("job", "submit", "--address", f"http://127.0.0.1:{config.ports.dashboard}", "--"),
+        *(sys.executable, "-m", "jobs.train_redrec", "--data", str(folder.path.resolve())),
+        *("--config", str(layout.config), "--name", config.name, "--holdout", "1"),
+        *("--minutes", str(config.training.minutes), "--offsets", json.dumps(json.dumps(offsets))),
+        *("--out", str(layout.state / "first_model.json")),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    with (layout.logs / "train.log").open("a") as log:
+        for line in process.stdout:
+            log.write(line)
+            if any(mark in line for mark in ("epoch ", "of the budget", "[1/4]", "[2/4]", "[3/4]", "[4/4]", "rror:")):
+                say("  " + line.partition("m ")[2].strip() if line.startswith("\x1b") else "  " + line.rstrip())
+    if process.wait() != 0:
+        raise SupervisionError(f"training failed; see {layout.logs / 'train.log'}, then run `rayapp up` again")
+    sent["version"] = registry.resolve("CURRENT")
+    layout.write(record, sent)
+
+
+def wait_ready(config: Config, layout: Layout) -> str:
+    """Poll /readyz until the whole system answers for itself."""
+    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
+    url = f"http://{host}:{config.ports.http}"
+    deadline = time.monotonic() + READY_S
+    shown = ""
+    while True:
+        try:
+            answer = httpx.get(f"{url}/readyz", timeout=5)
+            if answer.status_code == 200 and answer.json().get("ready"):
+                return url
+            state = answer.text[:200]
+        except (httpx.HTTPError, json.JSONDecodeError):
+            state = "the gateway is starting"
+        if state != shown:
+            shown = state
+            say(f"waiting: {state}")
+        if time.monotonic() > deadline:
+            raise SupervisionError(
+                f"not ready after {READY_S:.0f} s ({state}); see {layout.logs} and the Ray dashboard"
+            )
+        time.sleep(0.3)
+
+
+def print_urls(config: Config, layout: Layout, url: str) -> None:
+    say(f"  feed       {url}/v1/feed?user_id=YOU")
+    say(f"  API        {url}/docs")
+    say(f"  metrics    {url}/metrics")
+    say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   token: {layout.ray_token()}")
+    say(f"  kafka      {config.bootstrap}")
+    say("  stop with  rayapp down (or make down)")
+
+
+def stay(supervisor: Supervisor) -> None:
+    """Foreground: Ctrl-C stops everything."""
+    say("running; Ctrl-C stops everything")
+    try:
+        while supervisor.running():
+            time.sleep(1)
+    except KeyboardInterrupt:
+        say("stopping")
+        supervisor.stop_all()

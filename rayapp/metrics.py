@@ -1,0 +1,74 @@
+"""Every series of the contract, defined once, exported through Ray's metrics agent.
+
+Ray puts `ray_` in front of the names; the gateway's /metrics collects them
+from every node and takes it off again. Outside a Ray process nothing is
+exported, so the same code runs in a plain test.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 45, 60, 120, 300)
+
+
+class Series(NamedTuple):
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    tags: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+SERIES = {
+    "rayapp_requests_total": Series("counter", "HTTP requests answered.", ("route", "status")),
+    "rayapp_request_seconds": Series("histogram", "Time to answer.", ("route", "status"), SECONDS),
+    "rayapp_stage_seconds": Series("histogram", "Time in one stage of a request.", ("stage",), SECONDS),
+    "rayapp_events_total": Series("counter", "Events by what became of them.", ("result",)),
+    "rayapp_events_skipped_total": Series("counter", "Events the learner left out.", ("reason",)),
+    "rayapp_freshness_seconds": Series("histogram", "Age of an event when a stage is done.", ("stage",), FRESHNESS),
+    "rayapp_consumer_lag": Series("gauge", "Records behind the log's end.", ("topic", "partition", "group")),
+    "rayapp_model_version_info": Series("gauge", "1 for the version served.", ("model", "version", "space")),
+    "rayapp_model_age_seconds": Series("gauge", "Age of the version served.", ("model",)),
+    "rayapp_prequential": Series("gauge", "Metric on a window before training on it.", ("metric", "scenario")),
+    "rayapp_publish_total": Series("counter", "Versions by outcome.", ("outcome",)),
+    "rayapp_exposures_total": Series("counter", "Exposure records.", ("experiment", "arm")),
+    "rayapp_dead_letters_total": Series("counter", "Records that could not be used.", ("reason",)),
+}
+
+
+class Metrics:
+    """Counts, sets and observes by the names above; an unknown name or tag is an error."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def _series(self, name: str) -> Any:
+        made = self._made.get(name)
+        if made is None:
+            import ray
+            from ray.util import metrics
+
+            series = SERIES[name]
+            if not ray.is_initialized():
+                return None
+            if series.kind == "histogram":
+                made = metrics.Histogram(name, series.help, boundaries=list(series.buckets), tag_keys=series.tags)
+            else:
+                kind = metrics.Counter if series.kind == "counter" else metrics.Gauge
+                made = kind(name, series.help, tag_keys=series.tags)
+            self._made[name] = made
+        return made
+
+    def count(self, name: str, value: float = 1, **tags: str) -> None:
+        if (made := self._series(name)) is not None:
+            made.inc(value, tags=tags)
+
+    def set(self, name: str, value: float, **tags: str) -> None:
+        if (made := self._series(name)) is not None:
+            made.set(value, tags=tags)
+
+    def observe(self, name: str, value: float, **tags: str) -> None:
+        # Ray refuses values of zero and below; clock steps can make one.
+        if (made := self._series(name)) is not None:
+            made.observe(max(value, 1e-6), tags=tags)

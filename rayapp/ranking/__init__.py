@@ -1,0 +1,1 @@
+"""From candidates to the list that is shown: slate policies."""

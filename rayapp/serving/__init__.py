@@ -1,0 +1,1 @@
+"""Serve deployments: thin shells round the packages beside this one."""

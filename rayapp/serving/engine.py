@@ -1,0 +1,174 @@
+"""The model's two parts on the request path: user tower and retriever, as plain classes.
+
+In the laptop profile both live inside the gateway replica and share a model
+host; in the cluster profile each is a deployment of its own
+(`rayapp.serving.app`), called through `Remote` with the same methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from ray import serve
+
+from rayapp.config import Config
+from rayapp.redrec.history_input import Behaviour, TowerInput, tower_input, user_interests
+from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.model_host import ModelHost, Served
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.items import ItemReader
+from rayapp.stores.registry import Registry, RegistryError
+
+
+class Interests(NamedTuple):
+    """What the user tower says of one request; groups maps a scenario to its merged interests [K', D]."""
+
+    model_version: str
+    groups: dict[str, np.ndarray]
+    scenario_counts: dict[str, int]
+    read_ids: list[str]
+    read_vectors: np.ndarray
+
+
+class Found(NamedTuple):
+    """Per query the items found (id, score), best first, and for each the row of the nearest event read."""
+
+    index_version: str
+    hits: list[list[tuple[str, float]]]
+    vectors: dict[str, np.ndarray]
+
+
+class Engine:
+    """What both parts stand on: catalogue, index and models of one process."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        reader = ItemReader(wait_for_store(config.store_url, 60))
+        self.catalogue = LiveCatalogue(reader)
+        self.catalogue.load()
+        self.host = ModelHost(Registry(config.models, config.name), self.catalogue, config.serving.poll_s)
+        self.host.load()
+        self.catalogue.start()
+        self.host.start()
+
+    @property
+    def served(self) -> Served:
+        if self.host.current is None:
+            raise RegistryError(f"no version of {self.config.name} is there yet")
+        return self.host.current
+
+    def close(self) -> None:
+        self.host.close()
+        self.catalogue.close()
+
+
+class UserTower:
+    """Histories to interests, batched: whatever waits while a batch runs makes up the next one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        # Torch and FAISS must not hold the event loop; one thread, for the cores are shared with others.
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="user-tower")
+
+    async def interests(self, history: list[Behaviour], scenario: str) -> Interests | None:
+        """None when nothing of the history is known to the model."""
+        return await self._batched((history, scenario))
+
+    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.0)
+    async def _batched(self, requests: list[tuple[list[Behaviour], str]]) -> list[Interests | None]:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self._run, requests)
+
+    def _run(self, requests: list[tuple[list[Behaviour], str]]) -> list[Interests | None]:
+        served = self.engine.served
+        vocabulary, length = served.user.vocabulary, served.user.config.length
+        inputs = [tower_input(history, served.index.lookup, vocabulary, length) for history, _ in requests]
+        known = [n for n, i in enumerate(inputs) if i.item_ids]
+        results: list[Interests | None] = [None] * len(requests)
+        if not known:
+            return results
+        rows = [vocabulary.query_scenarios(requests[n][1]) for n in known]
+        vectors = user_interests(served.user, [inputs[n] for n in known], rows)
+        for n, own_rows, own in zip(known, rows, vectors, strict=True):
+            groups = {vocabulary.scenarios[row - 1]: _merged(own[i]) for i, row in enumerate(own_rows)}
+            results[n] = Interests(
+                served.model_version,
+                groups,
+                _counts(inputs[n], vocabulary.scenarios),
+                inputs[n].item_ids,
+                inputs[n].vectors,
+            )
+        return results
+
+
+class Retriever:
+    """Interests to items: exact search over what may be shown."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="retriever")
+
+    async def by_vectors(self, queries: np.ndarray, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        """The k nearest items of a kind to each query, in the model's space."""
+
+        def run() -> Found:
+            served = self.engine.served
+            index = served.index.kinds[kind]
+            hits = index.search(queries, k, excluded)
+            vectors = index.present({item_id for part in hits for item_id, _ in part})
+            return Found(served.index_version, hits, vectors)
+
+        return await asyncio.get_running_loop().run_in_executor(self.pool, run)
+
+    async def by_content(self, query: np.ndarray, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        """The k nearest by text, and their vectors in the model's space."""
+
+        def run() -> Found:
+            served = self.engine.served
+            index = self.engine.catalogue.content.get(kind)
+            hits = index.search(query[None], k, excluded) if index is not None else [[]]
+            vectors = served.index.kinds[kind].present({item_id for item_id, _ in hits[0]})
+            return Found(served.index_version, hits, vectors)
+
+        return await asyncio.get_running_loop().run_in_executor(self.pool, run)
+
+    async def similar(self, item_id: str, k: int) -> Found:
+        """Nearest items of the same kind to an item, itself left out."""
+        served = self.engine.served
+        item = self.engine.catalogue.items[item_id]
+        found = served.index.lookup(item_id)
+        if found is None:
+            return Found(served.index_version, [[]], {})
+        return await self.by_vectors(found[0][None], item.kind, k, frozenset([item_id]))
+
+
+class Remote:
+    """A deployment handle with the methods of the class it deploys."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.handle, name)
+
+        async def call(*arguments: Any) -> Any:
+            return await method.remote(*arguments)
+
+        return call
+
+
+def _merged(interests_KD: np.ndarray, threshold: float = 0.98) -> np.ndarray:
+    """Interests closer than cosine 0.98 are one (RED-Rec, section 3.3)."""
+    similarity = interests_KD @ interests_KD.T
+    kept: list[int] = []
+    for n in range(len(interests_KD)):
+        if all(similarity[n, m] <= threshold for m in kept):
+            kept.append(n)
+    return interests_KD[kept]
+
+
+def _counts(read: TowerInput, scenarios: tuple[str, ...]) -> dict[str, int]:
+    numbers = np.bincount(read.sequence.scenarios, minlength=len(scenarios) + 1)
+    return {name: int(numbers[row + 1]) for row, name in enumerate(scenarios)}

@@ -1,0 +1,65 @@
+"""Errors as the contract shapes them: {"error": {"code", "message", "field"}}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import ORJSONResponse
+from starlette.exceptions import HTTPException
+
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported",
+    422: "invalid",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+
+class ApiError(Exception):
+    """An answer other than success; `retry_after` in seconds for 429 and 503."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        field: str | None = None,
+        retry_after: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.field, self.retry_after = status, message, field, retry_after
+        self.extra = extra or {}
+
+
+def error_response(error: ApiError) -> ORJSONResponse:
+    body = {"code": CODES.get(error.status, "error"), "message": error.message, "field": error.field}
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+    return ORJSONResponse({"error": body, **error.extra}, status_code=error.status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app, FastAPI's own included, take this shape."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(_request: Request, error: ApiError) -> ORJSONResponse:
+        return error_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> ORJSONResponse:
+        first = error.errors()[0]
+        place = [str(part) for part in first["loc"] if part not in ("query", "body", "path")]
+        field = ".".join(place) or None
+        return error_response(ApiError(422, f"{field or 'body'}: {first['msg']}", field))
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_request: Request, error: HTTPException) -> ORJSONResponse:
+        return error_response(ApiError(error.status_code, str(error.detail)))

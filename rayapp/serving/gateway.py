@@ -1,0 +1,257 @@
+"""The HTTP surface: parameters in, pipeline and ingest behind, contract-shaped answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import redis.exceptions
+import torch
+from fastapi import FastAPI, Path, Query, Response
+from fastapi.responses import ORJSONResponse, PlainTextResponse
+from ray import serve
+
+from rayapp import __version__
+from rayapp.config import Config
+from rayapp.metrics import Metrics
+from rayapp.redrec.text_encoder import TextEncoder
+from rayapp.serving import errors, schemas
+from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
+from rayapp.serving.errors import ApiError
+from rayapp.serving.exposition import collect
+from rayapp.serving.ingest import Ingest
+from rayapp.serving.middleware import Guard
+from rayapp.serving.pipeline import Ask, Pipeline
+from rayapp.stores.client import connect_async
+from rayapp.stores.history import HistoryReader
+from rayapp.stores.pages import CursorExpired, Pages
+from rayapp.stores.producer import EventProducer
+
+log = logging.getLogger("ray.serve")
+METRICS = Metrics()
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.ErrorBody} for status in (400, 401, 403, 404, 405, 413, 422, 503)
+}
+app = FastAPI(
+    title="rayapp",
+    version=__version__,
+    summary="Feeds, ads and search that learn from behaviour events",
+    responses=PROBLEMS,
+    default_response_class=ORJSONResponse,
+)
+errors.install(app)
+
+UserId = Annotated[str, Query(min_length=1, max_length=256, description="Who asks.")]
+ItemId = Annotated[str, Path(min_length=1, max_length=256)]
+Count = Annotated[int, Query(ge=1, le=200, description="How many.")]
+Cursor = Annotated[str | None, Query(min_length=1, max_length=64, description="From the page before.")]
+
+
+@app.exception_handler(redis.exceptions.RedisError)
+async def store_away(_request: Any, error: redis.exceptions.RedisError) -> Response:
+    log.warning("store is away: %s", error)
+    return errors.error_response(ApiError(503, "the history store does not answer; try again", retry_after=2))
+
+
+@app.exception_handler(CursorExpired)
+async def cursor_expired(_request: Any, error: CursorExpired) -> Response:
+    return errors.error_response(ApiError(400, str(error), "cursor"))
+
+
+@serve.deployment(name="gateway", max_ongoing_requests=256)
+@serve.ingress(app)
+class Gateway:
+    """One replica: in the laptop profile it holds user tower and retriever as well."""
+
+    def __init__(self, config: dict[str, Any], tower: Any = None, retriever: Any = None) -> None:
+        torch.set_num_threads(1)
+        self.config = msgspec.convert(config, Config)
+        self.engine = Engine(self.config)
+        tower = Remote(tower) if tower is not None else UserTower(self.engine)
+        self.retriever = Remote(retriever) if retriever is not None else Retriever(self.engine)
+        self.store = connect_async(self.config.store_url)
+        serving = self.config.serving
+        self.reader = HistoryReader(self.store, serving.ads_cap, serving.ads_cap_hours)
+        self.producer = EventProducer(self.config)
+        self.ingest = Ingest(self.config, self.producer, METRICS)
+        pages = Pages(self.store, serving.page_ttl_s)
+        self.pipeline = Pipeline(
+            self.config,
+            tower,
+            self.retriever,
+            self.engine.catalogue,
+            self.reader,
+            pages,
+            self.producer,
+            METRICS,
+            lambda: self.engine.served,
+        )
+        self.encoder = TextEncoder(self.config.encoder)
+        self.encode_pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        self.encode = functools.lru_cache(4096)(lambda text: self.encoder.encode([text])[0])
+        self.encode("warm up")
+
+    @app.post("/v1/events", status_code=202, response_model=schemas.Accepted)
+    async def events(self, body: schemas.EventsIn) -> Response:
+        """Behaviour events; answered when Kafka has acknowledged them."""
+        return ORJSONResponse(await self.ingest.events(body.events), 202)
+
+    @app.get("/v1/feed", response_model=schemas.ItemList)
+    async def feed(self, user_id: UserId, k: Count = 20, scenario: str = "homefeed", cursor: Cursor = None) -> Response:
+        """Notes for a user in a scenario."""
+        if scenario not in self.config.scenarios:
+            known = ", ".join(self.config.scenarios)
+            raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
+        return ORJSONResponse(await self.pipeline.run(Ask("feed", _clean(user_id), scenario, "note", k, cursor)))
+
+    @app.get("/v1/ads", response_model=schemas.ItemList)
+    async def ads(self, user_id: UserId, k: Count = 5, cursor: Cursor = None) -> Response:
+        """Ads for a user, each at most so often a day."""
+        return ORJSONResponse(await self.pipeline.run(Ask("ads", _clean(user_id), "ads", "ad", k, cursor)))
+
+    @app.get("/v1/search", response_model=schemas.SearchList)
+    async def search(
+        self,
+        q: Annotated[str, Query(min_length=1, max_length=500)],
+        user_id: Annotated[str, Query(max_length=256)] = "",
+        k: Count = 20,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Notes whose text is near the query, moved a little by the user's interests."""
+        text = _clean(q, "q").strip()
+        if not text:
+            raise ApiError(422, "q is blank; send what to search for", "q")
+        vector: np.ndarray = await asyncio.get_running_loop().run_in_executor(self.encode_pool, self.encode, text)
+        ask = Ask("search", _clean(user_id), "search", "note", k, cursor, query=text)
+        body = await self.pipeline.run(ask, vector)
+        body["understanding"] = {"intent": None, "expansions": [], "source": "none", "cached": False}
+        return ORJSONResponse(body)
+
+    @app.get("/v1/items/{item_id}")
+    async def item(self, item_id: ItemId) -> Response:
+        """The item as it is stored."""
+        return ORJSONResponse(schemas.as_json(self._known(item_id)))
+
+    @app.get("/v1/items/{item_id}/similar", response_model=schemas.SimilarItems)
+    async def similar(self, item_id: ItemId, k: Count = 20) -> Response:
+        """Nearest items in the model's space."""
+        title = self._known(item_id).title
+        found = await self.retriever.similar(item_id, k)
+        items = self.engine.catalogue.items
+        listed = [
+            {"item_id": i, "score": s, "title": items[i].title, "source": "similar", "reason": f"like “{title}”"}
+            for i, s in found.hits[0]
+            if i in items
+        ]
+        return ORJSONResponse({"items": listed})
+
+    @app.put("/v1/items", status_code=202, response_model=schemas.Accepted)
+    async def put_items(self, body: schemas.ItemsIn) -> Response:
+        """New or changed items; in results within seconds."""
+        return ORJSONResponse(await self.ingest.items(body.items), 202)
+
+    @app.delete("/v1/items/{item_id}", status_code=202)
+    async def delete_item(self, item_id: ItemId) -> Response:
+        """Take an item out of all results."""
+        self._known(item_id)
+        await self.ingest.delete_item(item_id)
+        return ORJSONResponse({"item_id": item_id, "message": "gone from results within seconds"}, 202)
+
+    @app.get("/v1/users/{user_id}/history", response_model=schemas.History)
+    async def history(
+        self,
+        user_id: Annotated[str, Path(min_length=1, max_length=256)],
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    ) -> Response:
+        """A user's recent behaviour over all scenarios, newest first."""
+        events = await self.reader.history(_clean(user_id), self.config.scenarios, limit)
+        return ORJSONResponse({"events": [schemas.as_json(e) for e in events]})
+
+    @app.delete("/v1/users/{user_id}", status_code=202, response_model=schemas.Deleted)
+    async def delete_user(self, user_id: Annotated[str, Path(min_length=1, max_length=256)]) -> Response:
+        """Forget a user."""
+        await self.ingest.forget(_clean(user_id))
+        message = (
+            "history, seen set and learner state are dropped within seconds; the log itself ages out by retention; "
+            "model weights are not unlearned"
+        )
+        return ORJSONResponse({"user_id": user_id, "message": message}, 202)
+
+    @app.get("/healthz")
+    async def healthz(self) -> Response:
+        """The process is alive."""
+        return ORJSONResponse({"status": "ok"})
+
+    @app.get("/readyz", response_model=schemas.Ready)
+    async def readyz(self) -> Response:
+        """Ingest and feed work."""
+        components = {
+            "model": self.engine.host.current is not None,
+            "catalogue": bool(self.engine.catalogue.items),
+            "store": await self._store_answers(),
+            "kafka": await asyncio.get_running_loop().run_in_executor(None, self.producer.reachable),
+        }
+        ready = all(components.values())
+        return ORJSONResponse({"ready": ready, "components": components}, 200 if ready else 503)
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    async def metrics(self) -> Response:
+        """Every series of this system from every node, as Prometheus text."""
+        served = self.engine.host.current
+        if served is not None:
+            name = self.config.name
+            METRICS.set(
+                "rayapp_model_version_info", 1, model=name, version=served.model_version, space=served.manifest.space
+            )
+            METRICS.set("rayapp_model_age_seconds", self.engine.host.age_s(), model=name)
+        return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/", include_in_schema=False)
+    async def root(self) -> Response:
+        """What is here."""
+        return ORJSONResponse({"name": "rayapp", "version": __version__, "openapi": "/openapi.json", "docs": "/docs"})
+
+    def _known(self, item_id: str) -> Any:
+        item = self.engine.catalogue.items.get(item_id)
+        if item is None:
+            raise ApiError(404, f"item {item_id!r} is not in the catalogue", "item_id")
+        return item
+
+    async def _store_answers(self) -> bool:
+        with contextlib.suppress(redis.exceptions.RedisError):
+            return bool(await self.store.ping())
+        return False
+
+    async def check_health(self) -> None:
+        """Serve restarts the replica when this raises; a missing model is not a reason."""
+
+    def __del__(self) -> None:
+        if hasattr(self, "producer"):
+            self.producer.close()
+            self.engine.close()
+
+
+def _clean(text: str, field: str = "user_id") -> str:
+    """A client's text as UTF-8 can carry it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ApiError(422, f"{field} holds half of a surrogate pair; send valid UTF-8", field) from None
+    return text
+
+
+def guarded() -> None:
+    """Put the guard round the app; its settings come from the environment of the replica."""
+    config = Config()
+    limit = int(os.environ.get("RAYAPP_MAX_ONGOING", config.serving.max_ongoing))
+    app.add_middleware(Guard, metrics=METRICS, keys=config.api_keys, max_ongoing=limit)
+
+
+guarded()

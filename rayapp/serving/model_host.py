@@ -1,0 +1,153 @@
+"""The versions a replica holds, and the swap from one to the next between requests."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rayapp.redrec.artifact import ItemSpace, load_user_side
+from rayapp.redrec.history_input import TowerInput, user_interests
+from rayapp.redrec.model import UserSide
+from rayapp.retrieval.snapshot import Snapshot
+from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.stores.items import StoredItem
+from rayapp.stores.registry import Manifest, Registry, RegistryError
+
+log = logging.getLogger("ray.serve")
+
+
+class ItemIndex:
+    """Item vectors of one space, one FAISS snapshot a kind, kept up to date with the catalogue."""
+
+    def __init__(self, space: ItemSpace, saved: Path, catalogue: LiveCatalogue) -> None:
+        self.space = space
+        self.catalogue = catalogue
+        with catalogue.lock:
+            stored, about = Snapshot.load(saved)
+            del about
+            ids, contents = catalogue.contents()
+            changed = [n for n, i in enumerate(ids) if i not in stored]
+            if changed:
+                stored.put([ids[n] for n in changed], space.project(contents[changed], [ids[n] for n in changed]))
+            self.kinds: dict[str, Snapshot] = {}
+            for kind in ("note", "ad"):
+                own = [i for i in ids if catalogue.items[i].kind == kind]
+                self.kinds[kind] = Snapshot.build(own, stored.vectors(own))
+            catalogue.listeners.append(self.apply)
+
+    def apply(self, changes: list[StoredItem]) -> None:
+        """Called by the catalogue for every change."""
+        for index in self.kinds.values():
+            index.remove([c.item_id for c in changes])
+        for kind, index in self.kinds.items():
+            own = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
+            if own:
+                ids = [c.item_id for c in own]
+                index.put(ids, self.space.project(np.stack([c.content for c in own if c.content is not None]), ids))
+
+    def lookup(self, item_id: str) -> tuple[np.ndarray, str | None] | None:
+        """Vector and own scenario of an item in the catalogue."""
+        item = self.catalogue.items.get(item_id)
+        if item is None:
+            return None
+        found = self.kinds[item.kind].present([item_id])
+        return (found[item_id], item.scenario) if found else None
+
+    def close(self) -> None:
+        with self.catalogue.lock:
+            self.catalogue.listeners.remove(self.apply)
+
+
+class Served:
+    """One version ready to answer: user side and item index, never mixed with another's."""
+
+    def __init__(self, version: int, manifest: Manifest, user: UserSide, index: ItemIndex) -> None:
+        self.version = version
+        self.manifest = manifest
+        self.user = user
+        self.index = index
+
+    @property
+    def model_version(self) -> str:
+        return str(self.version)
+
+    @property
+    def index_version(self) -> str:
+        return f"{self.manifest.space}.{self.index.catalogue.position}"
+
+
+class ModelHost:
+    """Follows CURRENT of one model: loads the new version beside the old one, warms it, swaps."""
+
+    def __init__(self, registry: Registry, catalogue: LiveCatalogue, poll_s: float = 0.5) -> None:
+        self.registry = registry
+        self.catalogue = catalogue
+        self.poll_s = poll_s
+        self.current: Served | None = None
+        self.bad: set[int] = set()
+        self._stop = threading.Event()
+
+    def load(self) -> None:
+        """Bring CURRENT in, falling back to older usable versions when it is damaged."""
+        wanted = self.registry.pointer("CURRENT")
+        if wanted is None or (self.current is not None and wanted == self.current.version):
+            return
+        candidates = [wanted, *(v for v in reversed(self.registry.versions()) if v < wanted)]
+        for version in candidates:
+            if version in self.bad:
+                continue
+            if self.current is not None and version == self.current.version:
+                return
+            try:
+                self.current = self._load(version)
+                return
+            except RegistryError as error:
+                self.bad.add(version)
+                log.error("skipped a version: %s", error)
+
+    def _load(self, version: int) -> Served:
+        manifest = self.registry.manifest(version)
+        if not manifest.usable:
+            raise RegistryError(f"{self.registry.name}@{version} was rejected: {manifest.gate}")
+        user = load_user_side(self.registry.fetch(version), manifest.config)
+        old = self.current
+        if old is not None and old.manifest.space == manifest.space:
+            index = old.index
+        else:
+            folder = self.registry.space_folder(manifest.space)
+            index = ItemIndex(ItemSpace(folder, manifest.config), folder / "index", self.catalogue)
+            if old is not None:
+                threading.Timer(60, old.index.close).start()  # requests under way still use the old index
+        served = Served(version, manifest, user, index)
+        empty = np.empty((0, user.config.dim), np.float32)
+        nothing = TowerInput(_no_events(), empty, [])
+        user_interests(user, [nothing], [np.arange(1, len(user.vocabulary.scenarios) + 1)])
+        log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
+        return served
+
+    def follow(self) -> None:
+        while not self._stop.wait(self.poll_s):
+            try:
+                self.load()
+            except OSError as error:
+                log.warning("registry is away: %s", error)
+
+    def start(self) -> None:
+        threading.Thread(target=self.follow, name="models", daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+
+    def age_s(self) -> float:
+        return time.time() - self.current.manifest.created_ms / 1000 if self.current else 0.0
+
+
+def _no_events():  # type: ignore[no-untyped-def]
+    from rayapp.redrec.data_folder import Sequence
+
+    none = np.empty(0, dtype=np.int64)
+    return Sequence(none, none, none, none)

@@ -1,0 +1,245 @@
+"""One recommendation request as typed stages: hydrate, interests, retrieve, rank, select, log.
+
+Each stage takes what the one before returned; visibility (what may be shown at
+all) is decided once, in `Hydrated.excluded`, and ranking never sees the rest.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rayapp.config import Config
+from rayapp.domain import encode
+from rayapp.metrics import Metrics
+from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
+from rayapp.redrec.history_input import Behaviour, behaviour_of
+from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.engine import Interests
+from rayapp.stores.history import HistoryReader
+from rayapp.stores.pages import Pages
+from rayapp.stores.producer import EventProducer, Record
+
+OVERFETCH = 3
+
+
+class Ask(NamedTuple):
+    """A request after its parameters were checked."""
+
+    route: str
+    user_id: str
+    scenario: str
+    kind: str
+    k: int
+    cursor: str | None = None
+    query: str | None = None
+
+
+class Hydrated(NamedTuple):
+    """What is known of the user, and the items that may not be shown."""
+
+    history: list[Behaviour]
+    excluded: frozenset[str]
+    cursor: str
+
+
+class Answer(NamedTuple):
+    slots: list[Slot]
+    model_version: str
+    index_version: str
+    exhausted: bool
+
+
+class Pipeline:
+    """The stages with what they need; tower and retriever may be local or remote."""
+
+    def __init__(
+        self,
+        config: Config,
+        tower: Any,
+        retriever: Any,
+        catalogue: LiveCatalogue,
+        reader: HistoryReader,
+        pages: Pages,
+        producer: EventProducer,
+        metrics: Metrics,
+        served: Any,
+    ) -> None:
+        self.config = config
+        self.tower, self.retriever, self.catalogue = tower, retriever, catalogue
+        self.reader, self.pages, self.producer, self.metrics = reader, pages, producer, metrics
+        self.served = served
+        self.experiments: dict[str, str] = {}
+
+    async def run(self, ask: Ask, query_vector: np.ndarray | None = None) -> dict[str, Any]:
+        """The contract's answer to a feed, ads or search request; writes its exposure."""
+        started = time.perf_counter()
+        request_id = str(uuid.uuid4())
+        hydrated = await self._timed("hydrate", self.hydrate(ask))
+        interests = await self._timed("tower", self.tower.interests(hydrated.history, ask.scenario))
+        if query_vector is not None:
+            answer = await self._timed("retrieve", self.search(ask, hydrated, interests, query_vector))
+        elif interests is None:
+            answer = await self._timed("retrieve", self.start(ask, hydrated))
+        else:
+            answer = await self._timed("retrieve", self.recommend(ask, hydrated, interests))
+        answer = self.select(ask, hydrated, answer, request_id)
+        await self._timed("page", self.pages.add(hydrated.cursor, [s.candidate.item_id for s in answer.slots]))
+        self.expose(ask, answer, request_id, started)
+        return self.body(ask, answer, request_id, hydrated.cursor)
+
+    async def hydrate(self, ask: Ask) -> Hydrated:
+        newest = 2 * self.served().user.config.length
+        state = await self.reader.load(ask.user_id, self.config.scenarios, newest, int(time.time() * 1000))
+        shown = await self.pages.load(ask.cursor) if ask.cursor else frozenset()
+        unseen = state.capped_ads if ask.kind == "ad" else state.seen
+        history = [b for b in map(behaviour_of, state.events) if b is not None]
+        return Hydrated(history, unseen | state.hidden | shown, ask.cursor or self.pages.new())
+
+    async def recommend(self, ask: Ask, hydrated: Hydrated, interests: Interests) -> Answer:
+        """Each scenario's queries fill places by the user's own mix of scenarios."""
+        names = list(interests.groups)
+        queries = np.concatenate([interests.groups[name] for name in names])
+        found = await self.retriever.by_vectors(queries, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
+        groups: dict[str, list[Candidate]] = {}
+        row = 0
+        for name in names:
+            best: dict[str, float] = {}
+            for hits in found.hits[row : row + len(interests.groups[name])]:
+                for item_id, score in hits:
+                    best[item_id] = max(score, best.get(item_id, -1.0))
+            row += len(interests.groups[name])
+            ranked = sorted(best.items(), key=lambda pair: -pair[1])
+            groups[name] = [Candidate(item_id, score, "redrec") for item_id, score in ranked]
+        places = scenario_places(interests.scenario_counts, tuple(names), ask.k)
+        slate = [self._explain(c, found.vectors, interests) for c in merge_groups(groups, places, ask.k)]
+        return Answer([Slot(c, 1.0) for c in slate], interests.model_version, found.index_version, len(slate) < ask.k)
+
+    async def search(
+        self, ask: Ask, hydrated: Hydrated, interests: Interests | None, query_vector: np.ndarray
+    ) -> Answer:
+        """Nearest by text, moved a little by what the user likes."""
+        found = await self.retriever.by_content(query_vector, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
+        hits = found.hits[0]
+        weight = self.config.serving.search_user_weight
+        scores = dict(hits)
+        if interests is not None and hits:
+            liked = np.concatenate(list(interests.groups.values()))
+            for item_id, vector in found.vectors.items():
+                scores[item_id] += weight * float((liked @ vector).max())
+        ranked = sorted(scores.items(), key=lambda pair: -pair[1])[: ask.k]
+        slots = [Slot(Candidate(i, s, "search", "matches your search"), 1.0) for i, s in ranked]
+        version = interests.model_version if interests else self.served().model_version
+        return Answer(slots, version, found.index_version, len(slots) < ask.k)
+
+    async def start(self, ask: Ask, hydrated: Hydrated) -> Answer:
+        """An unknown user: diverse, popular and fresh."""
+        want = OVERFETCH * ask.k + len(hydrated.excluded)
+        own = await self.reader.popular(ask.scenario, want)
+        scenarios = [ask.scenario] if own else list(self.config.scenarios)
+        popular: dict[str, float] = {}
+        for scenario in scenarios:
+            for item_id, score in own or await self.reader.popular(scenario, want):
+                popular[item_id] = max(score, popular.get(item_id, 0.0))
+        items = self.catalogue.items
+
+        def eligible(item_id: str) -> bool:
+            return item_id not in hydrated.excluded and item_id in items and items[item_id].kind == ask.kind
+
+        ranked = sorted(popular.items(), key=lambda pair: -pair[1])
+        best = [Candidate(i, s, "popular", "popular now") for i, s in ranked if eligible(i)]
+        fresh = [Candidate(i, 0.0, "fresh", "new") for i in self.catalogue.newest(ask.kind) if eligible(i)]
+        slate = start_slate(best, fresh, self._group, ask.k)
+        served = self.served()
+        return Answer([Slot(c, 1.0) for c in slate], served.model_version, served.index_version, len(slate) < ask.k)
+
+    def select(self, ask: Ask, hydrated: Hydrated, answer: Answer, request_id: str) -> Answer:
+        """Exploration on a small share of places (never in search: a query asks for what it says)."""
+        if ask.query is not None:
+            return answer
+        rng = np.random.default_rng([self.config.serving.seed, uuid.UUID(request_id).int % 2**63])
+
+        def eligible() -> list[str]:
+            return [i for i in self.catalogue.ids(ask.kind) if i not in hydrated.excluded]
+
+        slate = [slot.candidate for slot in answer.slots]
+        return answer._replace(slots=explore(slate, eligible, self.config.serving.explore, rng))
+
+    def expose(self, ask: Ask, answer: Answer, request_id: str, started: float) -> None:
+        """One record an answer, keyed by user like the behaviour it is joined with."""
+        record = {
+            "request_id": request_id,
+            "user_id": ask.user_id,
+            "scenario": ask.scenario,
+            "items": [
+                {
+                    "item_id": slot.candidate.item_id,
+                    "position": position,
+                    "score": round(slot.candidate.score, 6),
+                    "propensity": slot.propensity,
+                    "source": slot.candidate.source,
+                }
+                for position, slot in enumerate(answer.slots)
+            ],
+            "model_version": answer.model_version,
+            "index_version": answer.index_version,
+            "experiments": self.experiments,
+            "latency_ms": round(1000 * (time.perf_counter() - started), 3),
+            "at_ms": int(time.time() * 1000),
+        }
+        if ask.query is not None:
+            record["query"] = ask.query
+        if self.producer.post(Record(self.config.topic("exposures"), ask.user_id, encode(record))):
+            self.metrics.count("rayapp_exposures_total", experiment="", arm="")
+        else:
+            self.metrics.count("rayapp_events_total", result="exposure_dropped")
+
+    def body(self, ask: Ask, answer: Answer, request_id: str, cursor: str) -> dict[str, Any]:
+        items = []
+        for slot in answer.slots:
+            item = self.catalogue.items.get(slot.candidate.item_id)
+            if item is None:  # deleted since it was retrieved
+                continue
+            candidate = slot.candidate
+            items.append(
+                {
+                    "item_id": candidate.item_id,
+                    "score": candidate.score,
+                    "title": item.title,
+                    "source": candidate.source,
+                    "reason": candidate.reason,
+                }
+            )
+        return {
+            "request_id": request_id,
+            "user_id": ask.user_id,
+            "scenario": ask.scenario,
+            "items": items,
+            "model_version": answer.model_version,
+            "index_version": answer.index_version,
+            "experiments": self.experiments,
+            "cursor": cursor,
+            "exhausted": answer.exhausted,
+        }
+
+    def _explain(self, candidate: Candidate, vectors: dict[str, np.ndarray], interests: Interests) -> Candidate:
+        """Name the event read that is nearest to the item."""
+        vector = vectors.get(candidate.item_id)
+        if vector is None:
+            return candidate
+        near = self.catalogue.items.get(interests.read_ids[int((interests.read_vectors @ vector).argmax())])
+        return candidate._replace(reason=f"because of “{near.title}”" if near else "")
+
+    def _group(self, item_id: str) -> str:
+        item = self.catalogue.items[item_id]
+        return item.tags[0] if item.tags else item.scenario or item.author or ""
+
+    async def _timed(self, stage: str, step: Any) -> Any:
+        started = time.perf_counter()
+        try:
+            return await step
+        finally:
+            self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage=stage)

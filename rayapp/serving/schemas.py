@@ -1,0 +1,131 @@
+"""The answers of the HTTP surface, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, WithJsonSchema
+
+from rayapp.domain import ACTIONS
+
+
+class ErrorDetail(BaseModel):
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorBody(BaseModel):
+    error: ErrorDetail
+
+
+EVENT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["user_id", "scenario", "action"],
+    "properties": {
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "user_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "item_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "scenario": {"type": "string", "minLength": 1, "maxLength": 256},
+        "action": {"type": "string", "enum": list(ACTIONS)},
+        "timestamp_ms": {"type": "integer", "minimum": 0},
+        "request_id": {"type": "string"},
+        "position": {"type": "integer", "minimum": 0},
+        "query": {"type": ["string", "null"], "maxLength": 1000},
+        "dwell_ms": {"type": "integer", "minimum": 0},
+    },
+}
+ITEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["item_id", "title"],
+    "properties": {
+        "item_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "title": {"type": "string"},
+        "body": {"type": "string"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "author": {"type": "string"},
+        "kind": {"type": "string", "enum": ["note", "ad"]},
+        "scenario": {"type": "string"},
+        "lang": {"type": "string"},
+        "image": {"type": "string"},
+        "timestamp": {"type": "number"},
+    },
+    "additionalProperties": True,
+}
+# Checked one by one by the domain's own parser, so that one bad record does not reject the rest.
+RawEvent = Annotated[Any, WithJsonSchema(EVENT_SCHEMA)]
+RawItem = Annotated[Any, WithJsonSchema(ITEM_SCHEMA)]
+
+
+class EventsIn(BaseModel):
+    events: list[RawEvent]
+
+
+class ItemsIn(BaseModel):
+    items: list[RawItem]
+
+
+class Rejected(BaseModel):
+    index: int
+    error: str
+    field: str | None = None
+
+
+class Accepted(BaseModel):
+    accepted: int
+    rejected: list[Rejected]
+
+
+class ListedItem(BaseModel):
+    item_id: str
+    score: float
+    title: str
+    source: str
+    reason: str
+
+
+class ItemList(BaseModel):
+    request_id: str
+    user_id: str
+    scenario: str
+    items: list[ListedItem]
+    model_version: str
+    index_version: str
+    experiments: dict[str, str]
+    cursor: str
+    exhausted: bool
+
+
+class Understanding(BaseModel):
+    intent: str | None
+    expansions: list[str]
+    source: Literal["redone", "none"]
+    cached: bool
+
+
+class SearchList(ItemList):
+    understanding: Understanding
+
+
+class SimilarItems(BaseModel):
+    items: list[ListedItem]
+
+
+class History(BaseModel):
+    events: list[Annotated[Any, WithJsonSchema(EVENT_SCHEMA)]]
+
+
+class Deleted(BaseModel):
+    user_id: str
+    message: str
+
+
+class Ready(BaseModel):
+    ready: bool
+    components: dict[str, bool]
+
+
+def as_json(record: msgspec.Struct) -> dict[str, Any]:
+    """A domain record as plain JSON values, unset fields left out."""
+    return msgspec.to_builtins(record)

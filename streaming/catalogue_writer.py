@@ -1,0 +1,93 @@
+"""From the items topic to the item store: texts are encoded once, here, and replicas follow the change stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import redis
+from confluent_kafka import Message
+
+from rayapp.config import Config
+from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
+from rayapp.metrics import Metrics
+from rayapp.redrec.text_encoder import TextEncoder, text_key
+from rayapp.stores.items import ItemWriter
+from rayapp.stores.producer import EventProducer
+from streaming.consumer import append_ms
+from streaming.records import DeadLetters
+
+GROUP = "rayapp-catalogue"
+ENCODE_AT_ONCE = 64
+
+
+class CatalogueApplier:
+    """Applies item records in log order; an empty value deletes (the topic is compacted)."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: redis.Redis,
+        producer: EventProducer,
+        metrics: Metrics,
+        known_content: Callable[[], dict[str, np.ndarray]],
+    ) -> None:
+        self.name = config.encoder
+        self.writer = ItemWriter(store)
+        self.dead = DeadLetters(config, producer)
+        self.metrics = metrics
+        self.known_content = known_content
+        self.known: dict[str, np.ndarray] | None = None
+        self.encoder: TextEncoder | None = None
+
+    def __call__(self, messages: list[Message]) -> None:
+        pending: dict[str, Item] = {}
+        bad: list[tuple[Message, InvalidRecord]] = []
+        for message in messages:
+            try:
+                key = (message.key() or b"").decode()
+            except UnicodeDecodeError:
+                bad.append((message, InvalidRecord("bad_key", "the key is not UTF-8; send the item_id as key")))
+                continue
+            if message.value() is None:
+                self._put(list(pending.values()))
+                pending = {}
+                if key:
+                    self.writer.delete(key)
+                continue
+            try:
+                item = parse_item(decode_object(message.value()))
+            except InvalidRecord as error:
+                bad.append((message, error))
+                continue
+            if item.timestamp_ms is None:  # when a note came is what "fresh" goes by
+                item = msgspec.structs.replace(item, timestamp_ms=append_ms(message))
+            pending.pop(item.item_id, None)
+            pending[item.item_id] = item
+        self._put(list(pending.values()))
+        if bad:
+            self.dead.send(bad)
+            for _, error in bad:
+                self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
+
+    def _put(self, items: list[Item]) -> None:
+        new = [item for item, known in zip(items, self.writer.known(items), strict=True) if not known]
+        for start in range(0, len(new), ENCODE_AT_ONCE * 16):
+            part = new[start : start + ENCODE_AT_ONCE * 16]
+            self.writer.put(part, self._contents(part))
+
+    def _contents(self, items: list[Item]) -> np.ndarray:
+        """Content vectors [N, E]: from the model's item table where the text is the same, else encoded."""
+        if self.known is None:
+            self.known = self.known_content()
+        keys = [text_key(self.name, item.text) for item in items]
+        missing = [i for i, key in enumerate(keys) if key not in self.known]
+        if missing:
+            if self.encoder is None:
+                self.encoder = TextEncoder(self.name)
+            vectors = self.encoder.encode([items[i].text for i in missing], batch_size=ENCODE_AT_ONCE)
+            fresh = {keys[i]: vectors[n] for n, i in enumerate(missing)}
+        else:
+            fresh = {}
+        return np.stack([fresh[key] if key in fresh else self.known[key] for key in keys])

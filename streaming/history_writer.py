@@ -1,0 +1,63 @@
+"""From the behaviour topic to the history store: the one writer of histories and seen sets."""
+
+from __future__ import annotations
+
+import time
+
+import redis
+from confluent_kafka import Message
+
+from rayapp.config import Config
+from rayapp.domain import Event, Forget, InvalidRecord
+from rayapp.metrics import Metrics
+from rayapp.stores.history import HistoryWriter
+from rayapp.stores.producer import EventProducer
+from streaming.records import DeadLetters, is_bulk, message_record
+
+GROUP = "rayapp-history"
+
+
+class HistoryApplier:
+    """Applies batches in log order; bad records go to the dead-letter topic and the rest goes on."""
+
+    def __init__(self, config: Config, store: redis.Redis, producer: EventProducer, metrics: Metrics) -> None:
+        self.scenarios = config.scenarios
+        self.writer = HistoryWriter(store, config.history, config.serving.ads_cap_hours)
+        self.dead = DeadLetters(config, producer)
+        self.metrics = metrics
+
+    def __call__(self, messages: list[Message]) -> None:
+        pending: list[tuple[Event, int]] = []
+        live: list[Event] = []
+        bad: list[tuple[Message, InvalidRecord]] = []
+        applied = total = 0
+        for message in messages:
+            try:
+                record, at = message_record(message, self.scenarios)
+            except InvalidRecord as error:
+                bad.append((message, error))
+                continue
+            if isinstance(record, Forget):  # what stands before it must be applied first, what follows after it
+                applied += self.writer.apply(pending)
+                pending = []
+                self.writer.forget(record.user_id)
+                continue
+            total += 1
+            pending.append((record, at))
+            if not is_bulk(message):
+                live.append(record)
+        applied += self.writer.apply(pending)
+        if bad:
+            self.dead.send(bad)
+            for _, error in bad:
+                self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
+        self._observe(live, applied, total - applied)
+
+    def _observe(self, live: list[Event], applied: int, duplicates: int) -> None:
+        now = time.time() * 1000
+        for event in live:
+            self.metrics.observe("rayapp_freshness_seconds", (now - event.received_ms) / 1000, stage="history")
+        if applied:
+            self.metrics.count("rayapp_events_total", applied, result="applied")
+        if duplicates:
+            self.metrics.count("rayapp_events_total", duplicates, result="duplicate")

@@ -1,0 +1,76 @@
+"""Sending logs to Kafka: a data folder's catalogue and interactions, or any behaviour log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+
+from rayapp.config import Config
+from rayapp.domain import Event, InvalidRecord, Item, encode, parse_event
+from rayapp.redrec.data_folder import DataFolderError, normalise_interactions
+from rayapp.stores.producer import EventProducer, Record
+
+Progress = Callable[[int], None]
+
+
+def behaviour_record(config: Config, event: Event, origin: str) -> Record:
+    return Record(config.topic("behaviour"), event.user_id, encode(event), (("origin", origin.encode()),))
+
+
+def item_record(config: Config, item: Item) -> Record:
+    return Record(config.topic("items"), item.item_id, encode(item))
+
+
+def paced(records: Iterable[Record], rate: float | None, progress: Progress) -> Iterator[Record]:
+    """Records no faster than `rate` a second; reports how many went out."""
+    start = time.monotonic()
+    count = 0
+    for count, record in enumerate(records, start=1):
+        if rate:
+            ahead = count / rate - (time.monotonic() - start)
+            if ahead > 0:
+                time.sleep(ahead)
+        if count % 1000 == 0:
+            progress(count)
+        yield record
+    progress(count)
+
+
+def send_items(config: Config, producer: EventProducer, items: list[Item], progress: Progress) -> int:
+    return producer.send_all(paced((item_record(config, item) for item in items), None, progress))
+
+
+def send_events(
+    config: Config,
+    producer: EventProducer,
+    events: Iterable[Event],
+    origin: str,
+    progress: Progress,
+    rate: float | None = None,
+) -> int:
+    return producer.send_all(paced((behaviour_record(config, e, origin) for e in events), rate, progress), 3600)
+
+
+def log_events(file: Path, scenarios: tuple[str, ...]) -> Iterator[Event]:
+    """Events of a behaviour log: JSON lines of events, or Parquet with a data folder's interaction columns.
+
+    Raises DataFolderError with file and line. Events without an id get one
+    made from file name and place, so replaying the file again counts once.
+    """
+    if not file.is_file():
+        raise DataFolderError(f"{file} does not exist; give a .jsonl or .parquet behaviour log")
+    now = int(time.time() * 1000)
+    if file.suffix == ".parquet":
+        table = normalise_interactions(pq.read_table(file), str(file)).sort_by("timestamp_ms")
+        rows: Iterable[dict] = table.drop_columns(["position"]).to_pylist()
+    else:
+        rows = (msgspec.json.decode(line) for line in file.read_bytes().splitlines() if line.strip())
+    for number, raw in enumerate(rows, start=1):
+        try:
+            yield parse_event(raw, scenarios, now, default_id=f"r-{file.name}-{number:09d}")
+        except InvalidRecord as error:
+            raise DataFolderError(f"{file} record {number}: {error}") from None
