@@ -41,7 +41,7 @@ class LogConsumer:
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": 100,
                 "fetch.error.backoff.ms": 100,
                 "topic.metadata.refresh.interval.ms": 5000,
                 "session.timeout.ms": 10_000,
@@ -55,13 +55,20 @@ class LogConsumer:
         """Until `stop`. A store that is away is waited for; nothing is committed before it is applied."""
         try:
             while not stop.is_set():
-                messages = [m for m in self.consumer.consume(self.batch, timeout=0.05) if m.error() is None]
+                messages = self._next_batch()
                 if not messages:
                     continue
                 if self._apply(messages, handle, stop, on_error):
                     self._commit(messages, on_error)
         finally:
             self.consumer.close()
+
+    def _next_batch(self) -> list[Message]:
+        """Waits for one record, then takes what else is there: no delay for a single click, few calls in bulk."""
+        first = self.consumer.poll(0.5)
+        if first is None:
+            return []
+        return [m for m in (first, *self.consumer.consume(self.batch - 1, timeout=0.005)) if m.error() is None]
 
     def _apply(
         self, messages: list[Message], handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]

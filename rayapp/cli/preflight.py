@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import sys
 from pathlib import Path
 
 import psutil
@@ -49,8 +48,6 @@ def port_problems(config: Config) -> list[str]:
 
 def machine_problems(state: Path) -> list[str]:
     problems = []
-    if sys.version_info < (3, 11):
-        problems.append(f"Python {sys.version.split()[0]} is too old; 3.11 or newer is needed")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores < MIN_CORES:
         problems.append(f"{cores} core is too few; {MIN_CORES} are needed: give the machine or container more")

@@ -13,6 +13,7 @@ import sys
 import time
 import xmlrpc.client
 from pathlib import Path
+from typing import Any
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -99,8 +100,12 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        transport = SupervisorTransport(None, None, f"unix://{layout.socket}")
-        self.rpc = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    @property
+    def rpc(self) -> Any:
+        """A fresh connection a call: the transport does not recover from a refused one."""
+        transport = SupervisorTransport(None, None, f"unix://{self.layout.socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def running(self) -> bool:
         try:

@@ -84,10 +84,7 @@ def effective_config(
     layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None
 ) -> Config:
     """The file given, or what the last start used, with the options on top."""
-    if config_file is None and layout.config.is_file():
-        config = load_config(layout.config)
-    else:
-        config = load_config(config_file)
+    config = load_config(layout.config) if config_file is None and layout.config.is_file() else load_config(config_file)
     config = msgspec.structs.replace(config, state=str(layout.state))
     if port is not None:
         config = msgspec.structs.replace(config, ports=msgspec.structs.replace(config.ports, http=port))
@@ -159,7 +156,7 @@ def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dic
         *("job", "submit", "--address", f"http://127.0.0.1:{config.ports.dashboard}", "--"),
         *(sys.executable, "-m", "jobs.train_redrec", "--data", str(folder.path.resolve())),
         *("--config", str(layout.config), "--name", config.name, "--holdout", "1"),
-        *("--minutes", str(config.training.minutes), "--offsets", json.dumps(json.dumps(offsets))),
+        *("--minutes", str(config.training.minutes), "--offsets", json.dumps(offsets)),
         *("--out", str(layout.state / "first_model.json")),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

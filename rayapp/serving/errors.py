@@ -46,6 +46,15 @@ def error_response(error: ApiError) -> ORJSONResponse:
     return ORJSONResponse({"error": body, **error.extra}, status_code=error.status, headers=headers)
 
 
+def clean(text: str, field: str = "user_id") -> str:
+    """A client's text as UTF-8 can carry it. Raises ApiError."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ApiError(422, f"{field} holds half of a surrogate pair; send valid UTF-8", field) from None
+    return text
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app, FastAPI's own included, take this shape."""
 

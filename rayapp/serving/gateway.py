@@ -1,7 +1,7 @@
 """The HTTP surface: parameters in, pipeline and ingest behind, contract-shaped answers out."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here, and nothing defined below the class: FastAPI must see the types, and
+# Serve pickles app and routes by value when the class is decorated.
 import asyncio
 import contextlib
 import functools
@@ -24,7 +24,7 @@ from rayapp.metrics import Metrics
 from rayapp.redrec.text_encoder import TextEncoder
 from rayapp.serving import errors, schemas
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
-from rayapp.serving.errors import ApiError
+from rayapp.serving.errors import ApiError, clean
 from rayapp.serving.exposition import collect
 from rayapp.serving.ingest import Ingest
 from rayapp.serving.middleware import Guard
@@ -47,6 +47,8 @@ app = FastAPI(
     default_response_class=ORJSONResponse,
 )
 errors.install(app)
+LIMIT = int(os.environ.get("RAYAPP_MAX_ONGOING", Config().serving.max_ongoing))
+app.add_middleware(Guard, metrics=METRICS, keys=Config().api_keys, max_ongoing=LIMIT)
 
 UserId = Annotated[str, Query(min_length=1, max_length=256, description="Who asks.")]
 ItemId = Annotated[str, Path(min_length=1, max_length=256)]
@@ -109,12 +111,12 @@ class Gateway:
         if scenario not in self.config.scenarios:
             known = ", ".join(self.config.scenarios)
             raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
-        return ORJSONResponse(await self.pipeline.run(Ask("feed", _clean(user_id), scenario, "note", k, cursor)))
+        return ORJSONResponse(await self.pipeline.run(Ask("feed", clean(user_id), scenario, "note", k, cursor)))
 
     @app.get("/v1/ads", response_model=schemas.ItemList)
     async def ads(self, user_id: UserId, k: Count = 5, cursor: Cursor = None) -> Response:
         """Ads for a user, each at most so often a day."""
-        return ORJSONResponse(await self.pipeline.run(Ask("ads", _clean(user_id), "ads", "ad", k, cursor)))
+        return ORJSONResponse(await self.pipeline.run(Ask("ads", clean(user_id), "ads", "ad", k, cursor)))
 
     @app.get("/v1/search", response_model=schemas.SearchList)
     async def search(
@@ -125,11 +127,11 @@ class Gateway:
         cursor: Cursor = None,
     ) -> Response:
         """Notes whose text is near the query, moved a little by the user's interests."""
-        text = _clean(q, "q").strip()
+        text = clean(q, "q").strip()
         if not text:
             raise ApiError(422, "q is blank; send what to search for", "q")
         vector: np.ndarray = await asyncio.get_running_loop().run_in_executor(self.encode_pool, self.encode, text)
-        ask = Ask("search", _clean(user_id), "search", "note", k, cursor, query=text)
+        ask = Ask("search", clean(user_id), "search", "note", k, cursor, query=text)
         body = await self.pipeline.run(ask, vector)
         body["understanding"] = {"intent": None, "expansions": [], "source": "none", "cached": False}
         return ORJSONResponse(body)
@@ -171,13 +173,13 @@ class Gateway:
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
     ) -> Response:
         """A user's recent behaviour over all scenarios, newest first."""
-        events = await self.reader.history(_clean(user_id), self.config.scenarios, limit)
+        events = await self.reader.history(clean(user_id), self.config.scenarios, limit)
         return ORJSONResponse({"events": [schemas.as_json(e) for e in events]})
 
     @app.delete("/v1/users/{user_id}", status_code=202, response_model=schemas.Deleted)
     async def delete_user(self, user_id: Annotated[str, Path(min_length=1, max_length=256)]) -> Response:
         """Forget a user."""
-        await self.ingest.forget(_clean(user_id))
+        await self.ingest.forget(clean(user_id))
         message = (
             "history, seen set and learner state are dropped within seconds; the log itself ages out by retention; "
             "model weights are not unlearned"
@@ -236,22 +238,3 @@ class Gateway:
         if hasattr(self, "producer"):
             self.producer.close()
             self.engine.close()
-
-
-def _clean(text: str, field: str = "user_id") -> str:
-    """A client's text as UTF-8 can carry it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ApiError(422, f"{field} holds half of a surrogate pair; send valid UTF-8", field) from None
-    return text
-
-
-def guarded() -> None:
-    """Put the guard round the app; its settings come from the environment of the replica."""
-    config = Config()
-    limit = int(os.environ.get("RAYAPP_MAX_ONGOING", config.serving.max_ongoing))
-    app.add_middleware(Guard, metrics=METRICS, keys=config.api_keys, max_ongoing=limit)
-
-
-guarded()
