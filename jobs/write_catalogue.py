@@ -41,6 +41,7 @@ def main(config: Config) -> dict[str, Any] | None:
     metrics = Metrics()
     topic = config.topic("items")
     handler = CatalogueApplier(config, store, EventProducer(config), metrics, lambda: known_content(config))
+    handler.warm()
     console.print(f"writing the catalogue from {topic}")
     follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
     return None

@@ -41,6 +41,12 @@ class CatalogueApplier:
         self.known: dict[str, np.ndarray] | None = None
         self.encoder: TextEncoder | None = None
 
+    def warm(self) -> None:
+        """Load what the first note would otherwise wait for."""
+        self.known = self.known_content()
+        self.encoder = TextEncoder(self.name)
+        self.encoder.encode(["warm up"])
+
     def __call__(self, messages: list[Message]) -> None:
         pending: dict[str, Item] = {}
         bad: list[tuple[Message, InvalidRecord]] = []
@@ -79,13 +85,13 @@ class CatalogueApplier:
 
     def _contents(self, items: list[Item]) -> np.ndarray:
         """Content vectors [N, E]: from the model's item table where the text is the same, else encoded."""
-        if self.known is None:
-            self.known = self.known_content()
+        if self.known is None or self.encoder is None:
+            self.warm()
+        assert self.known is not None
+        assert self.encoder is not None
         keys = [text_key(self.name, item.text) for item in items]
         missing = [i for i, key in enumerate(keys) if key not in self.known]
         if missing:
-            if self.encoder is None:
-                self.encoder = TextEncoder(self.name)
             vectors = self.encoder.encode([items[i].text for i in missing], batch_size=ENCODE_AT_ONCE)
             fresh = {keys[i]: vectors[n] for n, i in enumerate(missing)}
         else:

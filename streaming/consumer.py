@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -13,6 +14,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from rayapp.config import Config
 
+IDLE_S = 0.1
+log = logging.getLogger(__name__)
 Handler = Callable[[list[Message]], None]
 
 
@@ -35,6 +38,7 @@ class LogConsumer:
         self.topic = topic
         self.group = group
         self.batch = batch
+        self.long_poll = bool(config.kafka.bootstrap)
         self.consumer = Consumer(
             {
                 "bootstrap.servers": config.bootstrap,
@@ -55,7 +59,7 @@ class LogConsumer:
         """Until `stop`. A store that is away is waited for; nothing is committed before it is applied."""
         try:
             while not stop.is_set():
-                messages = self._next_batch()
+                messages = self._next_batch(stop)
                 if not messages:
                     continue
                 if self._apply(messages, handle, stop, on_error):
@@ -63,12 +67,37 @@ class LogConsumer:
         finally:
             self.consumer.close()
 
-    def _next_batch(self) -> list[Message]:
+    def _next_batch(self, stop: threading.Event) -> list[Message]:
         """Waits for one record, then takes what else is there: no delay for a single click, few calls in bulk."""
-        first = self.consumer.poll(0.5)
+        first = self.consumer.poll(0.5 if self.long_poll else 0.05)
         if first is None:
+            if not self.long_poll:
+                self._wait_for_growth(stop)
             return []
         return [m for m in (first, *self.consumer.consume(self.batch - 1, timeout=0.005)) if m.error() is None]
+
+    def _wait_for_growth(self, stop: threading.Event) -> None:
+        """Stop fetching until the log grows.
+
+        The embedded broker answers an empty fetch at once in place of holding
+        it, so fetching while idle would keep two processes busy; asking for
+        the log's end ten times a second costs nothing.
+        """
+        assigned = self.consumer.assignment()
+        if not assigned:
+            return
+        at = {p.partition: p.offset for p in self.consumer.committed(assigned, timeout=5)} | self.next_offsets
+        self.consumer.pause(assigned)
+        try:
+            while not stop.wait(IDLE_S) and self.consumer.assignment() == assigned:
+                for partition in assigned:
+                    low, high = self.consumer.get_watermark_offsets(partition, timeout=5)
+                    if high > max(low, at.get(partition.partition, low)):
+                        return
+        except KafkaException as error:  # the broker is away: fetching again will wait for it
+            log.warning("waiting for the broker: %s", error)
+        finally:
+            self.consumer.resume(assigned)
 
     def _apply(
         self, messages: list[Message], handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]

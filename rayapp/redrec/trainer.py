@@ -14,6 +14,8 @@ from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.model import ModelConfig, RedRec
 from rayapp.redrec.negatives import NegativeSampler
 
+MIN_STEPS = 64
+
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end."""
@@ -94,7 +96,9 @@ class Trainer:
         """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss."""
         self.model.train()
         losses = []
-        for users in length_buckets(sequences, self.config.batch, rng):
+        # Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them.
+        size = max(4, min(self.config.batch, len(sequences) // MIN_STEPS))
+        for users in length_buckets(sequences, size, rng):
             loss = self.step(users, rng)
             if loss is None:
                 continue
