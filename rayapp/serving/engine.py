@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from ray import serve
 
 from rayapp.config import Config
 from rayapp.redrec.history_input import Behaviour, TowerInput, tower_input, user_interests
 from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.micro_batch import MicroBatch
 from rayapp.serving.model_host import ModelHost, Served
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.items import ItemReader
@@ -70,16 +70,12 @@ class UserTower:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        # Torch and FAISS must not hold the event loop; one thread, for the cores are shared with others.
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix="user-tower")
+        # Torch must not hold the event loop; one thread, for the cores are shared with others.
+        self.batch: MicroBatch[tuple[list[Behaviour], str], Interests | None] = MicroBatch(self._run, 32, "user-tower")
 
     async def interests(self, history: list[Behaviour], scenario: str) -> Interests | None:
         """None when nothing of the history is known to the model."""
-        return await self._batched((history, scenario))
-
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.0)
-    async def _batched(self, requests: list[tuple[list[Behaviour], str]]) -> list[Interests | None]:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, self._run, requests)
+        return await self.batch((history, scenario)) if history else None
 
     def _run(self, requests: list[tuple[list[Behaviour], str]]) -> list[Interests | None]:
         served = self.engine.served
