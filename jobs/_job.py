@@ -69,7 +69,7 @@ def connect_ray() -> None:
         ray.init(log_to_driver=True)
     else:
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-        ray.init(num_cpus=max(4, os.cpu_count() or 1), log_to_driver=True)
+        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=True)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

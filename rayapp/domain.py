@@ -208,11 +208,6 @@ def _convert(data: dict[str, Any], kind: type, what: str) -> Any:
     return record
 
 
-def scenario_list(configured: tuple[str, ...], found: list[str]) -> tuple[str, ...]:
-    """The configured scenarios, then those found in the data, each once, in a fixed order."""
-    return tuple(dict.fromkeys([*configured, *sorted(found)]))
-
-
 # A data folder's two tables once read: ids are text, times milliseconds, gaps filled.
 INTERACTION_SCHEMA = pa.schema(
     [

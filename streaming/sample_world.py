@@ -97,10 +97,9 @@ def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Gen
             scenario = str(rng.choice(["homefeed", "search", "ads"], p=[0.7, 0.18, 0.12]))
             thing = str(rng.choice(TOPICS[topic][0]))
             for step in range(1 if scenario == "ads" else int(rng.integers(2, 7))):
-                if rng.random() < 0.1:
-                    pool = by_topic["note"][str(rng.choice(names))]
-                else:
-                    pool = by_topic["ad" if scenario == "ads" else "note"][topic]
+                # One click in ten is curiosity.
+                about = str(rng.choice(names)) if rng.random() < 0.1 else topic
+                pool = by_topic["ad" if scenario == "ads" else "note"][about]
                 if scenario == "search":
                     pool = [i for i in pool if rows[i]["tags"][1] == thing] or pool
                 pool = [i for i in pool if i not in seen]

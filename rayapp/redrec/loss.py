@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,7 +49,7 @@ def match(interests_NKD: Tensor, centroids_NKD: Tensor, sizes_NK: Tensor) -> Ten
     from scipy.optimize import linear_sum_assignment
 
     rows = [linear_sum_assignment(-row)[1] for row in similarity.float().cpu().numpy()]
-    return torch.as_tensor(rows, device=similarity.device)
+    return torch.as_tensor(np.stack(rows), device=similarity.device)
 
 
 @torch.no_grad()

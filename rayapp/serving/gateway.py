@@ -15,7 +15,7 @@ import numpy as np
 import redis.exceptions
 import torch
 from fastapi import FastAPI, Path, Query, Response
-from fastapi.responses import ORJSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from ray import serve
 
 from rayapp import __version__
@@ -24,7 +24,7 @@ from rayapp.metrics import Metrics
 from rayapp.redrec.text_encoder import TextEncoder
 from rayapp.serving import errors, schemas
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
-from rayapp.serving.errors import ApiError, clean
+from rayapp.serving.errors import ApiError, Json, clean
 from rayapp.serving.exposition import collect
 from rayapp.serving.ingest import Ingest
 from rayapp.serving.middleware import Guard
@@ -44,7 +44,6 @@ app = FastAPI(
     version=__version__,
     summary="Feeds, ads and search that learn from behaviour events",
     responses=PROBLEMS,
-    default_response_class=ORJSONResponse,
 )
 errors.install(app)
 LIMIT = int(os.environ.get("RAYAPP_MAX_ONGOING", Config().serving.max_ongoing))
@@ -103,7 +102,7 @@ class Gateway:
     @app.post("/v1/events", status_code=202, response_model=schemas.Accepted)
     async def events(self, body: schemas.EventsIn) -> Response:
         """Behaviour events; answered when Kafka has acknowledged them."""
-        return ORJSONResponse(await self.ingest.events(body.events), 202)
+        return Json(await self.ingest.events(body.events), 202)
 
     @app.get("/v1/feed", response_model=schemas.ItemList)
     async def feed(self, user_id: UserId, k: Count = 20, scenario: str = "homefeed", cursor: Cursor = None) -> Response:
@@ -111,12 +110,12 @@ class Gateway:
         if scenario not in self.config.scenarios:
             known = ", ".join(self.config.scenarios)
             raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
-        return ORJSONResponse(await self.pipeline.run(Ask("feed", clean(user_id), scenario, "note", k, cursor)))
+        return Json(await self.pipeline.run(Ask("feed", clean(user_id), scenario, "note", k, cursor)))
 
     @app.get("/v1/ads", response_model=schemas.ItemList)
     async def ads(self, user_id: UserId, k: Count = 5, cursor: Cursor = None) -> Response:
         """Ads for a user, each at most so often a day."""
-        return ORJSONResponse(await self.pipeline.run(Ask("ads", clean(user_id), "ads", "ad", k, cursor)))
+        return Json(await self.pipeline.run(Ask("ads", clean(user_id), "ads", "ad", k, cursor)))
 
     @app.get("/v1/search", response_model=schemas.SearchList)
     async def search(
@@ -134,12 +133,12 @@ class Gateway:
         ask = Ask("search", clean(user_id), "search", "note", k, cursor, query=text)
         body = await self.pipeline.run(ask, vector)
         body["understanding"] = {"intent": None, "expansions": [], "source": "none", "cached": False}
-        return ORJSONResponse(body)
+        return Json(body)
 
     @app.get("/v1/items/{item_id}")
     async def item(self, item_id: ItemId) -> Response:
         """The item as it is stored."""
-        return ORJSONResponse(schemas.as_json(self._known(item_id)))
+        return Json(schemas.as_json(self._known(item_id)))
 
     @app.get("/v1/items/{item_id}/similar", response_model=schemas.SimilarItems)
     async def similar(self, item_id: ItemId, k: Count = 20) -> Response:
@@ -152,19 +151,19 @@ class Gateway:
             for i, s in found.hits[0]
             if i in items
         ]
-        return ORJSONResponse({"items": listed})
+        return Json({"items": listed})
 
     @app.put("/v1/items", status_code=202, response_model=schemas.Accepted)
     async def put_items(self, body: schemas.ItemsIn) -> Response:
         """New or changed items; in results within seconds."""
-        return ORJSONResponse(await self.ingest.items(body.items), 202)
+        return Json(await self.ingest.items(body.items), 202)
 
     @app.delete("/v1/items/{item_id}", status_code=202)
     async def delete_item(self, item_id: ItemId) -> Response:
         """Take an item out of all results."""
         self._known(item_id)
         await self.ingest.delete_item(item_id)
-        return ORJSONResponse({"item_id": item_id, "message": "gone from results within seconds"}, 202)
+        return Json({"item_id": item_id, "message": "gone from results within seconds"}, 202)
 
     @app.get("/v1/users/{user_id}/history", response_model=schemas.History)
     async def history(
@@ -174,7 +173,7 @@ class Gateway:
     ) -> Response:
         """A user's recent behaviour over all scenarios, newest first."""
         events = await self.reader.history(clean(user_id), self.config.scenarios, limit)
-        return ORJSONResponse({"events": [schemas.as_json(e) for e in events]})
+        return Json({"events": [schemas.as_json(e) for e in events]})
 
     @app.delete("/v1/users/{user_id}", status_code=202, response_model=schemas.Deleted)
     async def delete_user(self, user_id: Annotated[str, Path(min_length=1, max_length=256)]) -> Response:
@@ -184,12 +183,12 @@ class Gateway:
             "history, seen set and learner state are dropped within seconds; the log itself ages out by retention; "
             "model weights are not unlearned"
         )
-        return ORJSONResponse({"user_id": user_id, "message": message}, 202)
+        return Json({"user_id": user_id, "message": message}, 202)
 
     @app.get("/healthz")
     async def healthz(self) -> Response:
         """The process is alive."""
-        return ORJSONResponse({"status": "ok"})
+        return Json({"status": "ok"})
 
     @app.get("/readyz", response_model=schemas.Ready)
     async def readyz(self) -> Response:
@@ -201,7 +200,7 @@ class Gateway:
             "kafka": await asyncio.get_running_loop().run_in_executor(None, self.producer.reachable),
         }
         ready = all(components.values())
-        return ORJSONResponse({"ready": ready, "components": components}, 200 if ready else 503)
+        return Json({"ready": ready, "components": components}, 200 if ready else 503)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics(self) -> Response:
@@ -218,7 +217,7 @@ class Gateway:
     @app.get("/", include_in_schema=False)
     async def root(self) -> Response:
         """What is here."""
-        return ORJSONResponse({"name": "rayapp", "version": __version__, "openapi": "/openapi.json", "docs": "/docs"})
+        return Json({"name": "rayapp", "version": __version__, "openapi": "/openapi.json", "docs": "/docs"})
 
     def _known(self, item_id: str) -> Any:
         item = self.engine.catalogue.items.get(item_id)

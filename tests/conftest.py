@@ -1,0 +1,83 @@
+"""Real parts for tests: free ports, a Valkey server, a Kafka broker, each in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+
+from rayapp.config import Config, Kafka, Ports, Store
+from rayapp.stores.client import wait_for_store
+from streaming.embedded import broker_command, store_command
+from streaming.topics import ensure_topics
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+DATA = Path(os.environ.get("RAYAPP_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now, all different."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def server_config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    kafka, store = free_ports(2)
+    state = tmp_path_factory.mktemp("servers")
+    return Config(state=str(state), ports=Ports(kafka=kafka, store=store), kafka=Kafka(partitions=2), store=Store())
+
+
+def _run(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    yield
+    process.terminate()
+    process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def _store_server(server_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _run(store_command(server_config), tmp_path_factory.mktemp("log") / "store.log")
+
+
+@pytest.fixture(scope="session")
+def _broker_server(server_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield from _run(broker_command(server_config), tmp_path_factory.mktemp("log") / "broker.log")
+
+
+@pytest.fixture
+def store(server_config: Config, _store_server: None) -> redis.Redis:
+    """A real, empty Valkey."""
+    client = wait_for_store(server_config.store_url)
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+def stream(server_config: Config, _broker_server: None, request: pytest.FixtureRequest) -> Config:
+    """A configuration whose topics are this test's own, on a real broker."""
+    prefix = f"t{abs(hash(request.node.nodeid)) % 10**8}"
+    config = msgspec.structs.replace(server_config, kafka=msgspec.structs.replace(server_config.kafka, prefix=prefix))
+    ensure_topics(config)
+    return config
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The development data sets; they are not part of the project."""
+    if not DATA.is_dir():
+        pytest.skip(f"development data is not at {DATA}; set RAYAPP_DATA")
+    return DATA

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.optimize import linear_sum_assignment
+
+from rayapp.redrec.loss import assign, cluster, info_nce, match
+from rayapp.redrec.negatives import NegativeSampler
+
+
+def unit(*shape: int, seed: int = 0) -> torch.Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def test_clusters_part_what_is_apart() -> None:
+    centres = F.normalize(torch.eye(3, 8) * 1.0, dim=-1)
+    targets = F.normalize(centres.repeat_interleave(3, 0) + 0.05 * unit(9, 8), dim=-1)[None]
+    assignment, centroids = cluster(targets, torch.ones(1, 9, dtype=torch.bool), 3)
+    groups = assignment[0].view(3, 3)
+    assert (groups == groups[:, :1]).all()
+    assert len(set(groups[:, 0].tolist())) == 3
+    assert torch.allclose(centroids.norm(dim=-1), torch.ones(1, 3))
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 6])
+def test_matching_is_the_hungarian_optimum(k: int) -> None:
+    interests, centroids = unit(32, k, 16, seed=1), unit(32, k, 16, seed=2)
+    found = match(interests, centroids, torch.ones(32, k))
+    for n in range(32):
+        similarity = (centroids[n] @ interests[n].T).numpy()
+        rows, columns = linear_sum_assignment(-similarity)
+        assert similarity[np.arange(k), found[n].numpy()].sum() == pytest.approx(
+            similarity[rows, columns].sum(), abs=1e-5
+        )
+
+
+def test_an_empty_cluster_takes_no_query_from_a_real_one() -> None:
+    interests = F.normalize(torch.eye(3)[None], dim=-1)
+    target = F.normalize(torch.tensor([[[0.1, 0.2, 1.0]]]), dim=-1).expand(1, 4, 3)
+    mask = torch.tensor([[True, False, False, False]])
+    assert assign(interests, target, mask)[0, 0] == 2
+
+
+def test_a_draw_that_is_the_target_or_its_twin_is_no_negative() -> None:
+    target = unit(1, 8)
+    pool = torch.cat([target, target, -target])
+    loss = info_nce(
+        target, target, torch.tensor([7]), pool, torch.tensor([7, 8, 9]), torch.zeros(3), torch.tensor(10.0)
+    )
+    assert loss.item() == pytest.approx(math.log1p(math.exp(-20.0)), abs=1e-6)
+
+
+def test_sampled_gradient_matches_full_softmax_on_500_items() -> None:
+    """Uniform and popularity-drawn negatives with log-Q against every item, log-Q on the negatives alone."""
+    items, dim, rows = 500, 16, 64
+    table = unit(items, dim, seed=3)
+    popularity = 1 / torch.arange(1, items + 1).float()
+    share = popularity / popularity.sum()
+    generator = torch.Generator().manual_seed(4)
+    targets = torch.multinomial(share, rows, replacement=True, generator=generator)
+    users = unit(rows, dim, seed=5).requires_grad_()
+    scale = torch.tensor(8.0)
+
+    everything = torch.arange(items)
+    full = info_nce(users, table[targets], targets, table, everything, torch.zeros(items), scale)
+    (expected,) = torch.autograd.grad(full.mean(), users)
+
+    sampler = NegativeSampler({1: np.arange(items)}, (share * 1e6).long().numpy(), 256, 128, seed=6)
+    total = torch.zeros_like(users)
+    for _ in range(400):
+        # In-batch draws come from many batches in training: here from the share itself.
+        batch = torch.multinomial(share, 512, replacement=True, generator=generator)
+        pool = sampler.draw([1], batch)
+        sampled = info_nce(
+            users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], scale
+        )
+        total += torch.autograd.grad(sampled.mean(), users)[0]
+    cosine = F.cosine_similarity(total.flatten(), expected.flatten(), dim=0)
+    assert cosine > 0.99
+
+
+def test_another_scenarios_uniform_draws_are_not_in_the_pool() -> None:
+    sampler = NegativeSampler({1: np.arange(10), 2: np.arange(10, 20)}, np.ones(20), 8, 4, seed=0)
+    pool = sampler.draw([1, 2], torch.tensor([3, 12]))
+    visible = torch.isfinite(pool.log_expected_SP)
+    assert visible[0, :8].all()
+    assert not visible[0, 8:16].any()
+    assert not visible[1, :8].any()
+    assert visible[:, 16:].all()

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.windows import Plan, PlanLog, Range, WindowError, plan_window, verify
+
+marks = st.dictionaries(
+    st.integers(0, 8), st.tuples(st.integers(0, 50), st.integers(0, 500)).map(lambda m: (m[0], m[0] + m[1])), min_size=1
+)
+
+
+@given(marks, st.integers(1, 300), st.data())
+def test_windows_cover_every_offset_once_in_order(watermarks: dict, max_rows: int, data: st.DataObject) -> None:
+    known = data.draw(st.sets(st.sampled_from(sorted(watermarks))))
+    starts = {p: data.draw(st.integers(*watermarks[p])) for p in known}
+    at, number = dict(starts), 0
+    covered: dict[int, list[int]] = {p: [] for p in watermarks}
+    while (plan := plan_window(number, "t", at, watermarks, max_rows)) is not None:
+        assert 0 < plan.rows <= max_rows + len(watermarks)
+        for r in plan.ranges:
+            covered[r.partition] += range(r.start, r.end)
+        at.update(plan.ends())
+        number += 1
+    for partition, (low, high) in watermarks.items():
+        assert covered[partition] == list(range(starts.get(partition, low), high))
+
+
+@given(marks, st.integers(1, 300))
+def test_no_window_is_larger_than_its_bound(watermarks: dict, max_rows: int) -> None:
+    plan = plan_window(1, "t", {}, watermarks, max_rows)
+    if plan is not None:
+        assert plan.rows <= max_rows
+
+
+@pytest.mark.parametrize(
+    ("starts", "watermarks", "text"),
+    [
+        ({0: 3}, {0: (5, 9)}, "deleted by retention"),
+        ({0: 12}, {0: (0, 9)}, "truncated or recreated"),
+        ({0: 3, 4: 1}, {0: (0, 9)}, r"partitions \[4\]"),
+    ],
+)
+def test_a_log_that_does_not_fit_the_checkpoint_stops_the_learner(starts: dict, watermarks: dict, text: str) -> None:
+    with pytest.raises(WindowError, match=text):
+        plan_window(1, "t", starts, watermarks, 100)
+
+
+def test_a_new_partition_starts_at_its_beginning() -> None:
+    plan = plan_window(1, "t", {0: 9}, {0: (0, 9), 1: (2, 5)}, 100)
+    assert plan == Plan(1, (Range("t", 1, 2, 5),))
+
+
+def test_a_plan_is_written_once(tmp_path: Path) -> None:
+    log = PlanLog(tmp_path)
+    first, second = (Plan(3, (Range("t", 0, 0, end),)) for end in (5, 9))
+    assert log.write(first) == first
+    assert log.write(second) == first
+    assert PlanLog(tmp_path).read(3) == first
+    assert log.read(4) is None
+    log.trim(below=4)
+    assert log.read(3) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_read_must_be_what_was_planned() -> None:
+    plan = Plan(1, (Range("t", 0, 0, 5), Range("t", 1, 2, 4)))
+    verify(plan, {0: 5, 1: 2})
+    with pytest.raises(WindowError, match="gave 1 rows of 2"):
+        verify(plan, {0: 5, 1: 1})
