@@ -1,0 +1,124 @@
+"""One whole system for all end-to-end tests: the command line starts it, HTTP and Kafka drive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import psutil
+import pytest
+
+from rayapp.config import Config, Kafka, Learner, Ports, Training, load_config, save_config
+from tests.conftest import free_ports
+
+Result = TypeVar("Result")
+SCRIPT = Path(sys.executable).parent / "rayapp"
+
+
+def eventually(check: Callable[[], Result], within: float, what: str) -> Result:
+    """The first true result of `check`; fails after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        result = check()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.05)
+
+
+class System:
+    """A running system seen from outside."""
+
+    def __init__(self, state: Path, config_file: Path) -> None:
+        self.state = state
+        self.config_file = config_file
+        self.http = httpx.Client(timeout=30)
+
+    @property
+    def config(self) -> Config:
+        return load_config(self.state / "config.yaml")
+
+    def cli(self, *arguments: str, timeout: float = 600, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(SCRIPT), "--state", str(self.state), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL)
+        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+        return done
+
+    def logs(self) -> str:
+        tails = [f"== {f.name}\n{f.read_text(errors='replace')[-3000:]}" for f in (self.state / "logs").glob("*.log")]
+        return "\n".join(tails)
+
+    def up(self, *arguments: str) -> str:
+        out = self.cli("up", "--detach", *arguments).stdout
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.config.ports.http}", timeout=30)
+        return out
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        answer = self.http.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def post_events(self, *events: dict[str, Any]) -> dict[str, Any]:
+        answer = self.http.post("/v1/events", json={"events": list(events)})
+        assert answer.status_code == 202, answer.text
+        return answer.json()
+
+    def click(self, user: str, items: list[str], scenario: str = "homefeed") -> None:
+        """Click and wait until the history has it."""
+        before = len(self.history(user))
+        self.post_events(*({"user_id": user, "item_id": i, "scenario": scenario, "action": "click"} for i in items))
+        eventually(lambda: len(self.history(user)) == before + len(items), 10, "clicks in the history")
+
+    def history(self, user: str) -> list[dict[str, Any]]:
+        return self.get(f"/v1/users/{user}/history", limit=500)["events"]
+
+    def feed_ids(self, user: str, **params: Any) -> list[str]:
+        return [item["item_id"] for item in self.get("/v1/feed", user_id=user, **params)["items"]]
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.cli("status", "--json").stdout)
+
+    def processes(self, words: str = "") -> list[psutil.Process]:
+        """Processes of this system (they carry its configuration in their environment) with `words` in their command."""
+        mine = f"{self.state}/config.yaml"
+        found = []
+        for process in psutil.process_iter():
+            try:
+                environment, command = process.environ(), " ".join(process.cmdline())
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+            if environment.get("RAYAPP_CONFIG") == mine and process.pid != os.getpid() and words in command:
+                found.append(process)
+        return found
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    state = tmp_path_factory.mktemp("system")
+    names = ("http", "kafka", "store", "ray", "dashboard", "ray_client", "dashboard_agent", "metrics")
+    ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
+    config = Config(
+        ports=ports,
+        kafka=Kafka(partitions=2),
+        training=Training(minutes=0.7),
+        learner=Learner(max_age_s=1.0, publish_s=5.0),
+    )
+    file = tmp_path_factory.mktemp("config") / "config.yaml"
+    save_config(config, file)
+    system = System(state, file)
+    try:
+        system.up("--config", str(file))
+        yield system
+    finally:
+        system.cli("down", check=False)
+        left = system.processes()
+        for process in left:
+            process.kill()
+    assert not left, f"left behind: {[' '.join(p.cmdline()) for p in left]}"

@@ -1,0 +1,50 @@
+"""Runs last: stopping leaves nothing, and a second start goes on where the first one stopped."""
+
+from __future__ import annotations
+
+from rayapp.cli.preflight import port_problems
+from rayapp.stores.registry import Registry
+from tests.e2e.conftest import System, eventually
+
+
+def test_replay_and_simulate_drive_the_running_system(system: System, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        "\n".join(
+            f'{{"user_id": "replayed", "item_id": "note-{n:05d}", "scenario": "homefeed", "action": "click"}}'
+            for n in range(7)
+        )
+    )
+    for _ in range(2):  # sending the same file again counts once
+        assert "events: 7" in system.cli("replay", str(log)).stdout
+    eventually(lambda: len(system.history("replayed")) == 7, 10, "the replayed events")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"user_id": "u", "action": "click"}')
+    failed = system.cli("replay", str(bad), check=False)
+    assert failed.returncode == 2
+    assert "bad.jsonl record 1" in failed.stderr
+    out = system.cli("simulate", "--users", "20", "--rate", "4", "--duration", "12", "--bucket", "6").stdout
+    assert "served" in out
+    assert "0 failed requests" in out
+
+
+def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
+    system.click("survivor", system.feed_ids("survivor", k=5))
+    known = {e["event_id"] for e in system.history("survivor")}
+    versions = Registry(system.config.models).versions()
+    assert system.cli("down").stdout.strip() == "stopped"
+    assert system.processes() == []
+    assert port_problems(system.config) == []
+    assert system.cli("down").stdout.strip() == "nothing runs"
+    out = system.up()
+    assert "training" not in out
+    assert "loading" not in out
+    assert {e["event_id"] for e in system.history("survivor")} == known
+    assert Registry(system.config.models).versions()[0] == versions[0]
+    status = system.status()
+    assert status["ready"]
+    assert set(status["processes"].values()) == {"RUNNING"}
+    assert eventually(lambda: set(system.status()["jobs"]) == {"history", "catalogue", "learner"}, 30, "the jobs")
+    human = system.cli("status").stdout
+    assert "ready" in human
+    assert "lag" in human
