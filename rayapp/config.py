@@ -94,7 +94,7 @@ class Learner(Section):
 class Training(Section):
     """The first model of `rayapp up`; every other setting comes from the training job's own config."""
 
-    minutes: float = 5.0
+    minutes: float = 6.0
     config: str = ""
 
 

@@ -81,23 +81,37 @@ class LogConsumer:
 
         The embedded broker answers an empty fetch at once in place of holding
         it, so fetching while idle would keep two processes busy; asking for
-        the log's end ten times a second costs nothing.
+        the log's end ten times a second costs nothing. Fetching stops only
+        when every partition is read to its end: a fetch that is merely slow
+        must not be thrown away.
         """
         assigned = self.consumer.assignment()
-        if not assigned:
-            return
-        at = {p.partition: p.offset for p in self.consumer.committed(assigned, timeout=5)} | self.next_offsets
-        self.consumer.pause(assigned)
         try:
-            while not stop.wait(IDLE_S) and self.consumer.assignment() == assigned:
-                for partition in assigned:
-                    low, high = self.consumer.get_watermark_offsets(partition, timeout=5)
-                    if high > max(low, at.get(partition.partition, low)):
+            if not assigned or self._behind(assigned):
+                return
+            self.consumer.pause(assigned)
+            try:
+                while not stop.wait(IDLE_S) and self.consumer.assignment() == assigned:
+                    self.consumer.poll(0)  # serves rebalances; paused partitions give no records
+                    if self._behind(assigned):
                         return
+            finally:
+                self.consumer.resume(self.consumer.assignment())
         except KafkaException as error:  # the broker is away: fetching again will wait for it
             log.warning("waiting for the broker: %s", error)
-        finally:
-            self.consumer.resume(assigned)
+            stop.wait(IDLE_S)
+
+    def _behind(self, assigned: list[TopicPartition]) -> bool:
+        """Is there a record after the last one applied in any assigned partition?"""
+        unknown = [p for p in assigned if p.partition not in self.next_offsets]
+        for p in self.consumer.committed(unknown, timeout=5) if unknown else []:
+            if p.offset >= 0:
+                self.next_offsets[p.partition] = p.offset
+        for partition in assigned:
+            low, high = self.consumer.get_watermark_offsets(partition, timeout=5)
+            if high > max(low, self.next_offsets.get(partition.partition, low)):
+                return True
+        return False
 
     def _apply(
         self, messages: list[Message], handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]
@@ -125,7 +139,11 @@ class LogConsumer:
     def lag(self) -> dict[int, int]:
         """Records behind the log's end per assigned partition, from the client's cached watermarks."""
         result = {}
-        for partition in self.consumer.assignment():
+        try:
+            assigned = self.consumer.assignment()
+        except RuntimeError:  # closed meanwhile
+            return {}
+        for partition in assigned:
             _, high = self.consumer.get_watermark_offsets(partition, cached=True)
             if high >= 0 and partition.partition in self.next_offsets:
                 result[partition.partition] = max(0, high - self.next_offsets[partition.partition])

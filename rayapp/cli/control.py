@@ -25,6 +25,7 @@ JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "l
 ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 HEALTHY_S = 60.0
 MAX_WAIT_S = 60.0
+EVERY_S = 2.0
 
 
 class Backoff:
@@ -131,7 +132,7 @@ def main() -> None:
             problem = error
         if problem is not None:
             print(f"waiting for Ray: {problem}"[:500], flush=True)
-        stop.wait(1.0)
+        stop.wait(EVERY_S)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,9 @@ class Layout:
 
     def environment(self) -> dict[str, str]:
         """What every process of the system is started with."""
+        binaries = str(Path(sys.executable).parent)
         return {
+            "PATH": f"{binaries}:{os.environ.get('PATH', '').removeprefix(binaries + ':')}",  # a job's `python` is ours
             "RAYAPP_CONFIG": str(self.config),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),

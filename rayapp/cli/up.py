@@ -49,13 +49,15 @@ def run_up(
     layout = Layout(state)
     config = effective_config(layout, config_file, port, kafka, store)
     supervisor = Supervisor(layout)
-    fresh = not supervisor.running()
-    found = problems(config) if fresh else machine_problems(layout.state)
-    if found:
-        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))
     layout.make()
     folder = DataFolder(data or remembered_data(layout))
     config = with_data_scenarios(config, folder.interactions()["scenario"].unique().to_pylist())
+    if supervisor.running() and layout.config.is_file() and load_config(layout.config) != config:
+        say("the configuration changed: stopping what runs")
+        supervisor.stop_all()
+    found = machine_problems(layout.state) if supervisor.running() else problems(config)
+    if found:
+        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))
     save_config(config, layout.config)
     os.environ.update(layout.environment())
     layout.ray_token()

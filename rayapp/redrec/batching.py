@@ -51,6 +51,7 @@ class Batcher:
         if not rows:
             return None
         batch = pad(rows, self.items)
+        C = min(C, batch.items_BL.shape[1] - 1)  # short sequences have fewer moments to learn from
         cut = np.zeros((len(rows), C), dtype=np.int64)
         cut_scenario = np.ones((len(rows), C), dtype=np.int64)
         cut_seconds = np.zeros((len(rows), C), dtype=np.int64)

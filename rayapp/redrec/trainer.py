@@ -14,7 +14,7 @@ from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.model import ModelConfig, RedRec
 from rayapp.redrec.negatives import NegativeSampler
 
-MIN_STEPS = 64
+MIN_STEPS = 180
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: int = 2
     cuts: int = 16
     popular: float = 0.0
-    batch: int = 64
+    batch: int = 128
     epochs: int = 200
     minutes: float = 20.0
     lr: float = 1e-3
@@ -97,7 +97,7 @@ class Trainer:
         self.model.train()
         losses = []
         # Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them.
-        size = max(4, min(self.config.batch, len(sequences) // MIN_STEPS))
+        size = max(8, min(self.config.batch, len(sequences) // MIN_STEPS))
         for users in length_buckets(sequences, size, rng):
             loss = self.step(users, rng)
             if loss is None:

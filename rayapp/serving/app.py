@@ -42,8 +42,14 @@ class RetrieverDeployment(Retriever):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(Engine(msgspec.convert(config, Config)))
 
-    async def by_vectors(self, queries: Any, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        return await super().by_vectors(queries, kind, k, excluded)
+    async def by_vectors(self, queries: Any, space: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        return await super().by_vectors(queries, space, kind, k, excluded)
+
+    async def by_content(self, query: Any, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        return await super().by_content(query, kind, k, excluded)
+
+    async def similar(self, item_id: str, k: int) -> Found:
+        return await super().similar(item_id, k)
 
 
 def build(args: dict[str, str]) -> Application:

@@ -27,6 +27,7 @@ class Interests(NamedTuple):
     """What the user tower says of one request; groups maps a scenario to its merged interests [K', D]."""
 
     model_version: str
+    space: str
     groups: dict[str, np.ndarray]
     scenario_counts: dict[str, int]
     read_ids: list[str]
@@ -91,6 +92,7 @@ class UserTower:
             groups = {vocabulary.scenarios[row - 1]: _merged(own[i]) for i, row in enumerate(own_rows)}
             results[n] = Interests(
                 served.model_version,
+                served.manifest.space,
                 groups,
                 _counts(inputs[n], vocabulary.scenarios),
                 inputs[n].item_ids,
@@ -106,15 +108,15 @@ class Retriever:
         self.engine = engine
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="retriever")
 
-    async def by_vectors(self, queries: np.ndarray, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        """The k nearest items of a kind to each query, in the model's space."""
+    async def by_vectors(self, queries: np.ndarray, space: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        """The k nearest items of a kind to each query, in the space that the queries are of."""
 
         def run() -> Found:
-            served = self.engine.served
-            index = served.index.kinds[kind]
+            items = self.engine.host.index(space)
+            index = items.kinds[kind]
             hits = index.search(queries, k, excluded)
             vectors = index.present({item_id for part in hits for item_id, _ in part})
-            return Found(served.index_version, hits, vectors)
+            return Found(items.version, hits, vectors)
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, run)
 
@@ -137,7 +139,7 @@ class Retriever:
         found = served.index.lookup(item_id)
         if found is None:
             return Found(served.index_version, [[]], {})
-        return await self.by_vectors(found[0][None], item.kind, k, frozenset([item_id]))
+        return await self.by_vectors(found[0][None], served.manifest.space, item.kind, k, frozenset([item_id]))
 
 
 class Remote:

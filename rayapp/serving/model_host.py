@@ -23,7 +23,8 @@ log = logging.getLogger("ray.serve")
 class ItemIndex:
     """Item vectors of one space, one FAISS snapshot a kind, kept up to date with the catalogue."""
 
-    def __init__(self, space: ItemSpace, saved: Path, catalogue: LiveCatalogue) -> None:
+    def __init__(self, name: str, space: ItemSpace, saved: Path, catalogue: LiveCatalogue) -> None:
+        self.name = name
         self.space = space
         self.catalogue = catalogue
         with catalogue.lock:
@@ -48,6 +49,11 @@ class ItemIndex:
             if own:
                 ids = [c.item_id for c in own]
                 index.put(ids, self.space.project(np.stack([c.content for c in own if c.content is not None]), ids))
+
+    @property
+    def version(self) -> str:
+        """Names the space and the last catalogue change applied."""
+        return f"{self.name}.{self.catalogue.position}"
 
     def lookup(self, item_id: str) -> tuple[np.ndarray, str | None] | None:
         """Vector and own scenario of an item in the catalogue."""
@@ -77,7 +83,7 @@ class Served:
 
     @property
     def index_version(self) -> str:
-        return f"{self.manifest.space}.{self.index.catalogue.position}"
+        return self.index.version
 
 
 class ModelHost:
@@ -88,6 +94,7 @@ class ModelHost:
         self.catalogue = catalogue
         self.poll_s = poll_s
         self.current: Served | None = None
+        self.previous: ItemIndex | None = None
         self.bad: set[int] = set()
         self._stop = threading.Event()
 
@@ -119,15 +126,25 @@ class ModelHost:
             index = old.index
         else:
             folder = self.registry.space_folder(manifest.space)
-            index = ItemIndex(ItemSpace(folder, manifest.config), folder / "index", self.catalogue)
-            if old is not None:
-                threading.Timer(60, old.index.close).start()  # requests under way still use the old index
+            space = ItemSpace(folder, manifest.config)
+            index = ItemIndex(manifest.space, space, folder / "index", self.catalogue)
+            if self.previous is not None:
+                self.previous.close()
+            self.previous = old.index if old is not None else None  # requests under way still use it
         served = Served(version, manifest, user, index)
         empty = np.empty((0, user.config.dim), np.float32)
         nothing = TowerInput(_no_events(), empty, [])
         user_interests(user, [nothing], [np.arange(1, len(user.vocabulary.scenarios) + 1)])
         log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
         return served
+
+    def index(self, space: str) -> ItemIndex:
+        """The item index of a space: the served one, or the one before it for requests under way."""
+        if self.current is not None and self.current.manifest.space == space:
+            return self.current.index
+        if self.previous is not None and self.previous.name == space:
+            return self.previous
+        raise RegistryError(f"space {space} is not held any more; ask again")
 
     def follow(self) -> None:
         while not self._stop.wait(self.poll_s):

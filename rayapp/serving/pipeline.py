@@ -103,7 +103,9 @@ class Pipeline:
         """Each scenario's queries fill places by the user's own mix of scenarios."""
         names = list(interests.groups)
         queries = np.concatenate([interests.groups[name] for name in names])
-        found = await self.retriever.by_vectors(queries, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
+        found = await self.retriever.by_vectors(
+            queries, interests.space, ask.kind, OVERFETCH * ask.k, hydrated.excluded
+        )
         groups: dict[str, list[Candidate]] = {}
         row = 0
         for name in names:
@@ -139,11 +141,11 @@ class Pipeline:
         """An unknown user: diverse, popular and fresh."""
         want = OVERFETCH * ask.k + len(hydrated.excluded)
         own = await self.reader.popular(ask.scenario, want)
-        scenarios = [ask.scenario] if own else list(self.config.scenarios)
-        popular: dict[str, float] = {}
-        for scenario in scenarios:
-            for item_id, score in own or await self.reader.popular(scenario, want):
-                popular[item_id] = max(score, popular.get(item_id, 0.0))
+        popular = dict(own)
+        if len(own) < OVERFETCH * ask.k:  # a scenario of few clicks borrows from the others
+            for scenario in self.config.scenarios:
+                for item_id, score in await self.reader.popular(scenario, want):
+                    popular.setdefault(item_id, 0.5 * score)
         items = self.catalogue.items
 
         def eligible(item_id: str) -> bool:
