@@ -68,7 +68,7 @@ def connect_ray() -> None:
     if inside_job:
         ray.init(log_to_driver=True)
     else:
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
         ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=True)
     ray.data.DataContext.get_current().enable_progress_bars = False
 

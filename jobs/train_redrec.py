@@ -92,7 +92,12 @@ def main(
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
     console.print(f"[2/4] encoding item texts with {settings.encoder}")
     cache = (config.state_path / "cache").resolve()
-    content = encode_cached(settings.encoder, [item.text for item in items], cache)
+    content = encode_cached(
+        settings.encoder,
+        [item.text for item in items],
+        cache,
+        lambda done: console.print(f"      {done:,} of {len(items):,} texts"),
+    )
     key = json.dumps([msgspec.to_builtins(settings), digest, holdout, name, workers])
     run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     storage = (config.state_path / "train").resolve()

@@ -166,7 +166,10 @@ def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dic
     with (layout.logs / "train.log").open("a") as log:
         for line in process.stdout:
             log.write(line)
-            if any(mark in line for mark in ("epoch ", "of the budget", "[1/4]", "[2/4]", "[3/4]", "[4/4]", "rror:")):
+            if any(
+                mark in line
+                for mark in ("epoch ", "of the budget", "[1/4]", "[2/4]", "[3/4]", "[4/4]", " texts", "rror:")
+            ):
                 say("  " + line.partition("m ")[2].strip() if line.startswith("\x1b") else "  " + line.rstrip())
     if process.wait() != 0:
         raise SupervisionError(f"training failed; see {layout.logs / 'train.log'}, then run `rayapp up` again")

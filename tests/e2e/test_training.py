@@ -1,0 +1,91 @@
+"""The training and evaluation jobs: submitted to the running cluster, and with bad input by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rayapp.cli.paths import Layout
+from rayapp.stores.registry import Registry
+from streaming.sample_world import write_sample_world
+from tests.e2e.conftest import System, eventually
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample_world(tmp_path_factory.mktemp("small") / "world", notes=300, ads=30, users=80)
+
+
+def submit(system: System, module: str, *arguments: str) -> subprocess.Popen[str]:
+    """`ray job submit -- python -m jobs.<module>` as a user types it, its output followed."""
+    address = f"http://127.0.0.1:{system.config.ports.dashboard}"
+    ray = str(Path(sys.executable).parent / "ray")
+    return subprocess.Popen(
+        [ray, "job", "submit", "--address", address, "--", "python", "-m", f"jobs.{module}", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **Layout(system.state).environment()},
+    )
+
+
+def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
+    system: System, world: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "train.json"
+    train = ("train_redrec", "--data", str(world), "--minutes", "0.5", "--out", str(out))
+    first = submit(system, *train)
+    runs = system.state / "train"
+    eventually(lambda: list(runs.glob("train-redrec-world-*/checkpoint_*/state.pt")), 180, "a checkpoint")
+    for process in system.processes(f"jobs.train_redrec --data {world}"):
+        process.send_signal(signal.SIGKILL)
+    first.communicate(timeout=120)
+    assert first.returncode != 0
+    registry = Registry(system.config.models, "redrec-world")
+    assert registry.versions() == []
+    second = submit(system, *train)
+    text, _ = second.communicate(timeout=300)
+    assert second.returncode == 0, text
+    assert "resumed after epoch" in text
+    assert registry.versions() == [1]
+    assert json.loads(out.read_text())["model"] == "redrec-world"
+
+    result = tmp_path / "evaluate.json"
+    done = submit(system, "evaluate_redrec", "--data", str(world), "--out", str(result))
+    text, _ = done.communicate(timeout=240)
+    assert done.returncode == 0, text
+    rows = json.loads(result.read_text())["rows"]
+    assert list(rows) == ["popularity", "item-kNN", "redrec-world@1"]
+    model = rows["redrec-world@1"]
+    assert set(model["kept"]) == {f"{m}@{k}" for m in ("hr", "ndcg") for k in (5, 10, 50, 100)} | {"mrr"}
+    assert model["masked"]["hr@100"] > rows["popularity"]["masked"]["hr@100"]
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "text"),
+    [
+        ("train_redrec", ("--data", "/nowhere"), "/nowhere has no interactions.parquet"),
+        ("evaluate_redrec", ("--data", "WORLD", "--name", "never"), "never has no CURRENT"),
+        ("train_redrec", ("--data", "WORLD", "--train-config", "/none.yaml"), "/none.yaml cannot be read"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    world: Path, tmp_path: Path, module: str, arguments: tuple[str, ...], text: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(f"state: {tmp_path / 'state'}\n")
+    options = [a.replace("WORLD", str(world)) for a in arguments]
+    done = subprocess.run(
+        [sys.executable, "-m", f"jobs.{module}", "--config", str(tmp_path / "config.yaml"), *options],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
