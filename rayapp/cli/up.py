@@ -16,6 +16,7 @@ import msgspec
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
+from rayapp.cli.status import lag
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
@@ -28,6 +29,7 @@ from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics, wait_for_broker
 
 READY_S = 240.0
+CAUGHT_UP = 100
 
 
 def say(text: str) -> None:
@@ -76,6 +78,7 @@ def run_up(
     layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
     supervisor.start("control")
     url = wait_ready(config, layout)
+    wait_caught_up(config)
     say(f"ready after {time.monotonic() - started:.0f} s")
     print_urls(config, layout, url)
     if not detach:
@@ -198,6 +201,25 @@ def wait_ready(config: Config, layout: Layout) -> str:
             raise SupervisionError(
                 f"not ready after {READY_S:.0f} s ({state}); see {layout.logs} and the Ray dashboard"
             )
+        time.sleep(0.3)
+
+
+def wait_caught_up(config: Config) -> None:
+    """The writers have applied what was loaded: from here on a click waits behind nothing."""
+    registry = Registry(config.models, config.name)
+    deadline = time.monotonic() + READY_S
+    told = time.monotonic()
+    while True:
+        behind = {name: n for name, n in lag(config, registry).items() if name != "learner"}
+        if set(behind) == {"history", "catalogue"} and max(behind.values()) < CAUGHT_UP:
+            return
+        if time.monotonic() > deadline:
+            raise SupervisionError(
+                f"the writers are still behind ({behind}); see: rayapp status, and the Ray dashboard"
+            )
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            say("applying what was loaded: " + ", ".join(f"{name} {n:,} to go" for name, n in behind.items()))
         time.sleep(0.3)
 
 

@@ -41,8 +41,12 @@ def scenario_places(counts: Mapping[str, int], scenarios: tuple[str, ...], k: in
 
 
 def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int], k: int) -> list[Candidate]:
-    """The best of each group up to its places, an item once, sorted by score; free places go to the best left."""
-    taken: dict[str, Candidate] = {}
+    """The best of each group up to its places, an item once; free places go to the best left.
+
+    Groups are interleaved in proportion to their places, each in its own
+    order: cosines to different scenarios' queries cannot be compared.
+    """
+    taken: dict[str, tuple[float, Candidate]] = {}
     rest: list[Candidate] = []
     for name in sorted(groups, key=lambda g: -places.get(g, 0)):
         own = 0
@@ -50,15 +54,16 @@ def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int
             if candidate.item_id in taken:
                 continue
             if own < places.get(name, 0):
-                taken[candidate.item_id] = candidate
+                taken[candidate.item_id] = ((own + 0.5) / places[name], candidate)
                 own += 1
             else:
                 rest.append(candidate)
     for candidate in sorted(rest, key=lambda c: -c.score):
         if len(taken) >= k:
             break
-        taken.setdefault(candidate.item_id, candidate)
-    return sorted(taken.values(), key=lambda c: -c.score)[:k]
+        taken.setdefault(candidate.item_id, (1.0, candidate))
+    ranked = sorted(taken.values(), key=lambda pair: (pair[0], -pair[1].score))
+    return [candidate for _, candidate in ranked][:k]
 
 
 def start_slate(

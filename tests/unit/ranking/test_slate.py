@@ -32,7 +32,13 @@ def test_merging_takes_an_item_once_and_fills_up_from_what_is_left() -> None:
     groups = {"a": candidates("x", 3), "b": [*candidates("x", 2), *candidates("y", 10, 0.5)]}
     slate = merge_groups(groups, {"a": 5, "b": 5}, 10)
     assert len({c.item_id for c in slate}) == len(slate) == 10
-    assert [c.score for c in slate] == sorted((c.score for c in slate), reverse=True)
+    assert [c.item_id for c in slate if c.item_id[0] == "y"] == [f"y{i}" for i in range(7)]
+
+
+def test_a_group_with_one_place_stands_in_the_middle() -> None:
+    groups = {"toys": candidates("t", 30), "beauty": candidates("b", 30, top=2.0)}
+    slate = merge_groups(groups, {"toys": 19, "beauty": 1}, 20)
+    assert [n for n, c in enumerate(slate) if c.item_id.startswith("b")] in ([9], [10])
 
 
 def test_the_start_is_diverse_with_every_fifth_place_fresh() -> None:
