@@ -76,12 +76,6 @@ class Snapshot:
             rows = np.array([self.row_of[item_id] for item_id in ids], dtype=np.int64)
             return self.index.reconstruct_batch(rows) if len(rows) else np.empty((0, self.dim), np.float32)
 
-    def present(self, ids: Iterable[str]) -> dict[str, np.ndarray]:
-        """Vectors of those that are (still) there."""
-        with self.lock:
-            found = [item_id for item_id in ids if item_id in self.row_of]
-            return dict(zip(found, self.vectors(found), strict=True))
-
     def search(self, queries_QD: np.ndarray, k: int, excluded: Iterable[str] = ()) -> list[list[tuple[str, float]]]:
         """Per query the k best (id, inner product) that are not excluded, best first; fewer when fewer are left."""
         with self.lock:

@@ -115,7 +115,7 @@ class Retriever:
             items = self.engine.host.index(space)
             index = items.kinds[kind]
             hits = index.search(queries, k, excluded)
-            vectors = index.present({item_id for part in hits for item_id, _ in part})
+            vectors = items.present({item_id for part in hits for item_id, _ in part})
             return Found(items.version, hits, vectors)
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, run)
@@ -127,7 +127,7 @@ class Retriever:
             served = self.engine.served
             index = self.engine.catalogue.content.get(kind)
             hits = index.search(query[None], k, excluded) if index is not None else [[]]
-            vectors = served.index.kinds[kind].present({item_id for item_id, _ in hits[0]})
+            vectors = served.index.present(item_id for item_id, _ in hits[0])
             return Found(served.index_version, hits, vectors)
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, run)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from rayapp.redrec.artifact import ItemSpace, load_user_side
-from rayapp.redrec.history_input import TowerInput, user_interests
+from rayapp.redrec.history_input import tower_input, user_interests
 from rayapp.redrec.model import UserSide
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.catalogue import LiveCatalogue
@@ -35,6 +36,8 @@ class ItemIndex:
             if changed:
                 stored.put([ids[n] for n in changed], space.project(contents[changed], [ids[n] for n in changed]))
             self.kinds: dict[str, Snapshot] = {}
+            # Beside the index: a request looks up fifty items of its history, and FAISS gives them back one lock at a time.
+            self.vectors: dict[str, np.ndarray] = dict(zip(ids, stored.vectors(ids), strict=True))
             for kind in ("note", "ad"):
                 own = [i for i in ids if catalogue.items[i].kind == kind]
                 self.kinds[kind] = Snapshot.build(own, stored.vectors(own))
@@ -44,11 +47,16 @@ class ItemIndex:
         """Called by the catalogue for every change."""
         for index in self.kinds.values():
             index.remove([c.item_id for c in changes])
+        for change in changes:
+            if change.item is None:
+                self.vectors.pop(change.item_id, None)
         for kind, index in self.kinds.items():
             own = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
             if own:
                 ids = [c.item_id for c in own]
-                index.put(ids, self.space.project(np.stack([c.content for c in own if c.content is not None]), ids))
+                vectors = self.space.project(np.stack([c.content for c in own if c.content is not None]), ids)
+                index.put(ids, vectors)
+                self.vectors.update(zip(ids, vectors, strict=True))
 
     @property
     def version(self) -> str:
@@ -60,8 +68,12 @@ class ItemIndex:
         item = self.catalogue.items.get(item_id)
         if item is None:
             return None
-        found = self.kinds[item.kind].present([item_id])
-        return (found[item_id], item.scenario) if found else None
+        vector = self.vectors.get(item_id)
+        return None if vector is None else (vector, item.scenario)
+
+    def present(self, ids: Iterable[str]) -> dict[str, np.ndarray]:
+        """Vectors of those that are (still) there."""
+        return {item_id: self.vectors[item_id] for item_id in ids if item_id in self.vectors}
 
     def close(self) -> None:
         with self.catalogue.lock:
@@ -132,9 +144,8 @@ class ModelHost:
                 self.previous.close()
             self.previous = old.index if old is not None else None  # requests under way still use it
         served = Served(version, manifest, user, index)
-        empty = np.empty((0, user.config.dim), np.float32)
-        nothing = TowerInput(_no_events(), empty, [])
-        user_interests(user, [nothing], [np.arange(1, len(user.vocabulary.scenarios) + 1)])
+        nothing = tower_input([], index.lookup, user.vocabulary, user.config.length)
+        user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
         log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
         return served
 
@@ -161,10 +172,3 @@ class ModelHost:
 
     def age_s(self) -> float:
         return time.time() - self.current.manifest.created_ms / 1000 if self.current else 0.0
-
-
-def _no_events():  # type: ignore[no-untyped-def]
-    from rayapp.redrec.data_folder import Sequence
-
-    none = np.empty(0, dtype=np.int64)
-    return Sequence(none, none, none, none)
