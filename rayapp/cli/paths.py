@@ -15,7 +15,7 @@ from rayapp.config import Config
 
 
 class Layout:
-    """Files below `<state>`; the supervisor's socket is in the temporary folder (socket paths must be short)."""
+    """Files below `<state>`; sockets are in the temporary folder (their paths must be short)."""
 
     def __init__(self, state: str | Path) -> None:
         self.state = Path(state).resolve()
@@ -29,6 +29,7 @@ class Layout:
         self.control = self.state / "control.json"
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:10]
         self.socket = Path(tempfile.gettempdir()) / f"rayapp-{digest}.sock"
+        self.ray_temp = Path(tempfile.gettempdir()) / f"rayapp-{digest}"
 
     @classmethod
     def of(cls, config: Config) -> Layout:

@@ -29,7 +29,7 @@ class SupervisionError(RuntimeError):
     """A part did not start or stop; the text names its log."""
 
 
-def ray_command(config: Config) -> list[str]:
+def ray_command(config: Config, layout: Layout) -> list[str]:
     ports = config.ports
     return [
         str(Path(sys.executable).parent / "ray"),
@@ -40,6 +40,7 @@ def ray_command(config: Config) -> list[str]:
         "--node-ip-address=127.0.0.1",
         f"--port={ports.ray}",
         f"--num-cpus={config.cpus}",
+        f"--temp-dir={layout.ray_temp}",  # shared, two systems of one machine would find each other's cluster
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports.dashboard}",
@@ -59,7 +60,7 @@ def write_supervisor_config(config: Config, layout: Layout) -> None:
         commands["broker"] = broker_command(config)
     if not config.store.url:
         commands["store"] = store_command(config)
-    commands["ray"] = ray_command(config)
+    commands["ray"] = ray_command(config, layout)
     commands["control"] = [sys.executable, "-m", "rayapp.cli.control"]
     parser = configparser.RawConfigParser()
     parser["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
