@@ -80,12 +80,7 @@ def down(state: str) -> None:
     from rayapp.cli.paths import Layout
     from rayapp.cli.supervision import Supervisor
 
-    supervisor = Supervisor(Layout(state))
-    if not supervisor.running():
-        click.echo("nothing runs")
-        return
-    supervisor.stop_all()
-    click.echo("stopped")
+    click.echo("stopped" if Supervisor(Layout(state)).stop_all() else "nothing runs")
 
 
 @cli.command()

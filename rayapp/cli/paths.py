@@ -11,7 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from rayapp.config import Config
+
+MARK = "RAYAPP_SYSTEM"  # in the environment of every process of a system: whose it is, whoever its parent was
 
 
 class Layout:
@@ -57,12 +61,24 @@ class Layout:
         partial.write_text(json.dumps(content, indent=1))
         partial.replace(file)
 
+    def processes(self) -> list[psutil.Process]:
+        """Every living process of this system, orphans too."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == str(self.state) and process.pid != os.getpid():
+                    found.append(process)
+            except psutil.Error:
+                continue  # gone, a zombie, or somebody else's
+        return found
+
     def environment(self) -> dict[str, str]:
         """What every process of the system is started with."""
         binaries = str(Path(sys.executable).parent)
         return {
             "PATH": f"{binaries}:{os.environ.get('PATH', '').removeprefix(binaries + ':')}",  # a job's `python` is ours
             "RAYAPP_CONFIG": str(self.config),
+            MARK: str(self.state),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_EXPORT_COUNTER_AS_GAUGE": "0",

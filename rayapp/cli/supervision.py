@@ -7,6 +7,7 @@ nothing behind; what runs inside Ray is the control loop's business.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from rayapp.cli.paths import Layout
 from rayapp.config import Config
 from streaming.embedded import broker_command, store_command
 
+POLITE_S = 5.0
 PARTS = ("broker", "store", "ray", "control")
 
 
@@ -151,11 +153,10 @@ class Supervisor:
             log = self.layout.logs / f"{name}.log"
             raise SupervisionError(f"{name} did not start ({fault.faultString}); see {log}") from None
 
-    def stop_all(self) -> None:
-        """Control first (so it restarts nothing), Ray, store, broker; then supervisord itself."""
+    def stop_all(self) -> bool:
+        """Control first (so it restarts nothing), Ray, store, broker, supervisord, orphans; False: nothing ran."""
         if not self.running():
-            return
-        tree = self._descendants()
+            return self._sweep()
         for name in reversed(PARTS):
             if self.states().get(name) in ("RUNNING", "STARTING", "BACKOFF"):
                 self.rpc.stopProcess(name, True)
@@ -163,19 +164,31 @@ class Supervisor:
         self.rpc.shutdown()
         if daemon is not None:
             psutil.wait_procs([daemon], timeout=10)
-        # Whatever Ray's processes left behind after their parents went.
-        _, alive = psutil.wait_procs(tree, timeout=10)
-        for process in alive:
-            process.kill()
-        psutil.wait_procs(alive, timeout=5)
+        psutil.wait_procs(self.layout.processes(), timeout=5)
+        self._sweep()
         self.layout.socket.unlink(missing_ok=True)
+        return True
+
+    def _sweep(self) -> bool:
+        """End whatever outlived its parents (a job killed half started leaves drivers that no tree shows)."""
+        found = self.layout.processes()
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()  # first politely: the broker and the store save what they have
+        psutil.wait_procs(found, timeout=POLITE_S)
+        deadline = time.monotonic() + 20
+        while alive := self.layout.processes():
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=2)
+            if time.monotonic() > deadline:
+                names = ", ".join(f"{p.name()} ({p.pid})" for p in alive)
+                raise SupervisionError(f"these processes cannot be ended: {names}; end them by hand, then try again")
+        return bool(found)
 
     def _daemon(self) -> psutil.Process | None:
         try:
             return psutil.Process(self.rpc.getPID())
         except (psutil.NoSuchProcess, OSError):
             return None
-
-    def _descendants(self) -> list[psutil.Process]:
-        daemon = self._daemon()
-        return daemon.children(recursive=True) if daemon is not None else []

@@ -57,6 +57,8 @@ def run_up(
     if supervisor.running() and layout.config.is_file() and load_config(layout.config) != config:
         say("the configuration changed: stopping what runs")
         supervisor.stop_all()
+    elif not supervisor.running() and supervisor.stop_all():
+        say("ended what an earlier start had left behind")
     found = machine_problems(layout.state) if supervisor.running() else problems(config)
     if found:
         raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))

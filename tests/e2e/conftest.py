@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from rayapp.cli.paths import Layout
 from rayapp.config import Config, Kafka, Learner, Ports, Training, load_config, save_config
 from tests.conftest import free_ports
 
@@ -86,16 +87,12 @@ class System:
         return json.loads(self.cli("status", "--json").stdout)
 
     def processes(self, words: str = "") -> list[psutil.Process]:
-        """Processes of this system (they carry its configuration in their environment) with `words` in their command."""
-        mine = f"{self.state}/config.yaml"
+        """Processes of this system with `words` in their command."""
         found = []
-        for process in psutil.process_iter():
-            try:
-                environment, command = process.environ(), " ".join(process.cmdline())
-            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                continue
-            if environment.get("RAYAPP_CONFIG") == mine and process.pid != os.getpid() and words in command:
-                found.append(process)
+        for process in Layout(self.state).processes():
+            with contextlib.suppress(psutil.Error):
+                if words in " ".join(process.cmdline()):
+                    found.append(process)
         return found
 
 
@@ -118,7 +115,5 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
     finally:
         system.cli("down", check=False)
-        left = system.processes()
-        for process in left:
-            process.kill()
-    assert not left, f"left behind: {[' '.join(p.cmdline()) for p in left]}"
+        left = [(process.pid, process.name()) for process in system.processes()]
+        assert not left, f"left behind: {left}"
