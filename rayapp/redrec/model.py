@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from rayapp.redrec.heads import ItemTower, ProjectionHead
 from rayapp.redrec.loss import assign, info_nce
 from rayapp.redrec.negatives import Pool
-from rayapp.redrec.user_tower import UserTower
+from rayapp.redrec.recency import RecencyPool
+from rayapp.redrec.user_tower import UserTower, visible
 from rayapp.redrec.vocabulary import Vocabulary
 
 
@@ -64,6 +65,8 @@ class UserSide(nn.Module):
             config.interests,
         )
         self.head = ProjectionHead(config.width, config.dim, config.dropout)
+        self.recent = RecencyPool(len(vocabulary.scenarios), config.interests)
+        self.gate = nn.Parameter(torch.tensor(0.5))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
 
     @property
@@ -82,7 +85,11 @@ class UserSide(nn.Module):
             batch.cut_scenario_BC,
             batch.cut_seconds_BC,
         )
-        return F.normalize(self.head(hidden), dim=-1)
+        seen_BCL = visible(
+            batch.cut_BC, batch.cut_scenario_BC, batch.cut_seconds_BC, batch.scenarios_BL, batch.seconds_BL
+        )
+        recent = self.recent(vectors_BLD, batch.scenarios_BL, seen_BCL, batch.cut_BC, batch.cut_scenario_BC)
+        return F.normalize(F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1), dim=-1)
 
 
 class RedRec(nn.Module):

@@ -121,7 +121,7 @@ class UserTower(nn.Module):
         angles_x = self.angles(F.pad(rank_L + 1, (1, 0)).expand(B, -1))
 
         seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
-        seen_BCL = (rank_L < cut_BC[..., None]) & _strict(cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
+        seen_BCL = visible(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
         mask_x = F.pad(F.pad(seen_BLL, (0, 0, 1, 0)), (1, 0), value=True)[:, None]
         mask_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(K, dim=1)[:, None]
 
@@ -133,6 +133,14 @@ class UserTower(nn.Module):
             if index + 1 < len(self.blocks):  # nobody reads the items after the last layer
                 x = block(x, angles_x, kv, mask_x)
         return self.norm(q).unflatten(1, (C, K))
+
+
+def visible(
+    cut_BC: Tensor, cut_scenario_BC: Tensor, cut_seconds_BC: Tensor, scenarios_BL: Tensor, seconds_BL: Tensor
+) -> Tensor:
+    """[B, C, L]: the events a cut may read."""
+    rank_L = torch.arange(scenarios_BL.shape[1], device=scenarios_BL.device)
+    return (rank_L < cut_BC[..., None]) & _strict(cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
 
 
 def _strict(scenario_q: Tensor, seconds_q: Tensor, scenario_k: Tensor, seconds_k: Tensor) -> Tensor:
