@@ -24,10 +24,13 @@ def gap_buckets(seconds: Tensor) -> Tensor:
     return buckets
 
 
-def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """Rotary positions: x [B, H, T, E], angles [B, 1, T, E/2]."""
+Rotation = tuple[Tensor, Tensor]  # cosines and sines [B, 1, T, E/2]
+
+
+def rotate(x: Tensor, by: Rotation) -> Tensor:
+    """Rotary positions: x [B, H, T, E]."""
     a, b = x.chunk(2, dim=-1)
-    cos, sin = angles.cos(), angles.sin()
+    cos, sin = by
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
@@ -48,15 +51,15 @@ class Block(nn.Module):
     def split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def keys(self, x_BTW: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
+    def keys(self, x_BTW: Tensor, by: Rotation) -> tuple[Tensor, Tensor]:
         k, v = self.kv(self.norm_attention(x_BTW)).chunk(2, dim=-1)
-        return rotate(self.split(k), angles), self.split(v)
+        return rotate(self.split(k), by), self.split(v)
 
-    def forward(self, x_BTW: Tensor, angles: Tensor, kv: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        """x attends to `kv` where mask [B, 1, T, L] is True."""
-        q = rotate(self.split(self.q(self.norm_attention(x_BTW))), angles)
+    def forward(self, x_BTW: Tensor, by: Rotation, kv: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
+        """x attends to `kv`; bias [B, 1, T, L] is 0 where it may and -inf elsewhere."""
+        q = rotate(self.split(self.q(self.norm_attention(x_BTW))), by)
         rate = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, *kv, attn_mask=mask)
+        y = F.scaled_dot_product_attention(q, *kv, attn_mask=bias)
         x = x_BTW + F.dropout(self.out(y.transpose(1, 2).flatten(2)), rate, self.training)
         return x + F.dropout(self.mlp(self.norm_mlp(x)), rate, self.training)
 
@@ -91,8 +94,9 @@ class UserTower(nn.Module):
         half = width // heads // 2
         self.register_buffer("frequencies", 1000.0 ** (-torch.arange(half) / half), persistent=False)
 
-    def angles(self, rank_BT: Tensor) -> Tensor:
-        return (rank_BT[..., None].float() * self.frequencies)[:, None]
+    def rotation(self, rank_BT: Tensor) -> Rotation:
+        angles = (rank_BT[..., None].float() * self.frequencies)[:, None]
+        return angles.cos(), angles.sin()
 
     def forward(
         self,
@@ -118,20 +122,24 @@ class UserTower(nn.Module):
         x = x + self.scenario(scenarios_BL) + self.action(actions_BL) + self.gap(gap_buckets(seconds_BL))
         x = F.dropout(x, self.dropout, self.training)
         x = torch.cat((self.begin.expand(B, 1, -1), x), dim=1)
-        angles_x = self.angles(F.pad(rank_L + 1, (1, 0)).expand(B, -1))
 
         seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
         seen_BCL = visible(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
-        mask_x = F.pad(F.pad(seen_BLL, (0, 0, 1, 0)), (1, 0), value=True)[:, None]
-        mask_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(K, dim=1)[:, None]
+        begin_sees = F.pad(torch.zeros_like(seen_BLL[:, :1]), (1, 0), value=True)
+        seen_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(K, dim=1)
+        seen = torch.cat((seen_q, begin_sees, F.pad(seen_BLL, (1, 0), value=True)), dim=1)
+        bias = torch.zeros(seen.shape, dtype=x.dtype, device=x.device).masked_fill_(~seen, float("-inf"))[:, None]
 
-        q = self.queries[cut_scenario_BC].flatten(1, 2)
-        angles_q = self.angles((cut_BC + 1).repeat_interleave(K, dim=1))
-        for index, block in enumerate(self.blocks):
-            kv = block.keys(x, angles_x)
-            q = block(q, angles_q, kv, mask_q)
-            if index + 1 < len(self.blocks):  # nobody reads the items after the last layer
-                x = block(x, angles_x, kv, mask_x)
+        # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
+        Q = C * K
+        rank_q = (cut_BC + 1).repeat_interleave(K, dim=1)
+        by = self.rotation(torch.cat((rank_q, F.pad(rank_L + 1, (1, 0)).expand(B, -1)), dim=1))
+        by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
+        tokens = torch.cat((self.queries[cut_scenario_BC].flatten(1, 2), x), dim=1)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
+        last = self.blocks[-1]  # nobody reads the items after the last layer
+        q = last(tokens[:, :Q], by_q, last.keys(tokens[:, Q:], by_x), bias[:, :, :Q])
         return self.norm(q).unflatten(1, (C, K))
 
 
