@@ -35,10 +35,11 @@ class Learner:
         self.topic = config.topic("behaviour")
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
-        self.plans = PlanLog(config.state_path / "plans" / name)
         self.consumer = consumer_for(config.bootstrap)
         head = self.registry.resolve("HEAD")
         self.manifest = self.registry.manifest(head)
+        # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
+        self.plans = PlanLog(config.state_path / "plans" / name / self.manifest.space)
         folder = self.registry.fetch(head)
         self.user = load_user_side(folder, self.manifest.config)
         dedupe_ms = int(config.history.dedupe_hours * 3_600_000)
@@ -163,8 +164,8 @@ class Learner:
 
         self.manifest = self.registry.publish(manifest, write)
         self.registry.retire(self.settings.keep_versions)
-        oldest = self.registry.manifest(self.registry.versions()[0])
-        self.plans.trim(int(oldest.metrics.get("window", 0)))
+        line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == self.manifest.space]
+        self.plans.trim(int(line[0].metrics.get("window", 0)))
         self._observe("publish", self.unpublished)
         self.metrics.count("rayapp_publish_total", outcome=self.manifest.gate)
         self.unpublished = []

@@ -15,7 +15,7 @@ from streaming.history_writer import GROUP, HistoryApplier
 from streaming.topics import wait_for_broker
 
 
-@job("Keep every user's recent behaviour and seen set in the store. Runs until stopped; several share the work.")
+@job("Keep every user's recent behaviour and seen set in the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
     store = wait_for_store(config.store_url)

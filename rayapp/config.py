@@ -71,6 +71,7 @@ class Serving(Section):
     ads_cap: int = 3
     ads_cap_hours: float = 24.0
     search_user_weight: float = 0.1
+    cached_interests: int = 10_000
     poll_s: float = 0.5
     seed: int = 0
 

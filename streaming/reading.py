@@ -12,6 +12,7 @@ from ray.data import Datasource, ReadTask
 from ray.data.block import Block, BlockMetadata
 
 from streaming.consumer import append_ms
+from streaming.records import is_bulk
 from streaming.windows import Plan, Range, WindowError
 
 ROW_SCHEMA = pa.schema(
@@ -76,8 +77,9 @@ def read_range(bootstrap: str, planned: Range, timeout_s: float = 30.0) -> pa.Ta
                 if message.offset() >= planned.end:
                     done = True
                     break
-                bulk = any(name == "origin" for name, _ in message.headers() or [])
-                rows.append((planned.partition, message.offset(), append_ms(message), bulk, message.value()))
+                rows.append(
+                    (planned.partition, message.offset(), append_ms(message), is_bulk(message), message.value())
+                )
             done = done or (bool(rows) and rows[-1][1] == planned.end - 1)
     finally:
         consumer.close()

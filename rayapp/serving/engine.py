@@ -16,6 +16,7 @@ import numpy as np
 from rayapp.config import Config
 from rayapp.redrec.history_input import Behaviour, TowerInput, tower_input, user_interests
 from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.interest_cache import InterestCache
 from rayapp.serving.micro_batch import MicroBatch
 from rayapp.serving.model_host import ModelHost, Served
 from rayapp.stores.client import wait_for_store
@@ -71,6 +72,7 @@ class UserTower:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.cache = InterestCache(engine.config.serving.cached_interests)
         # Torch must not hold the event loop; one thread, for the cores are shared with others.
         self.batch: MicroBatch[tuple[list[Behaviour], str], Interests | None] = MicroBatch(self._run, 32, "user-tower")
 
@@ -87,7 +89,7 @@ class UserTower:
         if not known:
             return results
         rows = [vocabulary.query_scenarios(requests[n][1]) for n in known]
-        vectors = user_interests(served.user, [inputs[n] for n in known], rows)
+        vectors = self._forward(served, [inputs[n] for n in known], rows)
         for n, own_rows, own in zip(known, rows, vectors, strict=True):
             groups = {vocabulary.scenarios[row - 1]: _merged(own[i]) for i, row in enumerate(own_rows)}
             results[n] = Interests(
@@ -99,6 +101,18 @@ class UserTower:
                 inputs[n].vectors,
             )
         return results
+
+    def _forward(self, served: Served, inputs: list[TowerInput], rows: list[np.ndarray]) -> list[np.ndarray]:
+        """Per request the interests [S', K, D]; the tower runs for those that were not asked before."""
+        keys = [self.cache.key(served.model_version, r, i) for i, r in zip(inputs, rows, strict=True)]
+        results = [self.cache.get(key) for key in keys]
+        new = [n for n, result in enumerate(results) if result is None]
+        if new:
+            fresh = user_interests(served.user, [inputs[n] for n in new], [rows[n] for n in new])
+            for n, interests in zip(new, fresh, strict=True):
+                results[n] = interests
+                self.cache.put(keys[n], interests)
+        return [result for result in results if result is not None]
 
 
 class Retriever:

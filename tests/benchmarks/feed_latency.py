@@ -5,14 +5,20 @@
 Attaches to the running system, deploys a no-op and a chain of as many hops
 beside it, and interleaves the measurements, so that both see the same machine.
 The laptop profile composes user tower and retriever inside the gateway: one hop.
+
+`feed` asks for another user every time, so that the user tower runs for every
+request; `scroll` asks for the same users again, who clicked nothing in between
+and are answered from the interest cache.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +30,7 @@ from rayapp.cli.main import running_config
 from rayapp.cli.paths import Layout
 
 ROUNDS = 6
+SCROLLERS = 100
 
 
 def deploy_noop(layout: Layout) -> None:
@@ -52,29 +59,31 @@ def remove_noop() -> None:
     ray.shutdown()
 
 
-async def measure(url: str, paths: list[str], connections: int, seconds: float) -> tuple[list[float], float]:
+async def measure(url: str, paths: Iterator[str], connections: int, seconds: float) -> tuple[list[float], float]:
     """(latencies in seconds, requests a second) of a closed loop."""
     latencies: list[float] = []
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client:
         end = time.perf_counter() + seconds
 
-        async def worker(number: int) -> None:
-            n = number
+        async def worker() -> None:
             while time.perf_counter() < end:
                 started = time.perf_counter()
-                answer = await client.get(paths[n % len(paths)])
+                answer = await client.get(next(paths))
                 answer.raise_for_status()
                 latencies.append(time.perf_counter() - started)
-                n += connections
 
         started = time.perf_counter()
-        await asyncio.gather(*(worker(n) for n in range(connections)))
+        await asyncio.gather(*(worker() for _ in range(connections)))
         return latencies, len(latencies) / (time.perf_counter() - started)
 
 
 def bench(url: str, users: list[str], seconds: float) -> dict[str, Any]:
-    targets = {"noop": ["/noop"], "feed": [f"/v1/feed?user_id={u}&k=20" for u in users]}
+    feeds = [f"/v1/feed?user_id={u}&k=20" for u in users]
+    targets = {
+        name: itertools.cycle(paths)
+        for name, paths in {"noop": ["/noop"], "feed": feeds, "scroll": feeds[:SCROLLERS]}.items()
+    }
     for paths in targets.values():
         asyncio.run(measure(url, paths, 4, 5))  # warm
     result: dict[str, Any] = {}
@@ -94,7 +103,8 @@ def bench(url: str, users: list[str], seconds: float) -> dict[str, Any]:
             }
             for name in targets
         }
-        row["ratio"] = {k: row["feed"][k] / row["noop"][k] for k in ("p50_ms", "p99_ms", "rps")}
+        for name in ("feed", "scroll"):
+            row[f"{name}/noop"] = {k: row[name][k] / row["noop"][k] for k in ("p50_ms", "p99_ms", "rps")}
         result[str(connections)] = row
     return result
 
@@ -113,14 +123,14 @@ def main(state: str, seconds: float, out: str | None) -> None:
     users = pq.read_table(Path(folder) / "interactions.parquet", columns=["user_id"])["user_id"].unique().to_pylist()
     deploy_noop(layout)
     try:
-        result = bench(url, [str(u) for u in users[:200]], seconds)
+        result = bench(url, [str(u) for u in users], seconds)
     finally:
         remove_noop()
-    click.echo(f"{'':>12} {'p50 ms':>9} {'p99 ms':>9} {'req/s':>9}")
+    click.echo(f"{'':>16} {'p50 ms':>9} {'p99 ms':>9} {'req/s':>9}")
     for connections, row in result.items():
         for name, values in row.items():
             cells = " ".join(f"{values[k]:9.2f}" for k in ("p50_ms", "p99_ms", "rps"))
-            click.echo(f"{connections + ' ' + name:>12} {cells}")
+            click.echo(f"{connections + ' ' + name:>16} {cells}")
     if out:
         Path(out).write_text(json.dumps(result, indent=1))
 
