@@ -117,7 +117,7 @@ class Pipeline:
             ranked = sorted(best.items(), key=lambda pair: -pair[1])
             groups[name] = [Candidate(item_id, score, "redrec") for item_id, score in ranked]
         places = scenario_places(interests.scenario_counts, tuple(names), ask.k)
-        slate = [self._explain(c, found.vectors, interests) for c in merge_groups(groups, places, ask.k)]
+        slate = self._explain(merge_groups(groups, places, ask.k), found.vectors, interests)
         return Answer([Slot(c, 1.0) for c in slate], interests.model_version, found.index_version, len(slate) < ask.k)
 
     async def search(
@@ -227,13 +227,17 @@ class Pipeline:
             "exhausted": answer.exhausted,
         }
 
-    def _explain(self, candidate: Candidate, vectors: dict[str, np.ndarray], interests: Interests) -> Candidate:
-        """Name the event read that is nearest to the item."""
-        vector = vectors.get(candidate.item_id)
-        if vector is None:
-            return candidate
-        near = self.catalogue.items.get(interests.read_ids[int((interests.read_vectors @ vector).argmax())])
-        return candidate._replace(reason=f"because of “{near.title}”" if near else "")
+    def _explain(self, slate: list[Candidate], vectors: dict[str, np.ndarray], interests: Interests) -> list[Candidate]:
+        """Name for every item the event read that is nearest to it."""
+        known = [n for n, c in enumerate(slate) if c.item_id in vectors]
+        if not known:
+            return slate
+        nearest = (np.stack([vectors[slate[n].item_id] for n in known]) @ interests.read_vectors.T).argmax(1)
+        explained = list(slate)
+        for n, row in zip(known, nearest.tolist(), strict=True):
+            near = self.catalogue.items.get(interests.read_ids[row])
+            explained[n] = slate[n]._replace(reason=f"because of “{near.title}”" if near else "")
+        return explained
 
     def _group(self, item_id: str) -> str:
         item = self.catalogue.items[item_id]
