@@ -27,6 +27,21 @@ def test_a_click_changes_the_feed_and_never_comes_back(system: System) -> None:
     )
 
 
+@pytest.mark.parametrize("topic", ["coffee", "finance"])
+def test_five_clicks_on_a_topic_bring_that_topic(system: System, topic: str) -> None:
+    user = f"fan-of-{topic}"
+    found = system.get("/v1/search", q=topic, k=50)["items"]
+
+    def about(item_id: str) -> bool:
+        return system.get(f"/v1/items/{item_id}")["tags"][0] == topic
+
+    before = sum(map(about, system.feed_ids(user)))
+    system.click(user, [i["item_id"] for i in found if about(i["item_id"])][:5])
+    after = sum(map(about, system.feed_ids(user)))
+    assert before <= 4
+    assert after >= 12  # of 20; there are thirty topics, and this first model had 40 s of training
+
+
 def test_an_unknown_users_start_is_diverse(system: System) -> None:
     items = system.get("/v1/feed", user_id="nobody-yet")["items"]
     topics = {system.get(f"/v1/items/{i['item_id']}")["tags"][0] for i in items}
