@@ -1,4 +1,4 @@
-"""The window loop: plan, read, evaluate, train, publish."""
+"""The window loop: plan, read, evaluate, train; now and then a candidate for the gate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from jobs._candidate import Candidate, served_side
 from rayapp.config import Config
 from rayapp.domain import Event, Forget, InvalidRecord
 from rayapp.metrics import Metrics
@@ -18,12 +19,13 @@ from rayapp.redrec.learner_state import LearnerState
 from rayapp.redrec.online import OnlineTrainer, evaluate_window, prepare
 from rayapp.stores.client import connect
 from rayapp.stores.items import ItemReader
-from rayapp.stores.registry import Manifest, Registry
+from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.reading import consumer_for, read_plan, watermarks
 from streaming.records import behaviour_record
 from streaming.windows import Plan, PlanLog, plan_window, verify
 
 HISTORY_WINDOWS = 20
+REJECTIONS = 3  # in a row; then training goes on from what is served
 
 
 class Learner:
@@ -36,31 +38,57 @@ class Learner:
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
         self.consumer = consumer_for(config.bootstrap)
+        self.reader = ItemReader(connect(config.store_url))
+        self.recent: list[dict[str, dict[str, float]]] = []
+        self.resume()
+
+    def resume(self) -> None:
+        """Everything as HEAD says. Weights that must not go on (see `_must_go_back`) are CURRENT's instead."""
         head = self.registry.resolve("HEAD")
         self.manifest = self.registry.manifest(head)
         # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
-        self.plans = PlanLog(config.state_path / "plans" / name / self.manifest.space)
+        self.plans = PlanLog(self.config.state_path / "plans" / self.registry.name / self.manifest.space)
         folder = self.registry.fetch(head)
         self.user = load_user_side(folder, self.manifest.config)
-        dedupe_ms = int(config.history.dedupe_hours * 3_600_000)
+        dedupe_ms = int(self.config.history.dedupe_hours * 3_600_000)
         self.state = LearnerState.load(folder, self.user.config.length, dedupe_ms)
-        self.space = ItemSpace(self.registry.space_folder(self.manifest.space), self.manifest.config)
-        reader = ItemReader(connect(config.store_url))
+        space = ItemSpace(self.registry.space_folder(self.manifest.space), self.manifest.config)
         self.items = ItemVectors(
-            self.space,
-            lambda ids: [(s.item_id, s.item.scenario if s.item else None, s.content) for s in reader.fetch(ids)],
+            space,
+            lambda ids: [(s.item_id, s.item.scenario if s.item else None, s.content) for s in self.reader.fetch(ids)],
         )
-        s = self.settings
-        self.trainer = OnlineTrainer(self.user, s.lr, s.clip, s.negatives, s.in_batch, s.seed)
-        if (folder / "optimiser.pt").is_file():
-            self.trainer.optimiser.load_state_dict(torch.load(folder / "optimiser.pt", weights_only=True))
         self.offsets = {int(p): o for p, o in self.manifest.offsets.get(self.topic, {}).items()}
         self.window = int(self.manifest.metrics.get("window", 0))
         self.events_seen = self.manifest.events_seen
         self.skipped = dict(self.manifest.skipped)
-        self.recent: list[dict[str, dict[str, float]]] = []
         self.unpublished: list[int] = []  # received_ms of live events trained on since the last version
         self.pending = False
+        self.candidate: Candidate | None = None
+        go_back = self._must_go_back()
+        if go_back:
+            self._take_current_weights()
+        s = self.settings
+        self.trainer = OnlineTrainer(self.user, s.lr, s.clip, s.negatives, s.in_batch, s.seed)
+        if not go_back and (folder / "optimiser.pt").is_file():
+            self.trainer.optimiser.load_state_dict(torch.load(folder / "optimiser.pt", weights_only=True))
+
+    def _must_go_back(self) -> bool:
+        """HEAD is broken, or it and the two versions before it were rejected."""
+        newest = [v for v in self.registry.versions() if v <= self.manifest.version][-REJECTIONS:]
+        rejected = len(newest) == REJECTIONS and not any(self.registry.manifest(v).usable for v in newest)
+        return rejected or not all(bool(torch.isfinite(p).all()) for p in self.user.parameters())
+
+    def _take_current_weights(self) -> None:
+        """The served weights at HEAD's offsets; what was learned in between is given up and counted."""
+        current = self.registry.manifest(self.registry.resolve("CURRENT"))
+        if current.space != self.manifest.space:
+            raise RegistryError(
+                f"{self.registry.name}@{self.manifest.version} was rejected, and CURRENT ({current.version}) has "
+                "other item vectors: train again, or point HEAD at a usable version"
+            )
+        self.user = load_user_side(self.registry.fetch(current.version), current.config)
+        self.skipped["given_up"] = current.skipped.get("given_up", 0) + self.manifest.events_seen - current.events_seen
+        print(f"going on from the weights of {self.registry.name}@{current.version}, which is served", flush=True)
 
     def run(self, windows: int = 0) -> None:
         """Until killed, or for `windows` windows."""
@@ -86,11 +114,13 @@ class Learner:
                 self.learn(plan)
                 waiting_since = None
                 done += 1
+            finished = bool(windows and done >= windows)
             due = time.monotonic() - published >= self.settings.publish_s
-            finished = windows and done >= windows
-            if self.pending and (due or finished):
-                self.publish()
+            if self.candidate is None and self.pending and (due or finished):
+                self.propose()
                 published = time.monotonic()
+            if self.candidate is not None and (finished or self.candidate.ready(self.settings.gate_wait_s)):
+                self.settle(self.candidate)
             if finished:
                 return
             if plan is None:
@@ -113,6 +143,8 @@ class Learner:
                 live.append(record.received_ms)
         examples, counted = self.state.advance(records)
         window = prepare(examples, self.items, self.user)
+        if self.candidate is not None:
+            self.candidate.score(window, self.items)
         scores = evaluate_window(self.user, window, self.items)
         loss = self.trainer.step(window, self.items, plan.number)
         self.offsets.update(plan.ends())
@@ -141,19 +173,18 @@ class Learner:
         verify(plan, dict(zip(partitions.tolist(), counts.tolist(), strict=True)))
         return table
 
-    def publish(self) -> None:
-        """A new version from the present state; only finite weights may be served."""
-        finite = all(bool(torch.isfinite(p).all()) for p in self.user.parameters())
+    def propose(self) -> None:
+        """The present state becomes a candidate."""
         manifest = Manifest(
-            version=self.registry.next_version(),
+            version=0,  # the gate's turn comes first
             parent=self.manifest.version,
             space=self.manifest.space,
             created_ms=0,
             offsets={self.topic: {str(p): o for p, o in sorted(self.offsets.items())}},
             events_seen=self.events_seen,
-            skipped=self.skipped,
+            skipped=dict(self.skipped),
             metrics={"window": self.window, "prequential": self._prequential()},
-            gate="unproven" if finite else "weights are not finite",
+            gate="unproven",
             config=self.manifest.config,
         )
 
@@ -162,17 +193,35 @@ class Learner:
             torch.save(self.trainer.optimiser.state_dict(), folder / "optimiser.pt")
             self.state.save(folder)
 
-        self.manifest = self.registry.publish(manifest, write)
+        self.candidate = Candidate(
+            manifest, self.user, served_side(self.registry, self.manifest), write, self.unpublished
+        )
+        self.unpublished = []
+        self.pending = False
+
+    def settle(self, candidate: Candidate) -> None:
+        """The candidate becomes a version with the gate's verdict."""
+        if self.registry.resolve("HEAD") != self.manifest.version:
+            candidate.close()
+            raise RegistryError(
+                f"{self.registry.name}: HEAD is {self.registry.resolve('HEAD')}, this learner stands on "
+                f"{self.manifest.version}; another one published, so this one stops"
+            )
+        self.candidate = None
+        self.manifest = candidate.publish(self.registry)
         self.registry.retire(self.settings.keep_versions)
         line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == self.manifest.space]
         self.plans.trim(int(line[0].metrics.get("window", 0)))
-        self._observe("publish", self.unpublished)
-        self.metrics.count("rayapp_publish_total", outcome=self.manifest.gate)
-        self.unpublished = []
-        self.pending = False
-        if not self.manifest.usable:
-            raise RuntimeError(f"version {self.manifest.version} was rejected: {self.manifest.gate}")
-        print(f"published {self.registry.name}@{self.manifest.version}: {self.events_seen} events seen", flush=True)
+        usable = self.manifest.usable
+        self.metrics.count("rayapp_publish_total", outcome=self.manifest.gate if usable else "rejected")
+        name = f"{self.registry.name}@{self.manifest.version}"
+        if usable:
+            self._observe("publish", candidate.received_ms)
+            print(f"published {name} ({self.manifest.gate}): {self.manifest.events_seen} events seen", flush=True)
+            return
+        print(f"rejected {name}: {self.manifest.gate}", flush=True)
+        if self._must_go_back():
+            self.resume()
 
     def _prequential(self) -> dict[str, float]:
         """Means over the last windows' positives."""

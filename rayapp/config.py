@@ -77,12 +77,13 @@ class Serving(Section):
 
 
 class Learner(Section):
-    """The online learner's windows, steps and publishing."""
+    """The online learner's windows, steps and publishing; a candidate waits up to `gate_wait_s` for its comparison."""
 
     max_rows: int = 20_000
     min_rows: int = 1
     max_age_s: float = 5.0
     publish_s: float = 15.0
+    gate_wait_s: float = 30.0
     lr: float = 1e-4
     clip: float = 1.0
     negatives: int = 512

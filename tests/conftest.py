@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import redis
+from hypothesis import settings
 
 from rayapp.config import Config, Kafka, Ports, Store
 from rayapp.stores.client import wait_for_store
@@ -19,6 +20,8 @@ from streaming.topics import ensure_topics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+settings.register_profile("rayapp")  # a busy machine is not a failure
+settings.load_profile("rayapp")
 DATA = Path(os.environ.get("RAYAPP_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 

@@ -33,6 +33,7 @@ class Target(NamedTuple):
 class Window(NamedTuple):
     """A window's examples as tensors-to-be."""
 
+    user_ids: list[str]
     inputs: list[TowerInput]
     scenario_rows: list[np.ndarray]
     targets: list[Target]
@@ -42,7 +43,7 @@ class Window(NamedTuple):
 def prepare(examples: list[Example], items: ItemVectors, user: UserSide) -> Window:
     """Examples whose target items are known; the others are counted."""
     items.learn({b.item_id for e in examples for b in (*e.history, *e.targets)})
-    inputs, scenario_rows, targets, unknown = [], [], [], 0
+    user_ids, inputs, scenario_rows, targets, unknown = [], [], [], [], 0
     for example in examples:
         found = [b for b in example.targets if b.item_id in items.rows]
         unknown += len(example.targets) - len(found)
@@ -55,9 +56,10 @@ def prepare(examples: list[Example], items: ItemVectors, user: UserSide) -> Wind
             rows = user.vocabulary.query_scenarios(name or "")
             places = tuple(cuts.setdefault(int(row), len(cuts)) for row in rows)
             targets.append(Target(len(inputs), items.rows[behaviour.item_id], places, behaviour.scenario))
+        user_ids.append(example.user_id)
         inputs.append(tower_input(example.history, items, user.vocabulary, user.config.length))
         scenario_rows.append(np.array(list(cuts)))
-    return Window(inputs, scenario_rows, targets, unknown)
+    return Window(user_ids, inputs, scenario_rows, targets, unknown)
 
 
 def _nearest(interests_BCKD: torch.Tensor, targets: list[Target], vectors_MD: torch.Tensor) -> torch.Tensor:
@@ -69,28 +71,37 @@ def _nearest(interests_BCKD: torch.Tensor, targets: list[Target], vectors_MD: to
     return torch.stack(chosen)
 
 
+def target_ranks(user: UserSide, window: Window, items: ItemVectors, first: int | None = None) -> np.ndarray:
+    """Rank (from 1, ties count against the model) of each of the `first` targets among all known items, int64."""
+    user.eval()
+    batch, vectors = tower_batch(window.inputs, window.scenario_rows, user.config.dim)
+    table = torch.from_numpy(items.vectors)
+    ranks = []
+    with torch.inference_mode():
+        interests = user(batch, vectors)
+        for target in window.targets[:first]:
+            own = interests[target.user, list(target.cuts)].flatten(0, 1)
+            scores = (own @ table.T).amax(0)
+            # A NaN compares as false: without this a broken model would rank everything first.
+            ranks.append(int((~(scores < scores[target.row])).sum()))
+    return np.array(ranks, dtype=np.int64)
+
+
 def evaluate_window(user: UserSide, window: Window, items: ItemVectors) -> dict[str, dict[str, float]]:
     """Prequential HR@10, HR@50 and MRR per scenario, all known items ranked, before anything trains on them."""
     if not window.targets:
         return {}
-    user.eval()
-    batch, vectors = tower_batch(window.inputs, window.scenario_rows, user.config.dim)
-    table = torch.from_numpy(items.vectors)
-    with torch.inference_mode():
-        interests = user(batch, vectors)
-        ranks: dict[str, list[int]] = {}
-        for target in window.targets:
-            own = interests[target.user, list(target.cuts)].flatten(0, 1)
-            scores = (own @ table.T).amax(0)
-            ranks.setdefault(target.scenario, []).append(int((scores >= scores[target.row]).sum()))
+    ranks = target_ranks(user, window, items)
+    scenarios = np.array([target.scenario for target in window.targets])
     return {
-        scenario: {
-            "hr@10": float(np.mean(np.array(r) <= 10)),
-            "hr@50": float(np.mean(np.array(r) <= 50)),
-            "mrr": float(np.mean(1 / np.array(r))),
+        str(scenario): {
+            "hr@10": float(np.mean(r <= 10)),
+            "hr@50": float(np.mean(r <= 50)),
+            "mrr": float(np.mean(1 / r)),
             "count": float(len(r)),
         }
-        for scenario, r in ranks.items()
+        for scenario in dict.fromkeys(scenarios.tolist())
+        for r in [ranks[scenarios == scenario]]
     }
 
 
@@ -115,10 +126,12 @@ class OnlineTrainer:
         table = torch.from_numpy(items.vectors)
         rows = torch.tensor([t.row for t in window.targets])
         share = torch.bincount(rows, minlength=len(table)).float() / len(rows)
-        uniform = torch.randint(len(table), (self.uniform,))
+        # From the space's own table only: later items come in an order that depends on when the process started.
+        base = len(items.space.ids)
+        uniform = torch.randint(base, (self.uniform,))
         mixed = rows[torch.randint(len(rows), (self.in_batch,))]
         pool = torch.cat([uniform, mixed])
-        log_expected = (self.uniform / len(table) + self.in_batch * share[pool]).log()
+        log_expected = ((pool < base) * (self.uniform / base) + self.in_batch * share[pool]).log()
         targets = table[rows]
         users = _nearest(self.user(batch, vectors), window.targets, targets)
         loss = info_nce(

@@ -103,7 +103,7 @@ class Registry:
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise RegistryError(f"{self.name}@{version}: manifest.json is damaged ({error})") from None
 
-    def publish(self, manifest: Manifest, write: Callable[[Path], None]) -> Manifest:
+    def publish(self, manifest: Manifest, write: Callable[[Path], object]) -> Manifest:
         """Write a version: `write(folder)` makes the files, then come the manifest (only if absent) and HEAD."""
         target = f"{self.base}/{manifest.version}"
         if self.fs.exists(f"{target}/manifest.json"):
@@ -183,7 +183,7 @@ class Registry:
             raise RegistryError(f"{self.name}: the item table of space {space} is missing; train again")
         return folder
 
-    def put_space(self, space: str, write: Callable[[Path], None]) -> None:
+    def put_space(self, space: str, write: Callable[[Path], object]) -> None:
         with tempfile.TemporaryDirectory(prefix="rayapp-space-") as folder:
             write(Path(folder))
             self.fs.makedirs(f"{self.base}/spaces", exist_ok=True)

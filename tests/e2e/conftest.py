@@ -105,7 +105,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         ports=ports,
         kafka=Kafka(partitions=2),
         training=Training(minutes=0.7),
-        learner=Learner(max_age_s=1.0, publish_s=5.0),
+        learner=Learner(max_age_s=1.0, publish_s=5.0, gate_wait_s=1.0),
     )
     file = tmp_path_factory.mktemp("config") / "config.yaml"
     save_config(config, file)

@@ -42,7 +42,7 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     train = ("train_redrec", "--data", str(world), "--minutes", "0.5", "--out", str(out))
     first = submit(system, *train)
     runs = system.state / "train"
-    eventually(lambda: list(runs.glob("train-redrec-world-*/checkpoint_*/state.pt")), 180, "a checkpoint")
+    eventually(lambda: list(runs.glob("train-redrec-world-*/checkpoint_*/state.pt")), 300, "a checkpoint")
     for process in system.processes(f"jobs.train_redrec --data {world}"):
         process.send_signal(signal.SIGKILL)
     first.communicate(timeout=120)
@@ -84,7 +84,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
         [sys.executable, "-m", f"jobs.{module}", "--config", str(tmp_path / "config.yaml"), *options],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 2
     assert text in done.stderr

@@ -44,7 +44,7 @@ def test_events_of_the_asked_scenario_count_more() -> None:
     assert share_of_first[0] > share_of_first[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cut=st.integers(0, L), hidden=st.integers(0, L - 1))
 def test_what_a_cut_does_not_see_changes_nothing(cut: int, hidden: int) -> None:
     pool = RecencyPool(2, 2)

@@ -105,7 +105,7 @@ async def test_pages_remember_what_was_shown(store: redis.Redis, server_config: 
     await client.aclose()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.integers(1, 12), st.sampled_from("abc"), st.sampled_from([Action.CLICK, Action.IMPRESSION])),

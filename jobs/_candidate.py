@@ -1,0 +1,90 @@
+"""A candidate: the learner's state at one moment, kept on disk until the gate has decided."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rayapp.redrec.artifact import load_user_side
+from rayapp.redrec.gate import Comparison, decide, insane
+from rayapp.redrec.item_vectors import ItemVectors
+from rayapp.redrec.model import UserSide
+from rayapp.redrec.online import Window, target_ranks
+from rayapp.stores.registry import Manifest, Registry, RegistryError
+
+
+class Candidate:
+    """Scores the windows after its own beside the served version, then becomes a version with a verdict.
+
+    The learner trains on meanwhile; whatever the verdict, the version published
+    is the state of the moment this was made, offsets and all.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        user: UserSide,
+        served: UserSide,
+        write: Callable[[Path], None],
+        received_ms: list[int],
+    ) -> None:
+        self.manifest = manifest
+        self.user = copy.deepcopy(user).eval()
+        self.served = served
+        self.reason = insane(self.user, served)
+        self.comparison = Comparison()
+        self.received_ms = received_ms
+        self.since = time.monotonic()
+        self.folder = Path(tempfile.mkdtemp(prefix="rayapp-candidate-"))
+        write(self.folder)
+
+    def score(self, window: Window, items: ItemVectors) -> None:
+        """A window neither model has seen; call before anything trains on it."""
+        first = min(len(window.targets), self.comparison.room)
+        if first <= 0 or self.reason is not None:
+            return
+        users = [window.user_ids[target.user] for target in window.targets[:first]]
+        mine = target_ranks(self.user, window, items, first)
+        self.comparison.add(users, mine, target_ranks(self.served, window, items, first))
+
+    def ready(self, wait_s: float) -> bool:
+        """There is nothing more to wait for."""
+        return self.reason is not None or self.comparison.decided or time.monotonic() - self.since >= wait_s
+
+    def publish(self, registry: Registry) -> Manifest:
+        """The version with the gate's verdict; CURRENT moves only if it may be served."""
+        metrics: dict[str, Any] = dict(self.manifest.metrics)
+        if len(self.comparison.sums) > 1:
+            metrics["gate"] = self.comparison.result()._asdict()
+        manifest = msgspec.structs.replace(
+            self.manifest,
+            version=registry.next_version(),
+            metrics=metrics,
+            gate=decide(self.reason, self.comparison),
+        )
+        try:
+            return registry.publish(manifest, lambda to: shutil.copytree(self.folder, to, dirs_exist_ok=True))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def served_side(registry: Registry, head: Manifest) -> UserSide:
+    """What a candidate is compared with: the served version, or HEAD where the two cannot be compared."""
+    version = head.version
+    try:
+        current = registry.manifest(registry.resolve("CURRENT"))
+        if current.space == head.space:
+            return load_user_side(registry.fetch(current.version), current.config)
+    except RegistryError as error:
+        print(f"the served version cannot be read ({error}); comparing with {version}", flush=True)
+    return load_user_side(registry.fetch(version), head.config)
