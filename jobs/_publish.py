@@ -60,6 +60,7 @@ def publish_trained(
     metrics = {
         "holdout": holdout,
         "epochs": state["done"]["epoch"],
+        "resumed_after_epochs": state["done"]["resumed_after"],
         "train_seconds": round(state["done"]["seconds"], 1),
         "validation": state["done"]["metrics"],
     }

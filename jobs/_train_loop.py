@@ -78,6 +78,7 @@ class Run:
         self.trainer = trainer
         self.rank = rank
         self.done = {"epoch": 0, "seconds": 0.0, "best": -1.0, "since_best": 0, "metrics": {}, "loss": 0.0}
+        self.done["resumed_after"] = []
         self.best: dict[str, torch.Tensor] = {}
         self.started = time.monotonic()
         self.reported = 0.0
@@ -96,6 +97,7 @@ class Run:
         self.trainer.model.load_state_dict(state["model"])
         self.trainer.optimiser.load_state_dict(state["optimiser"])
         self.best, self.done = state["best"], state["done"]
+        self.done["resumed_after"].append(self.done["epoch"])
         self.started = time.monotonic()
         self.over = self._ended()
         print(f"resumed after epoch {self.done['epoch']}, {self.done['seconds']:.0f} s", flush=True)

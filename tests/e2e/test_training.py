@@ -35,6 +35,17 @@ def submit(system: System, module: str, *arguments: str) -> subprocess.Popen[str
     )
 
 
+def has_checkpoint(runs: Path) -> bool:
+    """Whether a run has a checkpoint that Ray Train has entered in its books: what a restart finds."""
+    for books in runs.glob("train-redrec-world-*/checkpoint_manager_snapshot.json"):
+        try:
+            if json.loads(books.read_text())["latest_checkpoint_result"]:
+                return True
+        except json.JSONDecodeError:
+            continue  # being written
+    return False
+
+
 def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     system: System, world: Path, tmp_path: Path
 ) -> None:
@@ -42,7 +53,7 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     train = ("train_redrec", "--data", str(world), "--minutes", "0.5", "--out", str(out))
     first = submit(system, *train)
     runs = system.state / "train"
-    eventually(lambda: list(runs.glob("train-redrec-world-*/checkpoint_*/state.pt")), 300, "a checkpoint")
+    eventually(lambda: has_checkpoint(runs), 300, "a checkpoint")
     for process in system.processes(f"jobs.train_redrec --data {world}"):
         process.send_signal(signal.SIGKILL)
     first.communicate(timeout=120)
@@ -52,9 +63,10 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     second = submit(system, *train)
     text, _ = second.communicate(timeout=300)
     assert second.returncode == 0, text
-    assert "resumed after epoch" in text
     assert registry.versions() == [1]
-    assert json.loads(out.read_text())["model"] == "redrec-world"
+    report = json.loads(out.read_text())
+    assert report["model"] == "redrec-world"
+    assert report["metrics"]["resumed_after_epochs"][0] >= 1, text
 
     result = tmp_path / "evaluate.json"
     done = submit(system, "evaluate_redrec", "--data", str(world), "--out", str(result))
