@@ -16,7 +16,8 @@ from rayapp.redrec.artifact import load_user_side
 from rayapp.redrec.gate import Comparison, decide, insane
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.model import UserSide
-from rayapp.redrec.online import Window, target_ranks
+from rayapp.redrec.prequential import target_ranks
+from rayapp.redrec.window import Labelled
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 
@@ -45,14 +46,14 @@ class Candidate:
         self.folder = Path(tempfile.mkdtemp(prefix="rayapp-candidate-"))
         write(self.folder)
 
-    def score(self, window: Window, items: ItemVectors) -> None:
+    def score(self, positives: list[Labelled], items: ItemVectors) -> None:
         """A window neither model has seen; call before anything trains on it."""
-        first = min(len(window.targets), self.comparison.room)
-        if first <= 0 or self.reason is not None:
+        first = positives[: max(0, self.comparison.room)]
+        if not first or self.reason is not None:
             return
-        users = [window.user_ids[target.user] for target in window.targets[:first]]
-        mine = target_ranks(self.user, window, items, first)
-        self.comparison.add(users, mine, target_ranks(self.served, window, items, first))
+        users = [p.example.user_id for p in first]
+        mine = target_ranks(self.user, first, items)
+        self.comparison.add(users, mine, target_ranks(self.served, first, items))
 
     def ready(self, wait_s: float) -> bool:
         """There is nothing more to wait for."""

@@ -15,7 +15,7 @@ from rayapp.config import Config
 from rayapp.domain import Item
 from rayapp.redrec.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
-from rayapp.redrec.learner_state import LearnerState
+from rayapp.redrec.online_model import memory_of, save_memory
 from rayapp.redrec.trainer import TrainConfig
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.retrieval.snapshot import Snapshot
@@ -49,13 +49,11 @@ def publish_trained(
         Snapshot.build([item.item_id for item in items], vectors).save(target / "index", space=space)
 
     registry.put_space(space, write_space)
-    learner = LearnerState(settings.model.length)
-    for event in bootstrap_events(folder):
-        learner.remember(event)
+    memory = memory_of(bootstrap_events(folder), settings.model.length, config.learner)
 
     def write(target: Path) -> None:
         save_user_side(target, model.user)
-        learner.save(target)
+        save_memory(target, *memory)
 
     metrics = {
         "holdout": holdout,

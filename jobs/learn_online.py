@@ -15,7 +15,9 @@ import click
 import msgspec
 import ray.train
 import ray.train.torch
+import torch
 
+from jobs._crew import Crew
 from jobs._job import connect_ray, console, job
 from jobs._learner import Learner
 from rayapp.config import Config
@@ -25,15 +27,19 @@ from streaming.topics import wait_for_broker
 
 
 def learn_loop(settings: dict[str, Any]) -> None:
-    """What the training worker runs until it is stopped or `windows` are done."""
-    learner = Learner(msgspec.convert(settings["config"], Config), settings["name"])
+    """What every training worker runs until it is stopped or `windows` are done."""
+    context = ray.train.get_context()
+    crew = Crew(context.get_world_rank(), context.get_world_size())
+    torch.set_num_threads(1)  # the sum of a gradient must not depend on how many cores there are
+    learner = Learner(msgspec.convert(settings["config"], Config), settings["name"], crew)
     learner.run(settings["windows"])
 
 
 @job("Learn from the behaviour stream and publish versions, from HEAD's offsets on. Runs until stopped.")
 @click.option("--name", default="redrec", help="Model name in the registry.")
+@click.option("--workers", type=click.IntRange(1), help="Training workers; default: learner.workers of the config.")
 @click.option("--windows", type=click.IntRange(0), default=0, help="Stop after this many windows (0: never).")
-def main(config: Config, name: str, windows: int) -> dict[str, Any]:
+def main(config: Config, name: str, workers: int | None, windows: int) -> dict[str, Any]:
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
     wait_for_broker(config.bootstrap)
@@ -45,7 +51,9 @@ def main(config: Config, name: str, windows: int) -> dict[str, Any]:
     trainer = ray.train.torch.TorchTrainer(
         learn_loop,
         train_loop_config={"config": msgspec.to_builtins(config), "name": name, "windows": windows},
-        scaling_config=ray.train.ScalingConfig(num_workers=1, resources_per_worker={"CPU": 1}),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers or config.learner.workers, resources_per_worker={"CPU": 1}
+        ),
         # The registry is the only checkpoint; this folder holds Ray Train's bookkeeping of one run.
         run_config=ray.train.RunConfig(
             name=f"learn-{name}-{os.getpid()}", storage_path=str(state / "train" / "online")

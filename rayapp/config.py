@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -77,17 +78,32 @@ class Serving(Section):
 
 
 class Learner(Section):
-    """The online learner's windows, steps and publishing; a candidate waits up to `gate_wait_s` for its comparison."""
+    """The online learner's windows, steps and publishing; a candidate waits up to `gate_wait_s` for its comparison.
+
+    An impression becomes a negative of weight `impressions` when no feedback
+    came within `late_s`; `replay` older positives are mixed in for every new
+    one, from a sample of `reservoir`. `lr` falls to `lr_floor`, by half in
+    `lr_half` steps. `on_gap`: what to do when retention took records before
+    they were learned, `stop` or `skip`.
+    """
 
     max_rows: int = 20_000
     min_rows: int = 1
     max_age_s: float = 5.0
     publish_s: float = 15.0
     gate_wait_s: float = 30.0
-    lr: float = 1e-4
+    late_s: float = 60.0
+    on_gap: Literal["stop", "skip"] = "stop"
+    lr: float = 3e-4
+    lr_floor: float = 1e-4
+    lr_half: int = 1000
     clip: float = 1.0
+    batch: int = 256
     negatives: int = 512
     in_batch: int = 128
+    impressions: float = 0.2
+    reservoir: int = 512
+    replay: float = 0.25
     keep_versions: int = 10
     workers: int = 1
     seed: int = 0

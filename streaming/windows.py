@@ -7,10 +7,13 @@ begun is done again exactly.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+MIN_SHARE = 0.1
 
 
 class WindowError(RuntimeError):
@@ -31,10 +34,18 @@ class Range(msgspec.Struct, frozen=True, order=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Window `number`: the ranges read together, in (topic, partition) order."""
+    """Window `number`: the ranges read together, in (topic, partition) order.
+
+    `drained` are the partitions read to their end as it was then, `share` is how
+    many of the impressions left alone are learned from (fewer under overload),
+    `gaps` what retention had taken before it could be read.
+    """
 
     number: int
     ranges: tuple[Range, ...]
+    drained: tuple[int, ...] = ()
+    share: float = 1.0
+    gaps: tuple[Range, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -51,36 +62,44 @@ def plan_window(
     starts: Mapping[int, int],
     watermarks: Mapping[int, tuple[int, int]],
     max_rows: int,
+    skip_gaps: bool = False,
 ) -> Plan | None:
     """The next window from `starts` (partition -> next offset) under the broker's (low, high) watermarks.
 
     None when nothing new is there. A partition first seen now starts at its
     low watermark. With more than `max_rows` waiting, every partition gives the
-    same share of what it has (so none starves), and the rest waits.
-    Raises WindowError when retention took records not read yet, or when the
-    log is shorter than the checkpoint says.
+    same share of what it has (so none starves), the rest waits, and of the
+    impressions left alone the same share is learned from (at least MIN_SHARE).
+    Raises WindowError when retention took records not read yet (with
+    `skip_gaps` they are named in the plan instead), and always when the log is
+    shorter than the checkpoint says.
     """
     if max_rows < 1:
         raise ValueError(f"max_rows == {max_rows}, must be >= 1")
+    missing = sorted(set(starts) - set(watermarks))
+    if missing:
+        raise WindowError(f"{topic}: partitions {missing} of the checkpoint are gone; the topic was recreated")
     waiting: list[tuple[int, int, int]] = []
+    gaps: list[Range] = []
     for partition in sorted(watermarks):
         low, high = watermarks[partition]
-        start = starts.get(partition, low)
-        if start < low:
-            raise WindowError(
-                f"{topic}/{partition}: offsets {start}..{low - 1} were deleted by retention before they were learned; "
-                "lengthen retention.ms, or start again from a newer model version"
-            )
+        start = starts.get(partition, 0 if starts else low)
         if start > high:
             raise WindowError(
                 f"{topic}/{partition}: the checkpoint stands at offset {start} but the log ends at {high}; "
                 "the topic was truncated or recreated: restore it, or start again with a new state folder"
             )
+        if start < low:
+            if partition in starts and not skip_gaps:
+                raise WindowError(
+                    f"{topic}/{partition}: offsets {start}..{low - 1} were deleted by retention before they were "
+                    "learned; lengthen retention.ms and start again from a newer model version, or set "
+                    "learner.on_gap: skip to go on without them"
+                )
+            gaps.append(Range(topic, partition, start, low))
+            start = low
         if high > start:
             waiting.append((partition, start, high))
-    missing = sorted(set(starts) - set(watermarks))
-    if missing:
-        raise WindowError(f"{topic}: partitions {missing} of the checkpoint are gone; the topic was recreated")
     if not waiting:
         return None
     total = sum(high - start for _, start, high in waiting)
@@ -93,7 +112,16 @@ def plan_window(
         left -= take
         if take:
             ranges.append(Range(topic, partition, start, start + take))
-    return Plan(number, tuple(ranges))
+    ends = {partition: start for partition, start, _ in waiting} | {r.partition: r.end for r in ranges}
+    drained = tuple(p for p in sorted(watermarks) if ends.get(p, watermarks[p][1]) >= watermarks[p][1])
+    planned = {r.partition for r in ranges}
+    return Plan(
+        number,
+        tuple(ranges),
+        drained,
+        max(MIN_SHARE, min(1.0, max_rows / total)),
+        tuple(gap for gap in gaps if gap.partition in planned),
+    )
 
 
 def verify(plan: Plan, read: Mapping[int, int]) -> None:
@@ -125,20 +153,32 @@ class PlanLog:
 
     def write(self, plan: Plan) -> Plan:
         """Store the plan; if this number has one already, that one counts and is returned."""
-        partial = self.folder / f".{plan.number}.{id(plan)}.part"
-        partial.write_bytes(msgspec.json.encode(plan))
-        try:
-            self.file(plan.number).hardlink_to(partial)
-        except FileExistsError:
-            existing = self.read(plan.number)
-            assert existing is not None
-            return existing
-        finally:
-            partial.unlink()
-        return plan
+        return msgspec.json.decode(_once(self.file(plan.number), msgspec.json.encode(plan)), type=Plan)
+
+    def attached(self, number: int) -> bytes | None:
+        """What was attached to a plan."""
+        file = self.file(number).with_suffix(".items")
+        return file.read_bytes() if file.is_file() else None
+
+    def attach(self, number: int, content: bytes) -> bytes:
+        """Keep what was looked up for a plan beside it; what is there already counts and is returned."""
+        return _once(self.file(number).with_suffix(".items"), content)
 
     def trim(self, below: int) -> None:
         """Drop plans behind the oldest version that could still be resumed."""
-        for file in self.folder.glob("*.json"):
+        for file in self.folder.glob("[0-9]*.*"):
             if int(file.stem) < below:
-                file.unlink()
+                file.unlink(missing_ok=True)
+
+
+def _once(file: Path, content: bytes) -> bytes:
+    """Create the file, whole or not at all; what is there already counts and is returned."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    try:
+        file.hardlink_to(partial)
+    except FileExistsError:
+        return file.read_bytes()
+    finally:
+        partial.unlink()
+    return content

@@ -87,3 +87,17 @@ def info_nce(
         false |= (targets_MD @ negatives_PD.T) > FALSE_NEGATIVE_COSINE
     logits = logits.masked_fill(false, float("-inf"))
     return torch.logsumexp(torch.cat((positive[:, None], logits), dim=1), dim=1) - positive
+
+
+def unlikelihood(
+    users_MD: Tensor, items_MD: Tensor, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
+) -> Tensor:
+    """-log(1 - p) per row, [M]: p is the item's probability against all items, the pool standing for them.
+
+    For an item shown and left alone. Its gradient grows with p, so what the
+    model would not have shown anyway is left in peace (Welleck et al. 2020).
+    The pool only says how high a score is high; no gradient flows through it.
+    """
+    with torch.no_grad():
+        everything = torch.logsumexp(scale * (users_MD @ negatives_PD.T) - log_expected_P, dim=1)
+    return F.softplus(scale * (users_MD * items_MD).sum(-1) - everything)

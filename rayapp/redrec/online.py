@@ -1,8 +1,9 @@
-"""One online step of the user side: evaluate a window's positives, then learn from them.
+"""Online steps of the user side: what users took, what they left, and a little of what was before.
 
-Item vectors are fixed; a user's new positives are the targets, each a positive
-of its nearest query (RED-Rec, section 3.4). Deterministic for a given window,
-seed and starting weights.
+Item vectors are fixed. A positive is learned with InfoNCE against sampled
+negatives (RED-Rec, section 3.4) by the nearest of its scenario's queries; an
+impression left alone with the probability that the model gave it. Every step
+is a function of window, number, seed, starting weights and world size.
 """
 
 from __future__ import annotations
@@ -12,134 +13,160 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 
-from rayapp.redrec.history_input import TowerInput, tower_batch, tower_input
+from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.item_vectors import ItemVectors
-from rayapp.redrec.learner_state import Example
-from rayapp.redrec.loss import info_nce
+from rayapp.redrec.loss import info_nce, unlikelihood
 from rayapp.redrec.model import UserSide
+from rayapp.redrec.window import Labelled, Window, interests_of
 
 
-class Target(NamedTuple):
-    """One positive: its user in the batch, the item's row, and where its scenario's cuts are."""
+class OnlineConfig(NamedTuple):
+    """Learning rate from `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
 
-    user: int
-    row: int
-    cuts: tuple[int, ...]
-    scenario: str
+    lr: float = 3e-4
+    lr_floor: float = 1e-4
+    lr_half: int = 1000
+    clip: float = 1.0
+    batch: int = 256
+    negatives: int = 512
+    in_batch: int = 128
+    impressions: float = 0.2
+    seed: int = 0
 
-
-class Window(NamedTuple):
-    """A window's examples as tensors-to-be."""
-
-    user_ids: list[str]
-    inputs: list[TowerInput]
-    scenario_rows: list[np.ndarray]
-    targets: list[Target]
-    unknown_items: int
+    def rate(self, step: int) -> float:
+        return max(self.lr_floor, self.lr / (1 + step / self.lr_half))
 
 
-def prepare(examples: list[Example], items: ItemVectors, user: UserSide) -> Window:
-    """Examples whose target items are known; the others are counted."""
-    items.learn({b.item_id for e in examples for b in (*e.history, *e.targets)})
-    user_ids, inputs, scenario_rows, targets, unknown = [], [], [], [], 0
-    for example in examples:
-        found = [b for b in example.targets if b.item_id in items.rows]
-        unknown += len(example.targets) - len(found)
-        if not found:
-            continue
-        cuts: dict[int, int] = {}
-        for behaviour in found:
-            item_scenario = items.scenarios[items.rows[behaviour.item_id]]
-            name = behaviour.scenario if behaviour.scenario in user.vocabulary.scenarios else item_scenario
-            rows = user.vocabulary.query_scenarios(name or "")
-            places = tuple(cuts.setdefault(int(row), len(cuts)) for row in rows)
-            targets.append(Target(len(inputs), items.rows[behaviour.item_id], places, behaviour.scenario))
-        user_ids.append(example.user_id)
-        inputs.append(tower_input(example.history, items, user.vocabulary, user.config.length))
-        scenario_rows.append(np.array(list(cuts)))
-    return Window(user_ids, inputs, scenario_rows, targets, unknown)
+class Pool(NamedTuple):
+    """Sampled negatives: table rows [P] and the log of how often each is expected [P]."""
 
-
-def _nearest(interests_BCKD: torch.Tensor, targets: list[Target], vectors_MD: torch.Tensor) -> torch.Tensor:
-    """The interest vector nearest to each target among its scenario's queries, [M, D]."""
-    chosen = []
-    for target, vector in zip(targets, vectors_MD, strict=True):
-        own = interests_BCKD[target.user, list(target.cuts)].flatten(0, 1)
-        chosen.append(own[(own.detach() @ vector).argmax()])
-    return torch.stack(chosen)
-
-
-def target_ranks(user: UserSide, window: Window, items: ItemVectors, first: int | None = None) -> np.ndarray:
-    """Rank (from 1, ties count against the model) of each of the `first` targets among all known items, int64."""
-    user.eval()
-    batch, vectors = tower_batch(window.inputs, window.scenario_rows, user.config.dim)
-    table = torch.from_numpy(items.vectors)
-    ranks = []
-    with torch.inference_mode():
-        interests = user(batch, vectors)
-        for target in window.targets[:first]:
-            own = interests[target.user, list(target.cuts)].flatten(0, 1)
-            scores = (own @ table.T).amax(0)
-            # A NaN compares as false: without this a broken model would rank everything first.
-            ranks.append(int((~(scores < scores[target.row])).sum()))
-    return np.array(ranks, dtype=np.int64)
-
-
-def evaluate_window(user: UserSide, window: Window, items: ItemVectors) -> dict[str, dict[str, float]]:
-    """Prequential HR@10, HR@50 and MRR per scenario, all known items ranked, before anything trains on them."""
-    if not window.targets:
-        return {}
-    ranks = target_ranks(user, window, items)
-    scenarios = np.array([target.scenario for target in window.targets])
-    return {
-        str(scenario): {
-            "hr@10": float(np.mean(r <= 10)),
-            "hr@50": float(np.mean(r <= 50)),
-            "mrr": float(np.mean(1 / r)),
-            "count": float(len(r)),
-        }
-        for scenario in dict.fromkeys(scenarios.tolist())
-        for r in [ranks[scenarios == scenario]]
-    }
+    rows: torch.Tensor
+    log_expected: torch.Tensor
 
 
 class OnlineTrainer:
-    """One gradient step a window: AdamW, clipping, uniform and in-window negatives with log-Q."""
+    """AdamW with clipping, a window in batches; with several workers each takes its share of every batch."""
 
-    def __init__(self, user: UserSide, lr: float, clip: float, uniform: int, in_batch: int, seed: int) -> None:
+    def __init__(self, user: UserSide, config: OnlineConfig, rank: int = 0, world: int = 1) -> None:
         self.user = user
-        self.clip = clip
-        self.uniform = uniform
-        self.in_batch = in_batch
-        self.seed = seed
-        self.optimiser = torch.optim.AdamW(user.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.0)
+        self.config = config
+        self.rank = rank
+        self.world = world
+        self.steps = 0
+        self.optimiser = torch.optim.AdamW(user.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.0)
 
-    def step(self, window: Window, items: ItemVectors, number: int) -> float:
-        """Loss of the window's mean InfoNCE; nan when there is nothing to learn."""
-        if not window.targets:
+    def learn(
+        self, window: Window, replay: list[Labelled], items: ItemVectors, frequency: Frequency, number: int
+    ) -> float:
+        """Learn window `number` with older positives mixed in; mean loss of the positives, nan without any."""
+        positives = [*window.positives, *replay]
+        if not positives and not window.negatives:
             return math.nan
-        torch.manual_seed(self.seed * 1_000_003 + number)
+        rng = np.random.default_rng([self.config.seed, 3, number])
+        batches = math.ceil((len(positives) + len(window.negatives)) / self.config.batch)
+        own_positives = np.array_split(rng.permutation(len(positives)), batches)
+        own_negatives = np.array_split(rng.permutation(len(window.negatives)), batches)
+        losses = []
+        for n, (taken, left) in enumerate(zip(own_positives, own_negatives, strict=True)):
+            loss = self._step(
+                [positives[i] for i in taken], [window.negatives[i] for i in left], items, frequency, (number, n)
+            )
+            losses += [loss] * len(taken)
+        return float(np.mean(losses)) if losses else math.nan
+
+    def state(self) -> dict[str, object]:
+        return {"optimiser": self.optimiser.state_dict(), "steps": self.steps}
+
+    def restore(self, state: dict[str, object]) -> None:
+        self.optimiser.load_state_dict(state["optimiser"])  # type: ignore[arg-type]
+        self.steps = int(state["steps"])  # type: ignore[call-overload]
+
+    def _step(
+        self,
+        positives: list[Labelled],
+        negatives: list[Labelled],
+        items: ItemVectors,
+        frequency: Frequency,
+        seed: tuple[int, int],
+    ) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate(self.steps)
+        pool = self._pool(positives, items, frequency, seed)
         self.user.train()
-        batch, vectors = tower_batch(window.inputs, window.scenario_rows, self.user.config.dim)
-        table = torch.from_numpy(items.vectors)
-        rows = torch.tensor([t.row for t in window.targets])
-        share = torch.bincount(rows, minlength=len(table)).float() / len(rows)
-        # From the space's own table only: later items come in an order that depends on when the process started.
-        base = len(items.space.ids)
-        uniform = torch.randint(base, (self.uniform,))
-        mixed = rows[torch.randint(len(rows), (self.in_batch,))]
-        pool = torch.cat([uniform, mixed])
-        log_expected = ((pool < base) * (self.uniform / base) + self.in_batch * share[pool]).log()
-        targets = table[rows]
-        users = _nearest(self.user(batch, vectors), window.targets, targets)
-        loss = info_nce(
-            users, targets, rows, F.normalize(table[pool], dim=-1), pool, log_expected, self.user.scale
-        ).mean()
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.clip)
+        # The pool is every worker's; dropout is each one's own.
+        torch.manual_seed(_seed(self.config.seed, *seed, self.rank + 1))
+        own_positives = positives[self.rank :: self.world]
+        own = [*own_positives, *negatives[self.rank :: self.world]]
+        self.optimiser.zero_grad(set_to_none=False)
+        loss, total = torch.zeros(()), 0.0
+        if own:
+            taken, left = self._losses(own, len(own_positives), items, pool)
+            total = float(taken.detach().sum())
+            loss = taken.sum() / max(1, len(positives))
+            shown = sum(len(n.rows) * n.weight for n in negatives)
+            loss = loss + self.config.impressions * left.sum() / max(1.0, shown)
+            loss.backward()
+        if self.world > 1:
+            total = self._reduce(total)
+        torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.config.clip)
         self.optimiser.step()
         self.user.eval()
-        return float(loss.detach())
+        self.steps += 1
+        return total / max(1, len(positives))
+
+    def _losses(
+        self, own: list[Labelled], positives: int, items: ItemVectors, pool: Pool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(InfoNCE of each positive, weighted unlikelihood of each item left alone)."""
+        table = torch.from_numpy(items.vectors)
+        interests_BQD, real_BQ = interests_of(self.user, own)
+        example_M = torch.tensor([b for b, row in enumerate(own) for _ in row.rows])
+        rows_M = torch.tensor([r for row in own for r in row.rows])
+        weight_M = torch.tensor([row.weight for row in own for _ in row.rows])
+        targets_MD = table[rows_M]
+        users_MD = nearest(interests_BQD[example_M], real_BQ[example_M], targets_MD)
+        pool_PD = F.normalize(table[pool.rows], dim=-1)
+        arguments = (targets_MD, rows_M, pool_PD, pool.rows, pool.log_expected, self.user.scale)
+        first = positives  # positives come first and have one item each
+        taken = info_nce(users_MD[:first], targets_MD[:first], rows_M[:first], *arguments[2:])
+        left = unlikelihood(users_MD[first:], targets_MD[first:], pool_PD, pool.log_expected, self.user.scale)
+        return taken * weight_M[:first], left * weight_M[first:]
+
+    def _pool(self, positives: list[Labelled], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]) -> Pool:
+        """Uniform draws and the batch's own targets, the latter as often as the stream says they are expected."""
+        generator = torch.Generator().manual_seed(_seed(self.config.seed, *seed))
+        # Uniform from the space's own table only: later items come in an order that depends on when a process started.
+        base = len(items.space.ids)
+        rows = torch.randint(base, (self.config.negatives,), generator=generator)
+        share = torch.zeros(len(rows))
+        if positives and self.config.in_batch:
+            targets = torch.tensor([p.rows[0] for p in positives])
+            mixed = targets[torch.randint(len(targets), (self.config.in_batch,), generator=generator)]
+            rows = torch.cat([rows, mixed])
+            share = torch.from_numpy(frequency.share([items.ids[row] for row in rows.tolist()]))
+        expected = (rows < base) * (self.config.negatives / max(1, base)) + self.config.in_batch * share
+        return Pool(rows, expected.clamp(min=1e-12).log())
+
+    def _reduce(self, total: float) -> float:
+        """Sum the gradients (and the loss) of all workers."""
+        parts = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.user.parameters()]
+        flat = torch.cat([*(part.flatten() for part in parts), torch.tensor([total])])
+        dist.all_reduce(flat)
+        for parameter, part in zip(self.user.parameters(), flat[:-1].split([p.numel() for p in parts]), strict=True):
+            parameter.grad = part.view_as(parameter).clone()
+        return float(flat[-1])
+
+
+def nearest(interests_MQD: torch.Tensor, real_MQ: torch.Tensor, vectors_MD: torch.Tensor) -> torch.Tensor:
+    """The real interest nearest to each vector, [M, D]."""
+    with torch.no_grad():
+        similarity = (interests_MQD @ vectors_MD[..., None]).squeeze(-1).masked_fill(~real_MQ, -torch.inf)
+        best = similarity.argmax(-1)
+    return interests_MQD[torch.arange(len(best)), best]
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -12,18 +12,23 @@ import pyarrow as pa
 import pytest
 import redis
 import torch
+from confluent_kafka.admin import AdminClient
 
 from jobs._learner import Learner
 from rayapp.config import Config
 from rayapp.domain import Item
 from rayapp.redrec.artifact import load_user_side, model_description, save_space, save_user_side
+from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.learner_state import LearnerState
 from rayapp.redrec.model import ModelConfig, RedRec
+from rayapp.redrec.online_model import save_memory
+from rayapp.redrec.reservoir import Reservoir
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry
 from streaming.reading import read_range
-from streaming.windows import Plan, verify
+from streaming.topics import ensure_topics
+from streaming.windows import Plan, WindowError, verify
 
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}") for n in range(40)]
 USERS = 12
@@ -54,7 +59,7 @@ def config(stream: Config, store: redis.Redis, tmp_path: Path) -> Config:
 
     def write(folder: Path) -> None:
         save_user_side(folder, model.user)
-        LearnerState(10).save(folder)
+        save_memory(folder, LearnerState(10), Reservoir(10, 10), Frequency())
 
     registry.publish(manifest(1, None, model_description(model, "enc"), "passed"), write)
     return config
@@ -70,8 +75,16 @@ def produce(config: Config, start: int, count: int) -> None:
     records = []
     for n in range(start, start + count):
         user = f"u{int(rng.integers(USERS))}"
+        action = "click" if rng.random() < 0.5 else "impression"
         item = f"i{int(rng.integers(len(ITEMS) + 3))}"  # a few are unknown
-        event = {"event_id": f"e{n}", "user_id": user, "item_id": item, "scenario": "homefeed", "action": "click"}
+        event = {
+            "event_id": f"e{n}",
+            "user_id": user,
+            "item_id": item,
+            "scenario": "homefeed",
+            "action": action,
+            "request_id": f"r{n // 4}",
+        }
         value = msgspec.json.encode({**event, "timestamp_ms": 1000 * n, "received_ms": 1000 * n})
         records.append(Record(config.topic("behaviour"), user, value))
     producer.send_all(records, timeout_s=20)
@@ -95,8 +108,8 @@ def test_a_learner_killed_anywhere_ends_bit_for_bit_where_an_uninterrupted_one_d
 
     whole = LocalLearner(config, "redrec")
     plans = []
-    while sum(whole.offsets.values()) < 200:
-        before = whole.window
+    while sum(whole.position.offsets.values()) < 200:
+        before = whole.position.window
         whole.run(windows=1)
         plans.append(whole.plans.read(before + 1))
     registry = Registry(config.models)
@@ -113,7 +126,7 @@ def test_a_learner_killed_anywhere_ends_bit_for_bit_where_an_uninterrupted_one_d
     while other.manifest(other.resolve("HEAD")).events_seen < 200:
         learner = LocalLearner(interrupted, "redrec")  # whatever an earlier one had in memory is gone
         for _ in range(random.randint(1, 3)):
-            plan = learner.plans.read(learner.window + 1)
+            plan = learner.plans.read(learner.position.window + 1)
             if plan is not None:
                 learner.learn(plan)
         if random.random() < 0.5:
@@ -145,22 +158,22 @@ def test_broken_weights_are_never_served_and_learning_goes_on(config: Config) ->
     assert registry.manifest(good).gate == "unproven"
     produce(config, 20, 20)
     with torch.no_grad():
-        learner.user.gate.fill_(float("nan"))
+        learner.model.user.gate.fill_(float("nan"))
     learner.run(windows=1)
     broken = registry.manifest(registry.resolve("HEAD"))
     assert broken.version == good + 1
     assert broken.gate.startswith("weights are not finite")
     assert registry.resolve("CURRENT") == good
-    assert all(torch.isfinite(p).all() for p in learner.user.parameters())
-    assert learner.skipped["given_up"] == broken.events_seen - registry.manifest(good).events_seen
+    assert all(torch.isfinite(p).all() for p in learner.model.user.parameters())
+    assert learner.position.skipped["given_up"] == broken.events_seen - registry.manifest(good).events_seen
     produce(config, 40, 20)
     again = LocalLearner(config, "redrec")  # a restart finds the broken HEAD and does the same
-    assert same(again.user.state_dict(), weights(registry, good))
+    assert same(again.model.user.state_dict(), weights(registry, good))
     again.run(windows=1)
     assert registry.resolve("CURRENT") == broken.version + 1
     newest = registry.manifest(broken.version + 1)
     assert newest.events_seen == 60
-    assert newest.skipped["given_up"] == learner.skipped["given_up"]
+    assert newest.skipped["given_up"] == learner.position.skipped["given_up"]
 
 
 def test_after_three_rejections_training_goes_on_from_what_is_served(config: Config) -> None:
@@ -171,18 +184,20 @@ def test_after_three_rejections_training_goes_on_from_what_is_served(config: Con
     served = registry.resolve("CURRENT")
     torch.manual_seed(1)
     for n in range(3):
-        assert (learner.user.log_scale != weights(registry, served)["log_scale"]).item() or n == 0
+        assert (learner.model.user.log_scale != weights(registry, served)["log_scale"]).item() or n == 0
         produce(config, 20 + 20 * n, 20)
         learner.learn(learner.plans.write(_next(learner)))
         learner.propose()
         assert learner.candidate is not None
         learner.candidate.comparison.add([f"u{k}" for k in range(400)], np.full(400, 30) + np.arange(400), np.ones(400))
-        learner.settle(learner.candidate)
+        goes_on = learner.settle(learner.candidate)
+        assert goes_on == (n < 2)
         rejected = registry.manifest(registry.resolve("HEAD"))
         assert rejected.gate.startswith("worse than the served version")
         assert registry.resolve("CURRENT") == served
-    assert same(learner.user.state_dict(), weights(registry, served))
-    assert learner.offsets == {int(p): o for p, o in rejected.offsets[config.topic("behaviour")].items()}
+    learner.resume()
+    assert same(learner.model.user.state_dict(), weights(registry, served))
+    assert learner.position.offsets == {int(p): o for p, o in rejected.offsets[config.topic("behaviour")].items()}
 
 
 def test_a_second_learner_stops_when_another_published(config: Config) -> None:
@@ -198,7 +213,42 @@ def _next(learner: Learner) -> Plan:
     from streaming.windows import plan_window
 
     found = plan_window(
-        learner.window + 1, learner.topic, learner.offsets, watermarks(learner.consumer, learner.topic), 1000
+        learner.position.window + 1,
+        learner.position.topic,
+        learner.position.offsets,
+        watermarks(learner.consumer, learner.position.topic),
+        1000,
     )
     assert found is not None
     return found
+
+
+def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Config) -> None:
+    produce(config, 0, 30)
+    learner = LocalLearner(config, "redrec")
+    learner.run(windows=2)
+    assert sum(learner.position.offsets.values()) == 30
+    LocalLearner(config, "redrec")  # the log is what it was
+    admin = AdminClient({"bootstrap.servers": config.bootstrap})
+    topic = config.topic("behaviour")
+    for deleted in admin.delete_topics([topic]).values():
+        deleted.result(20)
+    ensure_topics(config)
+    produce(config, 1000, 60)
+    with pytest.raises(WindowError, match="the topic was recreated"):
+        LocalLearner(config, "redrec")
+
+
+def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> None:
+    quick = msgspec.structs.replace(config, learner=msgspec.structs.replace(config.learner, late_s=0.0))
+    produce(quick, 0, 40)
+    produce(quick, 40, 20)  # appended later: the time of the first ones is up
+    learner = LocalLearner(quick, "redrec")
+    while sum(learner.position.offsets.values()) < 60:
+        learner.run(windows=1)
+    counts = learner.model.state.joiner.counts
+    assert counts.closed > 5
+    assert counts.impressions == counts.joined + counts.closed + len(learner.model.state.joiner.open)
+    registry = Registry(config.models)
+    saved = registry.manifest(registry.resolve("HEAD")).metrics["join"]
+    assert saved == msgspec.to_builtins(counts)

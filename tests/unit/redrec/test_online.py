@@ -6,14 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from rayapp.config import Learner
 from rayapp.domain import Action, Event, Item
 from rayapp.redrec.artifact import ItemSpace, load_user_side, model_description, save_space, save_user_side
+from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.history_input import Behaviour, tower_input, user_interests
 from rayapp.redrec.item_vectors import ItemVectors
-from rayapp.redrec.learner_state import LearnerState
-from rayapp.redrec.model import ModelConfig, RedRec
-from rayapp.redrec.online import OnlineTrainer, evaluate_window, prepare
+from rayapp.redrec.learner_state import Example, LearnerState, Row
+from rayapp.redrec.model import ModelConfig, RedRec, UserSide
+from rayapp.redrec.online import OnlineConfig
+from rayapp.redrec.online_model import OnlineModel
+from rayapp.redrec.prequential import evaluate_window, target_ranks
+from rayapp.redrec.reservoir import Reservoir
 from rayapp.redrec.vocabulary import Vocabulary
+from rayapp.redrec.window import mentioned, prepare
 
 VOCABULARY = Vocabulary(("beauty", "toys"), ("click",))
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}", scenario="toys" if n % 2 else "beauty") for n in range(20)]
@@ -31,16 +37,16 @@ def trained(tmp_path: Path) -> tuple[RedRec, ItemSpace, Path]:
     return model, space, tmp_path
 
 
-def events(items: list[str], scenario: str = "toys") -> list[tuple[Event, int]]:
+def events(items: list[str], scenario: str = "toys") -> list[Row]:
     return [
-        (Event(f"{scenario}{n}", "u", scenario, Action.CLICK, 1000 * n, 1000 * n, item_id=item), n)
+        Row(Event(f"{scenario}{n}", "u", scenario, Action.CLICK, 1000 * n, 1000 * n, item_id=item), n)
         for n, item in enumerate(items)
     ]
 
 
 def test_a_version_read_back_gives_the_same_interests(trained: tuple[RedRec, ItemSpace, Path]) -> None:
     model, space, folder = trained
-    items = ItemVectors(space, lambda ids: [])
+    items = ItemVectors(space)
     history = [Behaviour(1000 * n, f"e{n}", f"i{n}", "toys", "click") for n in range(5)]
     user = load_user_side(folder, model_description(model, "enc"))
     ask = [tower_input(history, items, VOCABULARY, 10)], [VOCABULARY.query_scenarios("toys")]
@@ -49,7 +55,7 @@ def test_a_version_read_back_gives_the_same_interests(trained: tuple[RedRec, Ite
 
 def test_users_side_by_side_get_what_they_get_alone(trained: tuple[RedRec, ItemSpace, Path]) -> None:
     model, space, _ = trained
-    items = ItemVectors(space, lambda ids: [])
+    items = ItemVectors(space)
     inputs = [
         tower_input([Behaviour(n, f"e{n}", f"i{n}", "toys", "click") for n in range(size)], items, VOCABULARY, 10)
         for size in (1, 4, 9)
@@ -61,41 +67,82 @@ def test_users_side_by_side_get_what_they_get_alone(trained: tuple[RedRec, ItemS
         assert np.allclose(together[n], user_interests(model.user, inputs[n : n + 1], rows[n : n + 1])[0], atol=1e-5)
 
 
-def test_later_items_are_learned_about_from_the_source_and_unknown_ones_counted(
-    trained: tuple[RedRec, ItemSpace, Path],
+def test_later_items_become_known_once_and_unknown_ones_are_counted(
+    trained: tuple[RedRec, ItemSpace, Path], tmp_path: Path
 ) -> None:
     model, space, _ = trained
+    items = ItemVectors(space)
     fresh = np.random.default_rng(0).normal(size=12).astype(np.float32)
-    items = ItemVectors(space, lambda ids: [(i, "toys", fresh if i == "new" else None) for i in ids])
     examples, _ = LearnerState(10).advance(events(["new", "ghost", "i1"]))
+    assert items.missing(mentioned(examples)) == ["ghost", "new"]
+    items.add(items.project([("new", "toys", fresh)]))
     window = prepare(examples, items, model.user)
     assert window.unknown_items == 1
-    assert [items.ids[t.row] for t in window.targets] == ["new", "i1"]
+    assert [items.ids[p.rows[0]] for p in window.positives] == ["new", "i1"]
+    items.add(items.project([("new", "toys", -fresh)]))
+    items.save(tmp_path)
+    again = ItemVectors.load(space, tmp_path)
+    assert again.ids == items.ids
+    assert np.array_equal(again.vectors, items.vectors)
 
 
-def test_a_step_is_a_function_of_window_and_seed_and_lowers_the_loss(trained: tuple[RedRec, ItemSpace, Path]) -> None:
+def learned(
+    folder: Path, model: RedRec, space: ItemSpace, rows: list[Row], drained: tuple[int, ...] = (), **settings: float
+) -> tuple[list[float], OnlineModel, list[Example]]:
+    """Thirty steps on what the last row (and what is drained) teaches, after the others."""
+    values = {"lr": 3e-3, "lr_floor": 1e-3, "negatives": 16, "in_batch": 4, "seed": 1, "replay": 0.0, **settings}
+    user = load_user_side(folder, model_description(model, "enc"))
+    online = OnlineModel(user, ItemVectors(space), Learner(**values), LearnerState(10), Reservoir(100, 10), Frequency())
+    online.advance(rows[:-1])
+    examples, _ = online.advance(rows[-1:], drained)
+    losses = [online.learn(online.prepare(examples), n) for n in range(30)]
+    return losses, online, examples
+
+
+def test_steps_are_a_function_of_window_and_seed_and_lower_the_loss(trained: tuple[RedRec, ItemSpace, Path]) -> None:
     model, space, folder = trained
-    items = ItemVectors(space, lambda ids: [])
-    state = LearnerState(10)
-    state.advance(events(["i1", "i3", "i5"]))
-    examples, _ = state.advance([(e, 99) for e, _ in events(["i7"], "beauty")])
-    runs = []
-    for _ in range(2):
-        user = load_user_side(folder, model_description(model, "enc"))
-        trainer = OnlineTrainer(user, lr=1e-3, clip=1.0, uniform=16, in_batch=4, seed=1)
-        window = prepare(examples, items, user)
-        losses = [trainer.step(window, items, number) for number in range(30)]
-        runs.append((losses, [p.detach().clone() for p in user.parameters()]))
-    assert runs[0][0] == runs[1][0]
-    assert all(torch.equal(a, b) for a, b in zip(runs[0][1], runs[1][1], strict=True))
-    assert np.mean(runs[0][0][-5:]) < np.mean(runs[0][0][:5])
+    rows = [*events(["i1", "i3", "i5"]), *[row._replace(append_ms=99) for row in events(["i7"], "beauty")]]
+    (first, one, _), (second, other, _) = (learned(folder, model, space, rows) for _ in range(2))
+    assert first == second
+    assert all(torch.equal(a, b) for a, b in zip(one.user.parameters(), other.user.parameters(), strict=True))
+    assert np.mean(first[-5:]) < np.mean(first[:5])
+
+
+def test_what_was_left_alone_scores_lower_afterwards(trained: tuple[RedRec, ItemSpace, Path]) -> None:
+    model, space, folder = trained
+    shown = Event("s", "u", "toys", Action.IMPRESSION, 5000, 5000, item_id="i3", request_id="r")
+    other = Event("o", "v", "toys", Action.IMPRESSION, 5000, 5000, item_id="i3", request_id="r")
+    rows = [*events(["i1", "i3", "i5"]), Row(shown, 10), Row(other, 70_000)]
+
+    def score(user: UserSide, items: ItemVectors) -> float:
+        history = [Behaviour(1000 * n, f"e{n}", f"i{n}", "toys", "click") for n in (1, 3, 5)]
+        interests = user_interests(
+            user, [tower_input(history, items, VOCABULARY, 10)], [VOCABULARY.query_scenarios("toys")]
+        )[0]
+        return float((interests.reshape(-1, 8) @ items.vectors[items.rows["i3"]]).max())
+
+    _, online, examples = learned(folder, model, space, rows, impressions=1.0)
+    assert [(e.item_ids, e.positive) for e in examples] == [(["i3"], False)]
+    assert [b.item_id for b in examples[0].history] == ["i1", "i3", "i5"]
+    assert score(online.user, online.items) < score(model.user.eval(), online.items)
 
 
 def test_evaluation_ranks_among_all_items(trained: tuple[RedRec, ItemSpace, Path]) -> None:
     model, space, _ = trained
-    items = ItemVectors(space, lambda ids: [])
+    items = ItemVectors(space)
     examples, _ = LearnerState(10).advance(events(["i1", "i3"]))
-    found = evaluate_window(model.user, prepare(examples, items, model.user), items)
+    positives = prepare(examples, items, model.user).positives
+    found = evaluate_window(model.user, positives, items)
     assert found["toys"]["count"] == 2
     assert 1 / 20 <= found["toys"]["mrr"] <= 1
     assert found["toys"]["hr@50"] == 1
+    interests = user_interests(model.user, [p.input for p in positives], [p.queries for p in positives])
+    scores = (interests[1].reshape(-1, 8) @ items.vectors.T).max(0)
+    assert target_ranks(model.user, positives, items)[1] == (scores >= scores[items.rows["i3"]]).sum()
+
+
+def test_the_learning_rate_never_falls_below_its_floor() -> None:
+    config = OnlineConfig(lr=1e-3, lr_floor=1e-4, lr_half=100)
+    assert config.rate(0) == 1e-3
+    assert config.rate(100) == 5e-4
+    assert config.rate(10**9) == 1e-4

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.windows import Plan, PlanLog, Range, WindowError, plan_window, verify
+from streaming.windows import MIN_SHARE, Plan, PlanLog, Range, WindowError, plan_window, verify
 
 marks = st.dictionaries(
     st.integers(0, 8), st.tuples(st.integers(0, 50), st.integers(0, 500)).map(lambda m: (m[0], m[0] + m[1])), min_size=1
@@ -49,9 +50,49 @@ def test_a_log_that_does_not_fit_the_checkpoint_stops_the_learner(starts: dict, 
         plan_window(1, "t", starts, watermarks, 100)
 
 
-def test_a_new_partition_starts_at_its_beginning() -> None:
+def test_a_new_partition_starts_at_its_beginning_and_says_what_was_gone() -> None:
     plan = plan_window(1, "t", {0: 9}, {0: (0, 9), 1: (2, 5)}, 100)
-    assert plan == Plan(1, (Range("t", 1, 2, 5),))
+    assert plan == Plan(1, (Range("t", 1, 2, 5),), drained=(0, 1), gaps=(Range("t", 1, 0, 2),))
+
+
+def test_under_overload_fewer_impressions_are_learned_from_and_the_lag_waits() -> None:
+    plan = plan_window(1, "t", {}, {0: (0, 300), 1: (0, 100)}, 100)
+    assert plan is not None
+    assert (plan.rows, plan.share, plan.drained) == (100, 0.25, ())
+    assert plan_window(1, "t", {}, {0: (0, 10**6)}, 100).share == MIN_SHARE  # type: ignore[union-attr]
+
+
+@given(st.data())
+def test_windows_over_growth_retention_and_crashes_learn_every_offset_once_or_name_it(data: st.DataObject) -> None:
+    """A broker that grows and forgets, a learner that dies anywhere: each offset is in one plan or one gap."""
+    folder = tempfile.TemporaryDirectory()
+    log = PlanLog(folder.name)
+    partitions = data.draw(st.integers(1, 4))
+    marks = dict.fromkeys(range(partitions), (0, 0))
+    committed: tuple[int, dict[int, int]] = (0, dict.fromkeys(marks, 0))  # the checkpoint: last window and offsets
+    number, at = committed
+    final: dict[int, Plan] = {}
+    for _ in range(data.draw(st.integers(1, 15))):
+        what = data.draw(st.sampled_from(["grow", "forget", "learn", "learn", "commit", "crash"]))
+        if what == "grow":
+            marks = {p: (low, high + data.draw(st.integers(0, 20))) for p, (low, high) in marks.items()}
+        elif what == "forget":
+            marks = {p: (data.draw(st.integers(low, high)), high) for p, (low, high) in marks.items()}
+        elif what == "crash":
+            number, at = committed[0], dict(committed[1])
+        elif what == "commit":
+            committed = (number, dict(at))
+        elif what == "learn":
+            plan = log.read(number + 1) or plan_window(number + 1, "t", at, marks, 15, skip_gaps=True)
+            if plan is not None:
+                plan = log.write(plan)
+                assert final.setdefault(plan.number, plan) == plan, "a replayed window must be the same window"
+                number = plan.number
+                at.update(plan.ends())
+    for partition in marks:
+        parts = sorted(r for n in sorted(final) for r in (*final[n].ranges, *final[n].gaps) if r.partition == partition)
+        assert [r.start for r in parts] == [0, *(r.end for r in parts[:-1])][: len(parts)]
+    folder.cleanup()
 
 
 def test_a_plan_is_written_once(tmp_path: Path) -> None:
