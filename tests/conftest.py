@@ -20,7 +20,7 @@ from streaming.topics import ensure_topics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-settings.register_profile("rayapp")  # a busy machine is not a failure
+settings.register_profile("rayapp", deadline=None)  # a busy machine is not a failure
 settings.load_profile("rayapp")
 DATA = Path(os.environ.get("RAYAPP_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
