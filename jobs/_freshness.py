@@ -28,6 +28,10 @@ class Freshness:
     def published(self, received_ms: list[int]) -> None:
         self._observe("publish", received_ms)
 
+    def rejected(self, received_ms: list[int]) -> None:
+        """They wait for the next version."""
+        self.unpublished += received_ms
+
     def sample(self) -> list[int]:
         """Evenly spaced quantiles of what is not published yet: what a manifest carries."""
         if len(self.unpublished) <= SAMPLES:

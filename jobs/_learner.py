@@ -49,7 +49,7 @@ class Learner:
         self.pending = False
         self.candidate: Candidate | None = None
         self.proposed = time.monotonic()
-        self.waiting_since: float | None = None
+        self.read_up_to = time.monotonic()  # when everything in the log was last planned: bounds a record's wait
         self.freshness = Freshness(self.metrics)
         self.recent = RecentScores()
         if self.crew.leads:
@@ -84,20 +84,21 @@ class Learner:
 
     def _plan(self) -> Plan | None:
         """The next window, if it is time for it; a plan behind the checkpoint is replayed as it stands."""
-        plan = self.plans.read(self.position.window + 1)
+        stand = self.position
+        plan = self.plans.read(stand.window + 1)
         if plan is not None:
             return plan
-        stand = self.position
+        now = time.monotonic()
         marks = watermarks(self.consumer, stand.topic)
         skip = self.settings.on_gap == "skip"
         found = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
         if found is None:
+            self.read_up_to = now
             return None
-        self.waiting_since = self.waiting_since or time.monotonic()
         full = found.rows >= self.settings.max_rows
-        if not full and time.monotonic() - self.waiting_since < self.settings.max_age_s:
+        if not full and now - self.read_up_to < self.settings.max_age_s:
             return None
-        self.waiting_since = None
+        self.read_up_to = now  # what comes later waits from now on, also while this window is learned
         return self.plans.write(found)
 
     def learn(self, plan: Plan) -> None:
@@ -146,8 +147,9 @@ class Learner:
         if self.crew.leads:
             kept = self.plans.attached(plan.number)
             if kept is None:
-                stored = [(s.item_id, s.item.scenario, s.content) for s in self.reader.fetch(ids) if s.item]
-                new = self.model.items.project([(i, own, c) for i, own, c in stored if c is not None])
+                stored = [s for s in self.reader.fetch(ids) if s.item is not None]
+                known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
+                new = self.model.items.project([row for row in known if row[2] is not None])
                 kept = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
             found = msgspec.msgpack.decode(kept, type=list[NewItem])
         return self.crew.agree(found)
@@ -190,6 +192,7 @@ class Learner:
         name = f"{self.registry.name}@{manifest.version}"
         if not usable:
             print(f"rejected {name}: {manifest.gate}", flush=True)
+            self.freshness.rejected(candidate.received_ms)
             return not self.position.must_go_back()
         self.freshness.published(candidate.received_ms)
         print(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen", flush=True)

@@ -84,13 +84,15 @@ class Learner(Section):
     came within `late_s`; `replay` older positives are mixed in for every new
     one, from a sample of `reservoir`. `lr` falls to `lr_floor`, by half in
     `lr_half` steps. `on_gap`: what to do when retention took records before
-    they were learned, `stop` or `skip`.
+    they were learned, `stop` or `skip`. Items without text (or `all`) learn an
+    embedding of their id with `id_lr`; how popular an item is as a negative
+    is counted with a half-life of `frequency_half_life` positives.
     """
 
     max_rows: int = 20_000
     min_rows: int = 1
     max_age_s: float = 5.0
-    publish_s: float = 15.0
+    publish_s: float = 10.0
     gate_wait_s: float = 30.0
     late_s: float = 60.0
     on_gap: Literal["stop", "skip"] = "stop"
@@ -104,6 +106,9 @@ class Learner(Section):
     impressions: float = 0.2
     reservoir: int = 512
     replay: float = 0.25
+    frequency_half_life: float = 5_000
+    id_embeddings: Literal["without_text", "all"] = "without_text"
+    id_lr: float = 0.05
     keep_versions: int = 10
     workers: int = 1
     seed: int = 0

@@ -102,8 +102,12 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def text(self) -> str:
-        """What the item tower reads: title, topics, further columns, body (RED-Rec: topics before body)."""
-        parts = [self.title, " ".join(self.tags), *self.extra.values(), self.body]
+        """What the item tower reads: title, topics, further columns, body (RED-Rec: topics before body).
+
+        An item known by its id alone has no text: an id says nothing.
+        """
+        title = "" if self.title == self.item_id else self.title
+        parts = [title, " ".join(self.tags), *self.extra.values(), self.body]
         return ". ".join(part for part in parts if part)
 
 

@@ -17,6 +17,8 @@ from rayapp.stores.registry import Registry
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 
+STAGES = ("ingest", "history", "window", "train", "publish", "swap", "served")
+
 
 def gather(config: Config) -> dict[str, Any]:
     """Everything as plain values; a part that does not answer says so in its own entry."""
@@ -85,8 +87,8 @@ def lag(config: Config, registry: Registry) -> dict[str, int]:
     return result
 
 
-def freshness_table(text: str) -> dict[str, dict[str, float]]:
-    """{stage: {p50, p99, count}} from the histogram's buckets (upper bounds)."""
+def freshness_buckets(text: str) -> dict[str, dict[float, float]]:
+    """{stage: {upper bound: events up to it}} of a /metrics page."""
     buckets: dict[str, dict[float, float]] = {}
     for family in text_string_to_metric_families(text):
         if family.name != "rayapp_freshness_seconds":
@@ -96,14 +98,19 @@ def freshness_table(text: str) -> dict[str, dict[str, float]]:
                 own = buckets.setdefault(sample.labels["stage"], {})
                 bound = float(sample.labels["le"])
                 own[bound] = own.get(bound, 0) + sample.value
+    return buckets
+
+
+def freshness_table(text: str) -> dict[str, dict[str, float]]:
+    """{stage: {p50, p95, p99, count}}; the quantiles are buckets' upper bounds."""
     result = {}
-    for stage, counts in buckets.items():
+    for stage, counts in freshness_buckets(text).items():
         bounds = sorted(counts)
         total = counts[bounds[-1]]
         if total:
-            quantile = {q: next(b for b in bounds if counts[b] >= q * total) for q in (0.5, 0.99)}
-            result[stage] = {"p50": quantile[0.5], "p99": quantile[0.99], "count": total}
-    return result
+            quantile = {q: next(b for b in bounds if counts[b] >= q * total) for q in (0.5, 0.95, 0.99)}
+            result[stage] = {f"p{100 * q:g}": bound for q, bound in quantile.items()} | {"count": total}
+    return {stage: result[stage] for stage in STAGES if stage in result}
 
 
 def show_status(config: Config, as_json: bool) -> None:
@@ -121,5 +128,6 @@ def show_status(config: Config, as_json: bool) -> None:
     click.echo("  lag         " + ", ".join(f"{n} {v}" for n, v in found["lag"].items()))
     for stage, row in found["freshness_s"].items():
         click.echo(
-            f"  freshness   {stage}: p50 <= {row['p50']:g} s, p99 <= {row['p99']:g} s ({row['count']:.0f} events)"
+            f"  freshness   {stage}: p50 <= {row['p50']:g} s, p95 <= {row['p95']:g} s, p99 <= {row['p99']:g} s "
+            f"({row['count']:.0f} events)"
         )

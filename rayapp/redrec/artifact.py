@@ -56,6 +56,8 @@ class ItemSpace:
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
         config = msgspec.convert(description["model"], ModelConfig)
+        self.name = folder.name
+        self.dim = config.dim
         self.encoder: str = description["encoder"]
         table = pq.read_table(folder / "items.parquet")
         self.ids: list[str] = table["item_id"].to_pylist()

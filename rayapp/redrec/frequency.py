@@ -20,7 +20,7 @@ FORGOTTEN = 1e-3  # a count below this is dropped
 class Frequency:
     """Decayed counts by item id."""
 
-    def __init__(self, half_life: float = 50_000.0) -> None:
+    def __init__(self, half_life: float = 5_000.0) -> None:
         self.half_life = half_life
         self.counts: dict[str, float] = {}
         self.total = 0.0
@@ -51,7 +51,7 @@ class Frequency:
         pq.write_table(table, folder / "frequency.parquet")
 
     @classmethod
-    def load(cls, folder: Path, half_life: float = 50_000.0) -> Frequency:
+    def load(cls, folder: Path, half_life: float = 5_000.0) -> Frequency:
         """Empty where a version has none."""
         found = cls(half_life)
         if (folder / "frequency.parquet").is_file():

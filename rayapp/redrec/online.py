@@ -1,6 +1,6 @@
 """Online steps of the user side: what users took, what they left, and a little of what was before.
 
-Item vectors are fixed. A positive is learned with InfoNCE against sampled
+Item vectors from text are fixed; ids without text learn. A positive is learned with InfoNCE against sampled
 negatives (RED-Rec, section 3.4) by the nearest of its scenario's queries; an
 impression left alone with the probability that the model gave it. Every step
 is a function of window, number, seed, starting weights and world size.
@@ -34,6 +34,7 @@ class OnlineConfig(NamedTuple):
     negatives: int = 512
     in_batch: int = 128
     impressions: float = 0.2
+    id_lr: float = 0.05
     seed: int = 0
 
     def rate(self, step: int) -> float:
@@ -59,9 +60,18 @@ class OnlineTrainer:
         self.optimiser = torch.optim.AdamW(user.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.0)
 
     def learn(
-        self, window: Window, replay: list[Labelled], items: ItemVectors, frequency: Frequency, number: int
+        self,
+        window: Window,
+        replay: list[Labelled],
+        items: ItemVectors,
+        frequency: Frequency,
+        number: int,
+        bias: np.ndarray | None = None,
     ) -> float:
-        """Learn window `number` with older positives mixed in; mean loss of the positives, nan without any."""
+        """Learn window `number` with older positives mixed in; mean loss of the positives, nan without any.
+
+        `bias` [I] is a term that the score has besides the model, by item row (log-popularity, say).
+        """
         positives = [*window.positives, *replay]
         if not positives and not window.negatives:
             return math.nan
@@ -71,9 +81,8 @@ class OnlineTrainer:
         own_negatives = np.array_split(rng.permutation(len(window.negatives)), batches)
         losses = []
         for n, (taken, left) in enumerate(zip(own_positives, own_negatives, strict=True)):
-            loss = self._step(
-                [positives[i] for i in taken], [window.negatives[i] for i in left], items, frequency, (number, n)
-            )
+            batch = [positives[i] for i in taken], [window.negatives[i] for i in left]
+            loss = self._step(*batch, items, frequency, (number, n), bias)
             losses += [loss] * len(taken)
         return float(np.mean(losses)) if losses else math.nan
 
@@ -91,73 +100,93 @@ class OnlineTrainer:
         items: ItemVectors,
         frequency: Frequency,
         seed: tuple[int, int],
+        bias: np.ndarray | None,
     ) -> float:
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.rate(self.steps)
         pool = self._pool(positives, items, frequency, seed)
+        shown = torch.tensor([row for example in (*positives, *negatives) for row in example.rows])
+        used = torch.unique(torch.cat([shown, pool.rows]))  # the same on every worker
+        leaf = items.leaf(used)
         self.user.train()
         # The pool is every worker's; dropout is each one's own.
         torch.manual_seed(_seed(self.config.seed, *seed, self.rank + 1))
         own_positives = positives[self.rank :: self.world]
         own = [*own_positives, *negatives[self.rank :: self.world]]
         self.optimiser.zero_grad(set_to_none=False)
-        loss, total = torch.zeros(()), 0.0
+        total = 0.0
         if own:
-            taken, left = self._losses(own, len(own_positives), items, pool)
+            vectors = ItemTable(used, F.normalize(leaf, dim=-1))
+            taken, left = self._losses(own, len(own_positives), vectors, pool, bias)
             total = float(taken.detach().sum())
-            loss = taken.sum() / max(1, len(positives))
-            shown = sum(len(n.rows) * n.weight for n in negatives)
-            loss = loss + self.config.impressions * left.sum() / max(1.0, shown)
+            weight = sum(len(n.rows) * n.weight for n in negatives)
+            loss = taken.sum() / max(1, len(positives)) + self.config.impressions * left.sum() / max(1.0, weight)
             loss.backward()
         if self.world > 1:
-            total = self._reduce(total)
+            total = self._reduce(total, leaf)
         torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.config.clip)
         self.optimiser.step()
+        if leaf.grad is not None:
+            # Gradients of a mean over the batch: undone, or an id would learn less from a larger one.
+            items.step(used, leaf.grad * max(1, len(positives)), self.config.id_lr)
         self.user.eval()
         self.steps += 1
         return total / max(1, len(positives))
 
     def _losses(
-        self, own: list[Labelled], positives: int, items: ItemVectors, pool: Pool
+        self, own: list[Labelled], positives: int, items: ItemTable, pool: Pool, bias: np.ndarray | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(InfoNCE of each positive, weighted unlikelihood of each item left alone)."""
-        table = torch.from_numpy(items.vectors)
         interests_BQD, real_BQ = interests_of(self.user, own)
         example_M = torch.tensor([b for b, row in enumerate(own) for _ in row.rows])
         rows_M = torch.tensor([r for row in own for r in row.rows])
         weight_M = torch.tensor([row.weight for row in own for _ in row.rows])
-        targets_MD = table[rows_M]
-        users_MD = nearest(interests_BQD[example_M], real_BQ[example_M], targets_MD)
-        pool_PD = F.normalize(table[pool.rows], dim=-1)
-        arguments = (targets_MD, rows_M, pool_PD, pool.rows, pool.log_expected, self.user.scale)
+        targets_MD, pool_PD = items(rows_M), items(pool.rows)
+        users_MD = nearest(interests_BQD[example_M], real_BQ[example_M], targets_MD.detach())
         first = positives  # positives come first and have one item each
-        taken = info_nce(users_MD[:first], targets_MD[:first], rows_M[:first], *arguments[2:])
+        log_expected = pool.log_expected
+        if bias is not None:  # an additive term of the score: the negatives' relative to the target's
+            bias_I = torch.from_numpy(bias)
+            log_expected = log_expected[None] - bias_I[pool.rows][None] + bias_I[rows_M[:first]][:, None]
+        taken = info_nce(
+            users_MD[:first], targets_MD[:first], rows_M[:first], pool_PD, pool.rows, log_expected, self.user.scale
+        )
         left = unlikelihood(users_MD[first:], targets_MD[first:], pool_PD, pool.log_expected, self.user.scale)
         return taken * weight_M[:first], left * weight_M[first:]
 
     def _pool(self, positives: list[Labelled], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]) -> Pool:
         """Uniform draws and the batch's own targets, the latter as often as the stream says they are expected."""
         generator = torch.Generator().manual_seed(_seed(self.config.seed, *seed))
-        # Uniform from the space's own table only: later items come in an order that depends on when a process started.
-        base = len(items.space.ids)
+        base = len(items.ids)
         rows = torch.randint(base, (self.config.negatives,), generator=generator)
-        share = torch.zeros(len(rows))
+        share = torch.zeros(())
         if positives and self.config.in_batch:
             targets = torch.tensor([p.rows[0] for p in positives])
             mixed = targets[torch.randint(len(targets), (self.config.in_batch,), generator=generator)]
             rows = torch.cat([rows, mixed])
             share = torch.from_numpy(frequency.share([items.ids[row] for row in rows.tolist()]))
-        expected = (rows < base) * (self.config.negatives / max(1, base)) + self.config.in_batch * share
-        return Pool(rows, expected.clamp(min=1e-12).log())
+        expected = self.config.negatives / max(1, base) + self.config.in_batch * share
+        return Pool(rows, expected.log().expand(len(rows)))
 
-    def _reduce(self, total: float) -> float:
+    def _reduce(self, total: float, leaf: torch.Tensor) -> float:
         """Sum the gradients (and the loss) of all workers."""
-        parts = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.user.parameters()]
+        tensors = [*self.user.parameters(), *([leaf] if leaf.requires_grad else [])]
+        parts = [t.grad if t.grad is not None else torch.zeros_like(t) for t in tensors]
         flat = torch.cat([*(part.flatten() for part in parts), torch.tensor([total])])
         dist.all_reduce(flat)
-        for parameter, part in zip(self.user.parameters(), flat[:-1].split([p.numel() for p in parts]), strict=True):
-            parameter.grad = part.view_as(parameter).clone()
+        for tensor, part in zip(tensors, flat[:-1].split([p.numel() for p in parts]), strict=True):
+            tensor.grad = part.view_as(tensor).clone()
         return float(flat[-1])
+
+
+class ItemTable(NamedTuple):
+    """Vectors [U, D] of the rows [U] (ascending) that a step uses."""
+
+    rows: torch.Tensor
+    vectors: torch.Tensor
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.vectors[torch.searchsorted(self.rows, rows)]
 
 
 def nearest(interests_MQD: torch.Tensor, real_MQ: torch.Tensor, vectors_MD: torch.Tensor) -> torch.Tensor:

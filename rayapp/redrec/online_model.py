@@ -12,6 +12,7 @@ from pathlib import Path
 from zlib import crc32
 
 import msgspec
+import numpy as np
 import torch
 
 from rayapp.config import Learner as LearnerSettings
@@ -64,13 +65,13 @@ class OnlineModel:
         """The window of these examples; their items must have been made known."""
         return prepare(examples, self.items, self.user, 1 / share)
 
-    def learn(self, window: Window, number: int) -> float:
+    def learn(self, window: Window, number: int, bias: np.ndarray | None = None) -> float:
         """The gradient steps of window `number`; mean loss of its positives."""
         targets = [self.items.ids[p.rows[0]] for p in window.positives]
         self.frequency.add(targets)
         count = round(len(targets) * self.settings.replay)
         older = prepare(self.reservoir.draw(count, number), self.items, self.user).positives
-        loss = self.trainer.learn(window, older, self.items, self.frequency, number)
+        loss = self.trainer.learn(window, older, self.items, self.frequency, number, bias)
         self.reservoir.add([partial(_itself, p.example) for p in window.positives], number)
         return loss
 
@@ -100,11 +101,11 @@ class OnlineModel:
         length = user.config.length
         model = cls(
             user,
-            ItemVectors.load(space, folder),
+            ItemVectors.load(space, folder, settings.id_embeddings == "all"),
             settings,
             LearnerState.load(folder, length, dedupe_ms, int(settings.late_s * 1000)),
             Reservoir.load(folder, settings.reservoir, length, settings.seed),
-            Frequency.load(folder),
+            Frequency.load(folder, settings.frequency_half_life),
             rank,
             world,
         )
@@ -125,7 +126,7 @@ def memory_of(
 ) -> tuple[LearnerState, Reservoir, Frequency]:
     """The memory of a learner that was trained on these events (in time order) by other means."""
     state = LearnerState(length)
-    reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency()
+    reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency(settings.frequency_half_life)
     targets: list[str] = []
 
     def offers() -> Iterator[Callable[[], Example]]:

@@ -16,8 +16,15 @@ CHUNK = 64  # bounds the [CHUNK, queries, items] scores
 
 def target_ranks(user: UserSide, positives: list[Labelled], items: ItemVectors) -> np.ndarray:
     """Rank (from 1, ties count against the model) of each positive's item among all known ones, int64 [N]."""
+    return ranks_among(user, positives, items.vectors)
+
+
+def ranks_among(
+    user: UserSide, positives: list[Labelled], vectors_ID: np.ndarray, bias_I: np.ndarray | None = None
+) -> np.ndarray:
+    """As target_ranks over any table; with a bias the score is scale * cosine + bias."""
     user.eval()
-    table = torch.from_numpy(items.vectors)
+    table = torch.from_numpy(vectors_ID)
     ranks = []
     with torch.inference_mode():
         for start in range(0, len(positives), CHUNK):
@@ -25,6 +32,8 @@ def target_ranks(user: UserSide, positives: list[Labelled], items: ItemVectors) 
             interests_BQD, real_BQ = interests_of(user, part)
             scores_BQI = (interests_BQD @ table.T).masked_fill_(~real_BQ[..., None], -torch.inf)
             scores_BI = scores_BQI.amax(1)
+            if bias_I is not None:
+                scores_BI = user.scale * scores_BI + torch.from_numpy(bias_I)
             own_B1 = scores_BI.gather(1, torch.tensor([[p.rows[0]] for p in part]))
             # A NaN compares as false: without this a broken model would rank everything first.
             ranks.append((~(scores_BI < own_B1)).sum(1))

@@ -8,6 +8,7 @@ host; in the cluster profile each is a deployment of its own
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -21,14 +22,14 @@ from rayapp.serving.micro_batch import MicroBatch
 from rayapp.serving.model_host import ModelHost, Served
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.items import ItemReader
-from rayapp.stores.registry import Registry, RegistryError
+from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 
 class Interests(NamedTuple):
     """What the user tower says of one request; groups maps a scenario to its merged interests [K', D]."""
 
     model_version: str
-    space: str
+    index: str
     groups: dict[str, np.ndarray]
     scenario_counts: dict[str, int]
     read_ids: list[str]
@@ -46,12 +47,12 @@ class Found(NamedTuple):
 class Engine:
     """What both parts stand on: catalogue, index and models of one process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, on_swap: Callable[[Manifest], None] | None = None) -> None:
         self.config = config
         reader = ItemReader(wait_for_store(config.store_url, 60))
         self.catalogue = LiveCatalogue(reader)
         self.catalogue.load()
-        self.host = ModelHost(Registry(config.models, config.name), self.catalogue, config.serving.poll_s)
+        self.host = ModelHost(Registry(config.models, config.name), self.catalogue, config.serving.poll_s, on_swap)
         self.host.load()
         self.catalogue.start()
         self.host.start()
@@ -94,7 +95,7 @@ class UserTower:
             groups = {vocabulary.scenarios[row - 1]: _merged(own[i]) for i, row in enumerate(own_rows)}
             results[n] = Interests(
                 served.model_version,
-                served.manifest.space,
+                served.index.name,
                 groups,
                 _counts(inputs[n], vocabulary.scenarios),
                 inputs[n].item_ids,
@@ -122,13 +123,12 @@ class Retriever:
         self.engine = engine
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="retriever")
 
-    async def by_vectors(self, queries: np.ndarray, space: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        """The k nearest items of a kind to each query, in the space that the queries are of."""
+    async def by_vectors(self, queries: np.ndarray, index: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
+        """The k nearest items of a kind to each query, in the item index that the queries were made with."""
 
         def run() -> Found:
-            items = self.engine.host.index(space)
-            index = items.kinds[kind]
-            hits = index.search(queries, k, excluded)
+            items = self.engine.host.index(index)
+            hits = items.kinds[kind].search(queries, k, excluded)
             vectors = items.present({item_id for part in hits for item_id, _ in part})
             return Found(items.version, hits, vectors)
 
@@ -153,7 +153,7 @@ class Retriever:
         found = served.index.lookup(item_id)
         if found is None:
             return Found(served.index_version, [[]], {})
-        return await self.by_vectors(found[0][None], served.manifest.space, item.kind, k, frozenset([item_id]))
+        return await self.by_vectors(found[0][None], served.index.name, item.kind, k, frozenset([item_id]))
 
 
 class Remote:

@@ -29,6 +29,7 @@ from rayapp.serving.exposition import collect
 from rayapp.serving.ingest import Ingest
 from rayapp.serving.middleware import Guard
 from rayapp.serving.pipeline import Ask, Pipeline
+from rayapp.serving.version_freshness import VersionFreshness
 from rayapp.stores.client import connect_async
 from rayapp.stores.history import HistoryReader
 from rayapp.stores.pages import CursorExpired, Pages
@@ -74,7 +75,8 @@ class Gateway:
     def __init__(self, config: dict[str, Any], tower: Any = None, retriever: Any = None) -> None:
         torch.set_num_threads(1)
         self.config = msgspec.convert(config, Config)
-        self.engine = Engine(self.config)
+        freshness = VersionFreshness(METRICS)
+        self.engine = Engine(self.config, freshness.swapped)
         tower = Remote(tower) if tower is not None else UserTower(self.engine)
         self.retriever = Remote(retriever) if retriever is not None else Retriever(self.engine)
         self.store = connect_async(self.config.store_url)
@@ -93,6 +95,7 @@ class Gateway:
             self.producer,
             METRICS,
             lambda: self.engine.served,
+            freshness.answered,
         )
         self.encoder = TextEncoder(self.config.encoder)
         self.encode_pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")

@@ -5,79 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 
 from rayapp.redrec.artifact import ItemSpace, load_user_side
 from rayapp.redrec.history_input import tower_input, user_interests
+from rayapp.redrec.item_vectors import load_index_delta
 from rayapp.redrec.model import UserSide
-from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.catalogue import LiveCatalogue
-from rayapp.stores.items import StoredItem
+from rayapp.serving.item_index import ItemIndex
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 log = logging.getLogger("ray.serve")
-
-
-class ItemIndex:
-    """Item vectors of one space, one FAISS snapshot a kind, kept up to date with the catalogue."""
-
-    def __init__(self, name: str, space: ItemSpace, saved: Path, catalogue: LiveCatalogue) -> None:
-        self.name = name
-        self.space = space
-        self.catalogue = catalogue
-        with catalogue.lock:
-            stored, about = Snapshot.load(saved)
-            del about
-            ids, contents = catalogue.contents()
-            changed = [n for n, i in enumerate(ids) if i not in stored]
-            if changed:
-                stored.put([ids[n] for n in changed], space.project(contents[changed], [ids[n] for n in changed]))
-            self.kinds: dict[str, Snapshot] = {}
-            # Beside the index: a request looks up fifty items of its history, and FAISS gives them back one lock at a time.
-            self.vectors: dict[str, np.ndarray] = dict(zip(ids, stored.vectors(ids), strict=True))
-            for kind in ("note", "ad"):
-                own = [i for i in ids if catalogue.items[i].kind == kind]
-                self.kinds[kind] = Snapshot.build(own, stored.vectors(own))
-            catalogue.listeners.append(self.apply)
-
-    def apply(self, changes: list[StoredItem]) -> None:
-        """Called by the catalogue for every change."""
-        for index in self.kinds.values():
-            index.remove([c.item_id for c in changes])
-        for change in changes:
-            if change.item is None:
-                self.vectors.pop(change.item_id, None)
-        for kind, index in self.kinds.items():
-            own = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
-            if own:
-                ids = [c.item_id for c in own]
-                vectors = self.space.project(np.stack([c.content for c in own if c.content is not None]), ids)
-                index.put(ids, vectors)
-                self.vectors.update(zip(ids, vectors, strict=True))
-
-    @property
-    def version(self) -> str:
-        """Names the space and the last catalogue change applied."""
-        return f"{self.name}.{self.catalogue.position}"
-
-    def lookup(self, item_id: str) -> tuple[np.ndarray, str | None] | None:
-        """Vector and own scenario of an item in the catalogue."""
-        item = self.catalogue.items.get(item_id)
-        if item is None:
-            return None
-        vector = self.vectors.get(item_id)
-        return None if vector is None else (vector, item.scenario)
-
-    def present(self, ids: Iterable[str]) -> dict[str, np.ndarray]:
-        """Vectors of those that are (still) there."""
-        return {item_id: self.vectors[item_id] for item_id in ids if item_id in self.vectors}
-
-    def close(self) -> None:
-        with self.catalogue.lock:
-            self.catalogue.listeners.remove(self.apply)
 
 
 class Served:
@@ -101,8 +41,15 @@ class Served:
 class ModelHost:
     """Follows CURRENT of one model: loads the new version beside the old one, warms it, swaps."""
 
-    def __init__(self, registry: Registry, catalogue: LiveCatalogue, poll_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        catalogue: LiveCatalogue,
+        poll_s: float = 0.5,
+        on_swap: Callable[[Manifest], None] | None = None,
+    ) -> None:
         self.registry = registry
+        self.on_swap = on_swap
         self.catalogue = catalogue
         self.poll_s = poll_s
         self.current: Served | None = None
@@ -122,7 +69,10 @@ class ModelHost:
             if self.current is not None and version == self.current.version:
                 return
             try:
+                first = self.current is None
                 self.current = self._load(version)
+                if self.on_swap is not None and not first:
+                    self.on_swap(self.current.manifest)
                 return
             except RegistryError as error:
                 self.bad.add(version)
@@ -132,30 +82,37 @@ class ModelHost:
         manifest = self.registry.manifest(version)
         if not manifest.usable:
             raise RegistryError(f"{self.registry.name}@{version} was rejected: {manifest.gate}")
-        user = load_user_side(self.registry.fetch(version), manifest.config)
-        old = self.current
-        if old is not None and old.manifest.space == manifest.space:
-            index = old.index
-        else:
-            folder = self.registry.space_folder(manifest.space)
-            space = ItemSpace(folder, manifest.config)
-            index = ItemIndex(manifest.space, space, folder / "index", self.catalogue)
+        folder = self.registry.fetch(version)
+        user = load_user_side(folder, manifest.config)
+        learned = load_index_delta(folder)
+        index = self._index_for(manifest, learned)
+        if self.current is not None and index is not self.current.index:
             if self.previous is not None:
                 self.previous.close()
-            self.previous = old.index if old is not None else None  # requests under way still use it
+            self.previous = self.current.index  # requests under way still use it
         served = Served(version, manifest, user, index)
         nothing = tower_input([], index.lookup, user.vocabulary, user.config.length)
         user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
         log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
         return served
 
-    def index(self, space: str) -> ItemIndex:
-        """The item index of a space: the served one, or the one before it for requests under way."""
-        if self.current is not None and self.current.manifest.space == space:
+    def _index_for(self, manifest: Manifest, learned: dict[str, np.ndarray]) -> ItemIndex:
+        """The index held now if it is this version's too, the same with other learned ids, or one read anew."""
+        name = f"{manifest.space}.{manifest.version}" if learned else manifest.space
+        held = self.current.index if self.current is not None else None
+        if held is None or held.space.name != manifest.space:
+            folder = self.registry.space_folder(manifest.space)
+            space = ItemSpace(folder, manifest.config)
+            return ItemIndex.open(name, space, folder / "index", learned, self.catalogue)
+        return held if held.name == name else held.with_learned(name, learned)
+
+    def index(self, name: str) -> ItemIndex:
+        """An item index by name: the served one, or the one before it for requests under way."""
+        if self.current is not None and self.current.index.name == name:
             return self.current.index
-        if self.previous is not None and self.previous.name == space:
+        if self.previous is not None and self.previous.name == name:
             return self.previous
-        raise RegistryError(f"space {space} is not held any more; ask again")
+        raise RegistryError(f"item index {name} is not held any more; ask again")
 
     def follow(self) -> None:
         while not self._stop.wait(self.poll_s):

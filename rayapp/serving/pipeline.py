@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,11 +68,12 @@ class Pipeline:
         producer: EventProducer,
         metrics: Metrics,
         served: Any,
+        answered: Callable[[str], None],
     ) -> None:
         self.config = config
         self.tower, self.retriever, self.catalogue = tower, retriever, catalogue
         self.reader, self.pages, self.producer, self.metrics = reader, pages, producer, metrics
-        self.served = served
+        self.served, self.answered = served, answered
         self.experiments: dict[str, str] = {}
 
     async def run(self, ask: Ask, query_vector: np.ndarray | None = None) -> dict[str, Any]:
@@ -88,6 +90,7 @@ class Pipeline:
             answer = await self._timed("retrieve", self.recommend(ask, hydrated, interests))
         answer = self.select(ask, hydrated, answer, request_id)
         await self._timed("page", self.pages.add(hydrated.cursor, [s.candidate.item_id for s in answer.slots]))
+        self.answered(answer.model_version)
         self.expose(ask, answer, request_id, started)
         return self.body(ask, answer, request_id, hydrated.cursor)
 
@@ -104,7 +107,7 @@ class Pipeline:
         names = list(interests.groups)
         queries = np.concatenate([interests.groups[name] for name in names])
         found = await self.retriever.by_vectors(
-            queries, interests.space, ask.kind, OVERFETCH * ask.k, hydrated.excluded
+            queries, interests.index, ask.kind, OVERFETCH * ask.k, hydrated.excluded
         )
         groups: dict[str, list[Candidate]] = {}
         row = 0

@@ -75,11 +75,11 @@ def test_later_items_become_known_once_and_unknown_ones_are_counted(
     fresh = np.random.default_rng(0).normal(size=12).astype(np.float32)
     examples, _ = LearnerState(10).advance(events(["new", "ghost", "i1"]))
     assert items.missing(mentioned(examples)) == ["ghost", "new"]
-    items.add(items.project([("new", "toys", fresh)]))
+    items.add(items.project([("new", "toys", fresh, True)]))
     window = prepare(examples, items, model.user)
     assert window.unknown_items == 1
     assert [items.ids[p.rows[0]] for p in window.positives] == ["new", "i1"]
-    items.add(items.project([("new", "toys", -fresh)]))
+    items.add(items.project([("new", "toys", -fresh, True)]))
     items.save(tmp_path)
     again = ItemVectors.load(space, tmp_path)
     assert again.ids == items.ids

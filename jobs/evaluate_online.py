@@ -1,0 +1,197 @@
+"""What fresh parameters are worth: a log replayed in event time, the same learner served at different intervals.
+
+Of what lies before `--start` the first model is trained on the older part and
+the learner goes through the rest; from the start on every event is ranked
+among all items by every arm before anything learns from it.
+All arms have the newest histories, an index with the newest items and an
+additive decayed log-popularity term; they differ in how old their parameters are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+
+from jobs._job import JobError, console, job, print_table
+from jobs._prequential_report import METRICS, plot, report
+from jobs._prequential_run import PrequentialRun, Settings
+from rayapp.config import Config
+from rayapp.domain import Event
+from rayapp.redrec.artifact import ItemSpace
+from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.redrec.online_model import OnlineModel
+from rayapp.redrec.text_encoder import TextEncoder
+from rayapp.stores.registry import Registry
+
+UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+SAVE_EVERY_S = 300.0
+
+
+def duration_ms(text: str) -> int:
+    """`10m`, `1h`, `30d` to milliseconds. Raises JobError."""
+    try:
+        return int(float(text[:-1]) * UNITS[text[-1]])
+    except (KeyError, ValueError, IndexError):
+        raise JobError(f"duration {text!r}: give a number and one of {', '.join(UNITS)}, such as 10m") from None
+
+
+def arms_of(text: str) -> dict[str, int | None]:
+    """`frozen,1d,1h,10m,continuous`, longest interval first."""
+    arms: dict[str, int | None] = {}
+    for name in text.split(","):
+        arms[name] = {"frozen": None, "continuous": 0}[name] if name in ("frozen", "continuous") else duration_ms(name)
+    order = [float("inf") if interval is None else interval for interval in arms.values()]
+    if order != sorted(order, reverse=True):
+        raise JobError(f"arms {text!r}: name the longest interval first, frozen before all, continuous last")
+    return arms
+
+
+def start_of(text: str, times: np.ndarray) -> int:
+    """An ISO date, or the share of events (such as 0.5) that belongs to the first model."""
+    try:
+        share = float(text)
+    except ValueError:
+        try:
+            return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+        except ValueError:
+            raise JobError(f"start {text!r}: give an ISO date (UTC) or a share of the events such as 0.5") from None
+    if not 0 < share < 1:
+        raise JobError(f"start == {share}: a share must lie between 0 and 1")
+    return int(np.quantile(times, share))
+
+
+def first_model(folder: DataFolder, start_ms: int, root: Path, options: list[str]) -> Registry:
+    """Train on what lies before the start, in a process of its own; a model that is there is used."""
+    registry = Registry(str(root / "models"), "first")
+    if registry.pointer("CURRENT") is not None:
+        return registry
+    before = root / "before"
+    before.mkdir(parents=True, exist_ok=True)
+    table = folder.interactions()
+    pq.write_table(table.filter(pc.less(table["timestamp_ms"], start_ms)), before / "interactions.parquet")
+    if (folder.path / "items.parquet").is_file():
+        shutil.copy(folder.path / "items.parquet", before)
+    (root / "config.yaml").write_text(f"state: {root}\n")
+    command = [sys.executable, "-m", "jobs.train_redrec", "--config", str(root / "config.yaml"), "--data", str(before)]
+    command += ["--models", str(root / "models"), "--name", "first", "--holdout", "1", *options]
+    if subprocess.run(command, check=False).returncode:
+        raise JobError("the first model could not be trained; see above")
+    return registry
+
+
+@job("Prequential HR and MRR over event time for frozen to continuous updates; a table and a plot. Resumes.")
+@click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
+@click.option("--start", default="0.5", help="First event to evaluate: ISO date (UTC), or share of events before it.")
+@click.option("--first-share", default=0.6, help="Part of the events before the start that trains the first model.")
+@click.option("--arms", default="frozen,1d,1h,10m,continuous", help="Synchronisation intervals, longest first.")
+@click.option("--minutes", default=5.0, help="Training time of the first model.")
+@click.option("--train-config", type=click.Path(), help="YAML of training settings of the first model.")
+@click.option("--window", default=64, type=click.IntRange(1), help="Events a window.")
+@click.option("--limit", default=0, help="Stop after this many events (0: all).")
+@click.option("--half-life", default="10m", help="Of the popularity term.")
+@click.option("--baseline", default="10m", help="Window of the popularity baseline.")
+@click.option("--bucket", default="1h", help="Event time a row of the table and point of the plot.")
+@click.option("--learner", "learner_json", default="{}", help="JSON: learner settings on top of the config's.")
+@click.option("--seed", default=0, help="Seed of first model and learner.")
+@click.option("--plot", "plot_file", type=click.Path(), help="PNG; default: beside the run's state.")
+def main(config: Config, **options: Any) -> dict[str, Any]:
+    folder = DataFolder(options["data"])
+    arms = arms_of(options["arms"])
+    half_life, baseline, bucket = (duration_ms(options[name]) for name in ("half_life", "baseline", "bucket"))
+    learner = msgspec.convert(
+        {**msgspec.to_builtins(config.learner), **json.loads(options["learner_json"]), "seed": options["seed"]},
+        type(config.learner),
+    )
+    times = folder.interactions()["timestamp_ms"].to_numpy()
+    start_ms = start_of(options["start"], times)
+    if not (times < start_ms).any() or not (times >= start_ms).any():
+        raise JobError(f"start {options['start']}: there must be events before and after it; choose another")
+    first_ms = int(np.quantile(times[times < start_ms], options["first_share"]))
+    first = [folder.digest(), first_ms, options["minutes"], options["train_config"], options["seed"]]
+    root = (config.state_path / "evaluate_online" / _key(first)).resolve()
+    training = ["--minutes", str(options["minutes"]), "--seed", str(options["seed"])]
+    training += ["--train-config", options["train_config"]] if options["train_config"] else []
+    registry = first_model(folder, first_ms, root, training)
+    events = list(bootstrap_events(folder))
+    split = next(n for n, e in enumerate(events) if e.timestamp_ms >= first_ms)
+    stream = events[split:][: options["limit"] or None]
+    settings = Settings(arms, start_ms, half_life, baseline)
+    saved = root / f"run-{_key([options, msgspec.to_builtins(learner)])}"
+    run = _resumed(registry, learner, settings, saved, events[:split])
+    _replay(run, stream, options["window"], saved, bucket)
+    if not run.ranks:
+        raise JobError(f"--limit {options['limit']} ends before the start: raise it")
+    names = [*arms, f"popularity, half-life {options['half_life']}", f"popularity, last {options['baseline']}"]
+    result = report(names, np.concatenate(run.ranks), run.about, bucket)
+    file = Path(options["plot_file"] or root / "hr10.png")
+    plot(result, names, file)
+    _show(result, names, folder)
+    console.print(f"plot: {file}")
+    return {"data": str(folder.path), "options": options, **result}
+
+
+def _resumed(registry: Registry, learner: Any, settings: Settings, saved: Path, before: list[Event]) -> PrequentialRun:
+    manifest = registry.manifest(registry.resolve("CURRENT"))
+    space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
+    torch.manual_seed(learner.seed)
+    no_text = space.project(TextEncoder(space.encoder).encode([""]), [""])[0]
+    if (saved / "run.pt").is_file():
+        run = PrequentialRun.load(saved, manifest.config, space, learner, settings, no_text)
+        console.print(f"resumed after {run.done:,} events")
+        return run
+    model = OnlineModel.load(registry.fetch(manifest.version), manifest.config, space, learner)
+    run = PrequentialRun(model, settings, no_text)
+    run.warm(before)
+    return run
+
+
+def _replay(run: PrequentialRun, stream: list[Event], window: int, saved: Path, bucket_ms: int) -> None:
+    last_save, last_bucket, since = time.monotonic(), None, len(run.ranks)
+    start = next((n for n, e in enumerate(stream) if e.timestamp_ms >= run.settings.start_ms), len(stream))
+    console.print(f"{start:,} events to learn from before the start, then {len(stream) - start:,} to evaluate")
+    while run.done < len(stream):
+        end = run.done + window
+        part = stream[run.done : start if run.done < start < end else end]  # no window across the start
+        loss = run.advance(part)
+        bucket = part[-1].timestamp_ms // bucket_ms
+        if bucket != last_bucket and len(run.ranks) > since:
+            ranks = np.concatenate(run.ranks[since:])
+            hits = "  ".join(f"{v:.4f}" for v in (ranks <= 10).mean(0))
+            at = datetime.fromtimestamp(part[-1].timestamp_ms / 1000, UTC)
+            console.print(f"{at:%Y-%m-%d %H:%M}  {run.done:,} of {len(stream):,}  HR@10 {hits}  loss {loss:.3f}")
+            last_bucket, since = bucket, len(run.ranks)
+        if time.monotonic() - last_save > SAVE_EVERY_S:
+            run.save(saved)
+            last_save = time.monotonic()
+    run.save(saved)
+
+
+def _show(result: dict[str, Any], names: list[str], folder: DataFolder) -> None:
+    for part, found in result["parts"].items():
+        rows = [[name, *(found["arms"][name][m] for m in METRICS)] for name in names]
+        print_table(f"{folder.path.name}, {part}: {found['events']:,} events", ["updates", *METRICS], rows)
+    pairs = {**result["shorter against longer"], **result["newest against baselines"]}
+    rows = [[name, v["difference"], v["low"], v["high"]] for name, v in pairs.items()]
+    print_table("HR@10, paired by user", ["difference", "mean", "low 95%", "high"], rows)
+
+
+def _key(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, default=str, sort_keys=True).encode()).hexdigest()[:10]
+
+
+if __name__ == "__main__":
+    main()
