@@ -41,11 +41,14 @@ def sequences_dataset(folder: DataFolder, blocks: int = 4) -> tuple[ray.data.Dat
     rows = item_rows(items)
     vocabulary = vocabulary_of(folder.interactions())
     where = str(folder.path)
-    dataset = (
-        ray.data.read_parquet(str(folder.path / "interactions.parquet"))
-        .map_batches(lambda t: normalise_interactions(t, where), batch_format="pyarrow", batch_size=None)
-        .repartition(blocks, keys=["user_id"])
-        .map_batches(lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None)
+    if folder.archive:
+        interactions = ray.data.from_arrow(folder.interactions())
+    else:
+        interactions = ray.data.read_parquet(str(folder.path / "interactions.parquet")).map_batches(
+            lambda t: normalise_interactions(t, where), batch_format="pyarrow", batch_size=None
+        )
+    dataset = interactions.repartition(blocks, keys=["user_id"]).map_batches(
+        lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None
     )
     return dataset.materialize(), items, vocabulary
 

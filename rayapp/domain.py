@@ -186,7 +186,7 @@ def parse_item(raw: Any) -> Item:
     item: Item = _convert({**data, "extra": extra}, Item, "item")
     if item.kind not in ("note", "ad"):
         raise InvalidRecord("invalid", f"kind {item.kind!r} is unknown; use note or ad", "kind")
-    if not item.text.strip():
+    if not (item.title.strip() or item.text.strip()):
         raise InvalidRecord("invalid", "title is empty and there is no other text; give a title", "title")
     return item
 

@@ -29,13 +29,15 @@ class DataFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if not (self.path / "interactions.parquet").is_file():
+        self.archive = (self.path / "behaviour").is_dir() and not (self.path / "interactions.parquet").is_file()
+        if not self.archive and not (self.path / "interactions.parquet").is_file():
             raise DataFolderError(f"{self.path} has no interactions.parquet; give a folder as the contract describes")
 
     def digest(self) -> str:
         """Content hash of the folder: the same folder is not sent twice."""
         digest = hashlib.sha256()
-        for name in ("items.parquet", "interactions.parquet"):
+        archived = sorted(str(f.relative_to(self.path)) for f in self.path.glob("behaviour/date=*/[0-9]*.parquet"))
+        for name in ("items.parquet", "interactions.parquet", "forgotten.parquet", *archived):
             file = self.path / name
             if file.is_file():
                 digest.update(name.encode() + file.read_bytes())
@@ -43,7 +45,28 @@ class DataFolder:
 
     def interactions(self) -> pa.Table:
         """INTERACTION_SCHEMA, in the file's order."""
+        if self.archive:
+            return normalise_interactions(self._archived(), str(self.path))
         return normalise_interactions(pq.read_table(self.path / "interactions.parquet"), str(self.path))
+
+    def _archived(self) -> pa.Table:
+        """An archive's behaviour in log order: every event once, nothing of forgotten users, searches left out."""
+        files = sorted(self.path.glob("behaviour/date=*/[0-9]*.parquet"))
+        if not files:
+            raise DataFolderError(f"{self.path}/behaviour holds no file yet; run jobs.archive_events first")
+        table = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files])
+        table = table.sort_by([("partition", "ascending"), ("offset", "ascending")])
+        gone: dict[str, int] = {}
+        if (self.path / "forgotten.parquet").is_file():
+            forgotten = pq.read_table(self.path / "forgotten.parquet")
+            gone = dict(zip(forgotten["user_id"].to_pylist(), forgotten["append_ms"].to_pylist(), strict=True))
+        seen: set[tuple[str, str]] = set()
+        keep = []
+        columns = (table[name].to_pylist() for name in ("user_id", "event_id", "item_id", "append_ms"))
+        for user, event, item, at in zip(*columns, strict=True):
+            keep.append((user, event) not in seen and bool(item) and at > gone.get(user, -1))
+            seen.add((user, event))
+        return table.filter(pa.array(keep, pa.bool_()))
 
     def items(self) -> list[Item]:
         """The catalogue; without items.parquet every interacted id, known by its id alone."""

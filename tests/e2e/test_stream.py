@@ -7,15 +7,23 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import uuid
+from typing import Any
 
+import numpy as np
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.domain import Event, InvalidRecord
+from rayapp.redrec.artifact import ItemSpace, load_user_side
+from rayapp.redrec.data_folder import DataFolder
+from rayapp.redrec.history_input import tower_input, user_interests
+from rayapp.redrec.item_vectors import ItemVectors
+from rayapp.redrec.learner_state import LearnerState
 from rayapp.stores.registry import Manifest, Registry
 from streaming.records import behaviour_record
 from tests.e2e.conftest import System, eventually
@@ -120,6 +128,46 @@ def test_the_learner_publishes_and_counts_every_event_once(system: System) -> No
         10,
         "the version served",
     )
+
+
+def test_the_learners_vector_of_a_logged_request_is_the_served_one(system: System) -> None:
+    """The answer's scores are products with the user's vectors: those made from the learner's memory give the same."""
+    user = "mirror"
+    for scenario, count in (("homefeed", 4), ("search", 2)):
+        system.click(user, system.feed_ids(user, k=count), scenario)
+    answer = system.get("/v1/feed", user_id=user, k=20)
+    expected = valid_distinct(system)
+    eventually(lambda: head(system).events_seen == expected, 90, "a version whose memory has these clicks")
+    registry = Registry(system.config.models)
+    served = registry.manifest(int(answer["model_version"]))
+    tower = load_user_side(registry.fetch(served.version), served.config)
+    space = ItemSpace(registry.space_folder(served.space), served.config)
+    items = ItemVectors.load(space, registry.fetch(served.version))
+    memory = LearnerState.load(registry.fetch(head(system).version), tower.config.length)
+    read = tower_input(memory.history(user), items, tower.vocabulary, tower.config.length)
+    assert len(read.item_ids) == 6
+    interests = user_interests(tower, [read], [tower.vocabulary.query_scenarios("homefeed")])[0]
+    vectors = interests.reshape(-1, interests.shape[-1])
+    scored = [i for i in answer["items"] if i["source"] == "redrec"]
+    assert len(scored) > 10
+    for item in scored:  # vectors have norm 1: a cosine of 0.9999 moves a product by at most 0.015
+        products = vectors @ items.vectors[items.rows[item["item_id"]]]
+        assert np.abs(products - item["score"]).min() < 1e-4
+
+
+def test_the_archive_is_a_data_folder_that_a_second_run_leaves_alone(system: System) -> None:
+    def archive() -> dict[str, Any]:
+        out = system.state / "archive.json"
+        arguments = ["--config", str(system.state / "config.yaml"), "--out", str(out)]
+        subprocess.run([sys.executable, "-m", "jobs.archive_events", *arguments], check=True, timeout=300)
+        return json.loads(out.read_text())
+
+    first = archive()
+    assert first["records"]["behaviour"] >= head(system).events_seen
+    assert first["records"]["exposures"] > 0
+    folder = DataFolder(system.state / "archive")
+    assert {item.item_id for item in folder.items()} >= {"note-00005", "note-00009"}
+    assert folder.interactions().num_rows > 1000
 
 
 def test_a_rollback_is_served_at_once_and_holds_until_resumed(system: System) -> None:

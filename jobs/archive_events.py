@@ -1,0 +1,76 @@
+"""Behaviour, exposures and verdicts from Kafka to date-partitioned Parquet: a data folder that outlives retention."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow.compute as pc
+
+from jobs._job import connect_ray, console, job, print_table
+from jobs._window_rows import read_rows
+from rayapp.config import Config
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.items import ItemReader
+from streaming.archive import (
+    behaviour_rows,
+    ends,
+    forgotten_rows,
+    note_forgotten,
+    record_rows,
+    rewrite,
+    write_catalogue,
+    write_rows,
+)
+from streaming.reading import consumer_for, watermarks
+from streaming.topics import wait_for_broker
+from streaming.windows import plan_window
+
+TOPICS = ("behaviour", "exposures", "verdicts")
+
+
+@job(
+    "Write what Kafka holds to Parquet, from where the last run stopped. With --rewrite forgotten users are taken out."
+)
+@click.option("--to", "to", type=click.Path(), help="Archive folder; default: <state>/archive.")
+@click.option("--rows", default=100_000, type=click.IntRange(1), help="At most this many records at a time.")
+@click.option("--on-gap", type=click.Choice(["stop", "skip"]), default="stop", help="When retention was faster.")
+@click.option("--rewrite", "rewriting", is_flag=True, help="Also take forgotten users out of every file.")
+def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
+    root = Path(to) if to else config.state_path / "archive"
+    wait_for_broker(config.bootstrap)
+    connect_ray()
+    consumer = consumer_for(config.bootstrap)
+    result: dict[str, Any] = {"archive": str(root), "records": {}}
+    for short in TOPICS:
+        topic = config.topic(short)
+        marks = watermarks(consumer, topic)
+        at = ends(root, short)
+        number = kept = 0
+        while (plan := plan_window(number, topic, at, marks, rows, on_gap == "skip")) is not None:
+            for gap in plan.gaps:
+                console.print(f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
+            table = read_rows(config.bootstrap, plan)
+            if short == "behaviour":
+                note_forgotten(root, forgotten_rows(table, topic, config.scenarios))
+            convert = behaviour_rows(topic, config.scenarios) if short == "behaviour" else record_rows
+            for planned in plan.ranges:
+                own = table.filter(pc.equal(table["partition"], planned.partition))
+                kept += write_rows(root, short, own, convert)
+            at.update(plan.ends())
+            number += 1
+            left = sum(max(0, high - at.get(p, 0)) for p, (_, high) in marks.items())
+            console.print(f"{topic}: {kept:,} records written, {left:,} to go")
+        result["records"][short] = kept
+    reader = ItemReader(wait_for_store(config.store_url))
+    stored = (item.item for page in reader.scan() for item in page if item.item is not None)
+    result["items"] = write_catalogue(root, stored)
+    if rewriting:
+        result["taken_out"] = rewrite(root)
+    print_table(f"archive {root}", ["topic", "records written"], [[k, v] for k, v in result["records"].items()])
+    return result
+
+
+if __name__ == "__main__":
+    main()
