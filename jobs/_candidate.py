@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from safetensors import SafetensorError
 
 from rayapp.redrec.artifact import load_user_side
 from rayapp.redrec.gate import Comparison, decide, insane
@@ -44,7 +45,15 @@ class Candidate:
         self.received_ms = received_ms
         self.since = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(prefix="rayapp-candidate-"))
-        write(self.folder)
+        try:
+            write(self.folder)
+        except (
+            OSError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:  # torch and safetensors have their own for a full disk
+            self.close()
+            raise OSError(f"{self.folder}: {error}") from error
 
     def score(self, positives: list[Labelled], items: ItemVectors) -> None:
         """A window neither model has seen; call before anything trains on it."""

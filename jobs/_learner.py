@@ -6,6 +6,7 @@ import time
 
 import msgspec
 import pyarrow as pa
+from confluent_kafka import KafkaException
 
 from jobs._candidate import Candidate, served_side
 from jobs._crew import Command, Crew
@@ -38,6 +39,7 @@ class Learner:
         self.metrics = Metrics()
         self.consumer = consumer_for(config.bootstrap)
         self.reader = ItemReader(connect(config.store_url))
+        self.said = ""
         self.resume()
 
     def resume(self) -> None:
@@ -74,9 +76,9 @@ class Learner:
             finished = last is not None and self.position.window >= last
             if self._publish_what_is_due(finished):
                 return Command("resume")
-            if finished:
+            if finished and not self.pending and self.candidate is None:
                 return Command("stop")
-            plan = self._plan()
+            plan = None if finished else self._plan()
             if plan is not None:
                 return Command("learn", plan)
             time.sleep(POLL_S)
@@ -89,7 +91,12 @@ class Learner:
         if plan is not None:
             return plan
         now = time.monotonic()
-        marks = watermarks(self.consumer, stand.topic)
+        try:
+            marks = watermarks(self.consumer, stand.topic)
+        except KafkaException as error:
+            self._say(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
+            return None
+        self.said = self.said if self.pending else ""
         skip = self.settings.on_gap == "skip"
         found = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
         if found is None:
@@ -157,10 +164,20 @@ class Learner:
     def _publish_what_is_due(self, now: bool) -> bool:
         """Propose and settle candidates in their time; True when training must go back to what is served."""
         due = now or time.monotonic() - self.proposed >= self.settings.publish_s
-        if self.candidate is None and self.pending and due:
-            self.propose()
-        if self.candidate is not None and (now or self.candidate.ready(self.settings.gate_wait_s)):
-            return not self.settle(self.candidate)
+        try:
+            if self.candidate is None and self.pending and due:
+                self.propose()
+            if self.candidate is not None and (now or self.candidate.ready(self.settings.gate_wait_s)):
+                return not self.settle(self.candidate)
+        except OSError as error:  # a full disk, a registry that is away: what is served stays, training goes on
+            if now:
+                raise
+            self._say("no version could be written", f"({error}); trying again every {self.settings.publish_s:g} s")
+            self.metrics.count("rayapp_publish_total", outcome="failed")
+            if self.candidate is not None:
+                self.freshness.rejected(self.candidate.received_ms)
+                self.candidate.close()
+            self.candidate, self.pending, self.proposed = None, True, time.monotonic()
         return False
 
     def propose(self) -> None:
@@ -182,8 +199,8 @@ class Learner:
                 f"{self.registry.name}: HEAD is {head}, this learner stands on {self.position.manifest.version}; "
                 "another one published, so this one stops"
             )
-        self.candidate = None
         self.position.manifest = manifest = candidate.publish(self.registry)
+        self.candidate = None
         self.registry.retire(self.settings.keep_versions)
         line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == manifest.space]
         self.plans.trim(int(line[0].metrics.get("window", 0)))
@@ -197,6 +214,12 @@ class Learner:
         self.freshness.published(candidate.received_ms)
         print(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen", flush=True)
         return True
+
+    def _say(self, what: str, detail: str) -> None:
+        """Once, however long it lasts."""
+        if what != self.said:
+            print(f"{what} {detail}", flush=True)
+        self.said = what
 
     def _skip(self, reason: str, count: int = 1) -> None:
         self.position.skip(reason, count)

@@ -7,10 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import uuid
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +18,6 @@ from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.domain import Event, InvalidRecord
 from rayapp.redrec.artifact import ItemSpace, load_user_side
-from rayapp.redrec.data_folder import DataFolder
 from rayapp.redrec.history_input import tower_input, user_interests
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.learner_state import LearnerState
@@ -153,21 +150,6 @@ def test_the_learners_vector_of_a_logged_request_is_the_served_one(system: Syste
     for item in scored:  # vectors have norm 1: a cosine of 0.9999 moves a product by at most 0.015
         products = vectors @ items.vectors[items.rows[item["item_id"]]]
         assert np.abs(products - item["score"]).min() < 1e-4
-
-
-def test_the_archive_is_a_data_folder_that_a_second_run_leaves_alone(system: System) -> None:
-    def archive() -> dict[str, Any]:
-        out = system.state / "archive.json"
-        arguments = ["--config", str(system.state / "config.yaml"), "--out", str(out)]
-        subprocess.run([sys.executable, "-m", "jobs.archive_events", *arguments], check=True, timeout=300)
-        return json.loads(out.read_text())
-
-    first = archive()
-    assert first["records"]["behaviour"] >= head(system).events_seen
-    assert first["records"]["exposures"] > 0
-    folder = DataFolder(system.state / "archive")
-    assert {item.item_id for item in folder.items()} >= {"note-00005", "note-00009"}
-    assert folder.interactions().num_rows > 1000
 
 
 def test_a_rollback_is_served_at_once_and_holds_until_resumed(system: System) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rayapp.cli.paths import Layout
+from rayapp.redrec.data_folder import DataFolder
 from rayapp.stores.registry import Registry
 from streaming.sample_world import write_sample_world
 from tests.e2e.conftest import System, eventually
@@ -77,6 +78,19 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     model = rows["redrec-world@1"]
     assert set(model["kept"]) == {f"{m}@{k}" for m in ("hr", "ndcg") for k in (5, 10, 50, 100)} | {"mrr"}
     assert model["masked"]["hr@100"] > rows["popularity"]["masked"]["hr@100"]
+
+
+def test_the_archive_is_a_data_folder(system: System, tmp_path: Path) -> None:
+    out = tmp_path / "archive.json"
+    done = submit(system, "archive_events", "--out", str(out))
+    text, _ = done.communicate(timeout=240)
+    assert done.returncode == 0, text
+    report = json.loads(out.read_text())
+    registry = Registry(system.config.models)
+    assert report["records"]["behaviour"] >= registry.manifest(1).events_seen
+    folder = DataFolder(report["archive"])
+    assert folder.interactions().num_rows >= registry.manifest(1).events_seen
+    assert len(folder.items()) == report["items"] > 100
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import resource
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -237,6 +239,42 @@ def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Co
     produce(config, 1000, 60)
     with pytest.raises(WindowError, match="the topic was recreated"):
         LocalLearner(config, "redrec")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[bool], None]]:
+    """Writes beyond a few KiB of a file fail, as they do on a full disk: the kernel's own refusal."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(on: bool) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]) if on else before)
+
+    yield full
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_costs_a_version_and_nothing_else(
+    config: Config, full_disk: Callable[[bool], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = Registry(config.models)
+    produce(config, 0, 40)
+    learner = LocalLearner(config, "redrec")
+    learner.learn(learner.plans.write(_next(learner)))
+    full_disk(True)
+    for _ in range(2):  # while writing the candidate's files
+        assert learner._publish_what_is_due(False) is False
+    full_disk(False)
+    assert registry.resolve("HEAD") == 1
+    assert capsys.readouterr().out.count("no version could be written") == 1
+    learner.propose()
+    full_disk(True)
+    assert learner._publish_what_is_due(False) is False  # while copying them into the registry
+    full_disk(False)
+    assert registry.versions() == [1]
+    assert learner._publish_what_is_due(False) is False
+    assert registry.resolve("CURRENT") == 2
+    assert registry.manifest(2).events_seen == 40
+    registry.fetch(2)  # every sum is right
 
 
 def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> None:
