@@ -7,6 +7,7 @@ import time
 import msgspec
 import pyarrow as pa
 from confluent_kafka import KafkaException
+from redis import RedisError
 
 from jobs._candidate import Candidate, served_side
 from jobs._crew import Command, Crew
@@ -19,7 +20,7 @@ from rayapp.redrec.item_vectors import NewItem
 from rayapp.redrec.prequential import RecentScores, evaluate_window
 from rayapp.redrec.window import mentioned
 from rayapp.stores.client import connect
-from rayapp.stores.items import ItemReader
+from rayapp.stores.items import ItemReader, StoredItem
 from rayapp.stores.registry import Registry, RegistryError
 from streaming.reading import consumer_for, watermarks
 from streaming.windows import Plan, PlanLog, plan_window
@@ -154,12 +155,22 @@ class Learner:
         if self.crew.leads:
             kept = self.plans.attached(plan.number)
             if kept is None:
-                stored = [s for s in self.reader.fetch(ids) if s.item is not None]
+                stored = [s for s in self._stored(ids) if s.item is not None]
                 known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
                 new = self.model.items.project([row for row in known if row[2] is not None])
                 kept = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
             found = msgspec.msgpack.decode(kept, type=list[NewItem])
         return self.crew.agree(found)
+
+    def _stored(self, ids: list[str]) -> list[StoredItem]:
+        """Items as the store has them; one that is away is waited for, or the window would not know them."""
+        while ids:
+            try:
+                return self.reader.fetch(ids)
+            except RedisError as error:
+                self._say(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
+                time.sleep(POLL_S)
+        return []
 
     def _publish_what_is_due(self, now: bool) -> bool:
         """Propose and settle candidates in their time; True when training must go back to what is served."""

@@ -51,7 +51,7 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     system: System, world: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "train.json"
-    train = ("train_redrec", "--data", str(world), "--minutes", "0.5", "--out", str(out))
+    train = ("train_redrec", "--data", str(world), "--minutes", "0.4", "--out", str(out))
     first = submit(system, *train)
     runs = system.state / "train"
     eventually(lambda: has_checkpoint(runs), 300, "a checkpoint")
