@@ -78,14 +78,18 @@ async def drive(url: str, rate: float, seconds: float) -> float:
 @click.option("--state", default=".rayapp", help="State folder of the running system.")
 @click.option("--rate", default=200.0, help="Events a second.")
 @click.option("--seconds", default=180.0, help="How long.")
+@click.option("--warm", default=45.0, help="Seconds of half the load before it.")
 @click.option("--out", type=click.Path(), help="Write the table as JSON.")
-def main(state: str, rate: float, seconds: float, out: str | None) -> None:
+def main(state: str, rate: float, seconds: float, warm: float, out: str | None) -> None:
     config = running_config(state)
     url = f"http://127.0.0.1:{config.ports.http}"
 
     def buckets() -> dict[str, dict[float, float]]:
         return freshness_buckets(httpx.get(f"{url}/metrics", timeout=30).text)
 
+    if warm:  # a learner that has just started waits for its first workers: that is start-up, not freshness
+        click.echo(f"warming up for {warm:.0f} s")
+        asyncio.run(drive(url, rate / 2, warm))
     before = buckets()
     reached = asyncio.run(drive(url, rate, seconds))
     after = _settled(buckets)
