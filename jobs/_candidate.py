@@ -47,12 +47,8 @@ class Candidate:
         self.folder = Path(tempfile.mkdtemp(prefix="rayapp-candidate-"))
         try:
             write(self.folder)
-        except (
-            OSError,
-            RuntimeError,
-            SafetensorError,
-        ) as error:  # torch and safetensors have their own for a full disk
-            self.close()
+        except (OSError, RuntimeError, SafetensorError) as error:
+            self.close()  # torch and safetensors have errors of their own for a full disk
             raise OSError(f"{self.folder}: {error}") from error
 
     def score(self, positives: list[Labelled], items: ItemVectors) -> None:

@@ -1,9 +1,10 @@
 """Online steps of the user side: what users took, what they left, and a little of what was before.
 
-Item vectors from text are fixed; ids without text learn. A positive is learned with InfoNCE against sampled
-negatives (RED-Rec, section 3.4) by the nearest of its scenario's queries; an
-impression left alone with the probability that the model gave it. Every step
-is a function of window, number, seed, starting weights and world size.
+Item vectors from text are fixed; ids without text learn. A positive is learned
+with InfoNCE against sampled negatives (RED-Rec, section 3.4) by the nearest of
+its scenario's queries; an impression left alone with the probability that the
+model gave it. Every step is a function of window, number, seed, starting
+weights and world size.
 """
 
 from __future__ import annotations
