@@ -15,13 +15,22 @@ from rich.console import Console
 from rich.table import Table
 
 from rayapp.config import Config, ConfigError, load_config
+from rayapp.experiments.experiment import ExperimentError
 from rayapp.redrec.data_folder import DataFolderError
 from rayapp.stores.client import StoreUnreachable
 from rayapp.stores.registry import RegistryError
 from streaming.topics import BrokerUnreachable
 from streaming.windows import WindowError
 
-USER_ERRORS = (ConfigError, DataFolderError, RegistryError, BrokerUnreachable, StoreUnreachable, WindowError)
+USER_ERRORS = (
+    ConfigError,
+    DataFolderError,
+    ExperimentError,
+    RegistryError,
+    BrokerUnreachable,
+    StoreUnreachable,
+    WindowError,
+)
 console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=True)
 
 

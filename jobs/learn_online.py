@@ -8,6 +8,7 @@ optimiser, histories and offsets in one folder, so a restart goes on from HEAD.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import ray.train.torch
 import torch
 
 from jobs._crew import Crew
-from jobs._job import connect_ray, console, job
+from jobs._job import JobError, connect_ray, console, job
 from jobs._learner import Learner
 from rayapp.config import Config
+from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.registry import Registry
 from streaming.topics import wait_for_broker
@@ -31,26 +33,58 @@ def learn_loop(settings: dict[str, Any]) -> None:
     context = ray.train.get_context()
     crew = Crew(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(1)  # the sum of a gradient must not depend on how many cores there are
-    learner = Learner(msgspec.convert(settings["config"], Config), settings["name"], crew)
+    config = msgspec.convert(settings["config"], Config)
+    takes = None
+    if settings["experiment"] is not None:
+        takes = own_arm(msgspec.convert(settings["experiment"], Experiment), settings["name"], config.name)
+    learner = Learner(config, settings["name"], crew, takes)
     learner.run(settings["windows"])
+
+
+def own_arm(experiment: Experiment, name: str, default: str) -> Callable[[str], bool]:
+    """Is a user in an arm that the model line `name` serves? Raises ExperimentError when there is no such arm."""
+    arms = experiment.arms_of(name, default)
+    if not arms:
+        served = {arm.name: arm.params.get("model", default) for arm in experiment.arms}
+        raise ExperimentError(f"experiment {experiment.name}: no arm is served by {name} (arms and models: {served})")
+    return lambda user_id: (arm := experiment.arm(user_id)) is not None and arm.name in arms
 
 
 @job("Learn from the behaviour stream and publish versions, from HEAD's offsets on. Runs until stopped.")
 @click.option("--name", default="redrec", help="Model name in the registry.")
 @click.option("--workers", type=click.IntRange(1), help="Training workers; default: learner.workers of the config.")
+@click.option(
+    "--learn-from",
+    type=click.Choice(["all", "own-arm"]),
+    default="all",
+    help="Whose behaviour is learned from; own-arm: users of --experiment whom this model serves.",
+)
+@click.option("--experiment", type=click.Path(), help="YAML of the experiment that own-arm means.")
 @click.option("--windows", type=click.IntRange(0), default=0, help="Stop after this many windows (0: never).")
-def main(config: Config, name: str, workers: int | None, windows: int) -> dict[str, Any]:
+def main(
+    config: Config, name: str, workers: int | None, learn_from: str, experiment: str | None, windows: int
+) -> dict[str, Any]:
+    if (learn_from == "own-arm") != (experiment is not None):
+        raise JobError("--learn-from own-arm needs --experiment FILE, and --experiment means nothing without it")
+    found = load_experiment(experiment) if experiment else None
+    if found is not None:
+        own_arm(found, name, config.name)  # says now what would be wrong
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
     wait_for_broker(config.bootstrap)
     wait_for_store(config.store_url)
     registry = Registry(config.models, name)
     start = registry.resolve("HEAD")
-    console.print(f"learning on from {name}@{start}")
+    console.print(f"learning on from {name}@{start}" + (f", from its arm of {found.name}" if found else ""))
     connect_ray()
     trainer = ray.train.torch.TorchTrainer(
         learn_loop,
-        train_loop_config={"config": msgspec.to_builtins(config), "name": name, "windows": windows},
+        train_loop_config={
+            "config": msgspec.to_builtins(config),
+            "name": name,
+            "windows": windows,
+            "experiment": msgspec.to_builtins(found),
+        },
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers or config.learner.workers, resources_per_worker={"CPU": 1}
         ),
