@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from rayapp.domain import Action, Event, Forget
 from rayapp.redrec.history_input import Behaviour, behaviour_of
 from rayapp.redrec.joiner import LATE_MS, Impression, Joiner, Key
+from rayapp.redrec.recent_ids import RecentIds
 
 DAY_MS = 86_400_000
 
@@ -52,9 +53,8 @@ class LearnerState:
 
     def __init__(self, length: int, dedupe_ms: int = DAY_MS, late_ms: int = LATE_MS) -> None:
         self.length = length
-        self.dedupe_ms = dedupe_ms
         self.histories: dict[str, dict[str, list[Behaviour]]] = {}
-        self.recent_ids: dict[tuple[str, str], int] = {}  # (user, event id) -> append ms, oldest first
+        self.recent_ids = RecentIds(dedupe_ms)
         self.joiner = Joiner(late_ms)
         self.counted = 0
         self.applied: dict[tuple[str, str], int] = {}  # (user, event id) of a behaviour -> `counted` then
@@ -75,14 +75,6 @@ class LearnerState:
             del part[: -self.length]
         return behaviour
 
-    def is_duplicate(self, event: Event, append_ms: int) -> bool:
-        """The same event_id of a user within a day of append time counts once."""
-        key = (event.user_id, event.event_id)
-        if append_ms - self.recent_ids.get(key, -self.dedupe_ms - 1) <= self.dedupe_ms:
-            return True
-        self.recent_ids[key] = append_ms
-        return False
-
     def advance(self, rows: list[Row], drained: tuple[int, ...] = ()) -> tuple[list[Example], int]:
         """Apply a window in offset order; returns (examples, events that counted).
 
@@ -95,13 +87,13 @@ class LearnerState:
             if isinstance(record, Forget):
                 self.forget(record.user_id)
                 examples = [e for e in examples if e.user_id != record.user_id]
-            elif not self.is_duplicate(record, append_ms):
+            elif not self.recent_ids.known(record.user_id, record.event_id, append_ms):
                 counted += 1
                 self.counted += 1
                 examples += self._apply(record, append_ms, partition)
         examples += self._closed(drained)
         if rows:
-            self._expire(max(row.append_ms for row in rows))
+            self.recent_ids.expire(max(row.append_ms for row in rows))
         return examples, counted
 
     def _apply(self, event: Event, append_ms: int, partition: int) -> list[Example]:
@@ -136,17 +128,14 @@ class LearnerState:
     def forget(self, user_id: str) -> None:
         self.histories.pop(user_id, None)
         self.joiner.forget(user_id)
-        for table in (self.recent_ids, self.applied):
-            for key in [key for key in table if key[0] == user_id]:
-                del table[key]
-
-    def _expire(self, now_ms: int) -> None:
-        for key in [key for key, at in self.recent_ids.items() if at < now_ms - self.dedupe_ms]:
-            del self.recent_ids[key]
+        self.recent_ids.forget(user_id)
+        for key in [key for key in self.applied if key[0] == user_id]:
+            del self.applied[key]
 
     def save(self, folder: Path) -> None:
-        """`histories.parquet`, `recent_ids.parquet`, `marks.msgpack` and the joiner's file."""
+        """`histories.parquet`, `marks.msgpack`, the event ids' file and the joiner's."""
         self.joiner.save(folder)
+        self.recent_ids.save(folder)
         marks = Marks(self.counted, [(*key, n) for key, n in self.applied.items()])
         (folder / "marks.msgpack").write_bytes(msgspec.msgpack.encode(marks))
         rows = [(user, *b) for user, parts in self.histories.items() for part in parts.values() for b in part]
@@ -154,18 +143,12 @@ class LearnerState:
         columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
         types = [(n, pa.int64() if n == "timestamp_ms" else pa.string()) for n in names]
         pq.write_table(pa.table(columns, schema=pa.schema(types)), folder / "histories.parquet")
-        ids = {
-            "user_id": [user for user, _ in self.recent_ids],
-            "event_id": [event for _, event in self.recent_ids],
-            "append_ms": list(self.recent_ids.values()),
-        }
-        schema = pa.schema([("user_id", pa.string()), ("event_id", pa.string()), ("append_ms", pa.int64())])
-        pq.write_table(pa.table(ids, schema=schema), folder / "recent_ids.parquet")
 
     @classmethod
     def load(cls, folder: Path, length: int, dedupe_ms: int = DAY_MS, late_ms: int = LATE_MS) -> LearnerState:
         state = cls(length, dedupe_ms, late_ms)
         state.joiner = Joiner.load(folder, late_ms)
+        state.recent_ids = RecentIds.load(folder, dedupe_ms)
         if (folder / "marks.msgpack").is_file():
             marks = msgspec.msgpack.decode((folder / "marks.msgpack").read_bytes(), type=Marks)
             state.counted = marks.counted
@@ -174,7 +157,4 @@ class LearnerState:
         for user, *fields in zip(*columns.values(), strict=True):
             behaviour = Behaviour(*fields)
             state.histories.setdefault(user, {}).setdefault(behaviour.scenario, []).append(behaviour)
-        ids = pq.read_table(folder / "recent_ids.parquet").to_pydict()
-        for user, event, at in zip(ids["user_id"], ids["event_id"], ids["append_ms"], strict=True):
-            state.recent_ids[(user, event)] = at
         return state

@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
+from rayapp.config import Learner
 from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.loss import info_nce, unlikelihood
@@ -24,22 +25,9 @@ from rayapp.redrec.model import UserSide
 from rayapp.redrec.window import Labelled, Window, interests_of
 
 
-class OnlineConfig(NamedTuple):
-    """Learning rate from `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
-
-    lr: float = 3e-4
-    lr_floor: float = 1e-4
-    lr_half: int = 1000
-    clip: float = 1.0
-    batch: int = 256
-    negatives: int = 512
-    in_batch: int = 128
-    impressions: float = 0.2
-    id_lr: float = 0.05
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        return max(self.lr_floor, self.lr / (1 + step / self.lr_half))
+def learning_rate(settings: Learner, step: int) -> float:
+    """From `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
+    return max(settings.lr_floor, settings.lr / (1 + step / settings.lr_half))
 
 
 class Pool(NamedTuple):
@@ -52,13 +40,13 @@ class Pool(NamedTuple):
 class OnlineTrainer:
     """AdamW with clipping, a window in batches; with several workers each takes its share of every batch."""
 
-    def __init__(self, user: UserSide, config: OnlineConfig, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, user: UserSide, settings: Learner, rank: int = 0, world: int = 1) -> None:
         self.user = user
-        self.config = config
+        self.settings = settings
         self.rank = rank
         self.world = world
         self.steps = 0
-        self.optimiser = torch.optim.AdamW(user.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.0)
+        self.optimiser = torch.optim.AdamW(user.parameters(), lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
 
     def learn(
         self,
@@ -76,8 +64,8 @@ class OnlineTrainer:
         positives = [*window.positives, *replay]
         if not positives and not window.negatives:
             return math.nan
-        rng = np.random.default_rng([self.config.seed, 3, number])
-        batches = math.ceil((len(positives) + len(window.negatives)) / self.config.batch)
+        rng = np.random.default_rng([self.settings.seed, 3, number])
+        batches = math.ceil((len(positives) + len(window.negatives)) / self.settings.batch)
         own_positives = np.array_split(rng.permutation(len(positives)), batches)
         own_negatives = np.array_split(rng.permutation(len(window.negatives)), batches)
         losses = []
@@ -104,14 +92,14 @@ class OnlineTrainer:
         bias: np.ndarray | None,
     ) -> float:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate(self.steps)
+            group["lr"] = learning_rate(self.settings, self.steps)
         pool = self._pool(positives, items, frequency, seed)
         shown = torch.tensor([row for example in (*positives, *negatives) for row in example.rows])
         used = torch.unique(torch.cat([shown, pool.rows]))  # the same on every worker
         leaf = items.leaf(used)
         self.user.train()
         # The pool is every worker's; dropout is each one's own.
-        torch.manual_seed(_seed(self.config.seed, *seed, self.rank + 1))
+        torch.manual_seed(_seed(self.settings.seed, *seed, self.rank + 1))
         own_positives = positives[self.rank :: self.world]
         own = [*own_positives, *negatives[self.rank :: self.world]]
         self.optimiser.zero_grad(set_to_none=False)
@@ -121,15 +109,15 @@ class OnlineTrainer:
             taken, left = self._losses(own, len(own_positives), vectors, pool, bias)
             total = float(taken.detach().sum())
             weight = sum(len(n.rows) * n.weight for n in negatives)
-            loss = taken.sum() / max(1, len(positives)) + self.config.impressions * left.sum() / max(1.0, weight)
+            loss = taken.sum() / max(1, len(positives)) + self.settings.impressions * left.sum() / max(1.0, weight)
             loss.backward()
         if self.world > 1:
             total = self._reduce(total, leaf)
-        torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.config.clip)
+        torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.settings.clip)
         self.optimiser.step()
         if leaf.grad is not None:
             # Gradients of a mean over the batch: undone, or an id would learn less from a larger one.
-            items.step(used, leaf.grad * max(1, len(positives)), self.config.id_lr)
+            items.step(used, leaf.grad * max(1, len(positives)), self.settings.id_lr)
         self.user.eval()
         self.steps += 1
         return total / max(1, len(positives))
@@ -157,16 +145,16 @@ class OnlineTrainer:
 
     def _pool(self, positives: list[Labelled], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]) -> Pool:
         """Uniform draws and the batch's own targets, the latter as often as the stream says they are expected."""
-        generator = torch.Generator().manual_seed(_seed(self.config.seed, *seed))
+        generator = torch.Generator().manual_seed(_seed(self.settings.seed, *seed))
         base = len(items.ids)
-        rows = torch.randint(base, (self.config.negatives,), generator=generator)
+        rows = torch.randint(base, (self.settings.negatives,), generator=generator)
         share = torch.zeros(())
-        if positives and self.config.in_batch:
+        if positives and self.settings.in_batch:
             targets = torch.tensor([p.rows[0] for p in positives])
-            mixed = targets[torch.randint(len(targets), (self.config.in_batch,), generator=generator)]
+            mixed = targets[torch.randint(len(targets), (self.settings.in_batch,), generator=generator)]
             rows = torch.cat([rows, mixed])
             share = torch.from_numpy(frequency.share([items.ids[row] for row in rows.tolist()]))
-        expected = self.config.negatives / max(1, base) + self.config.in_batch * share
+        expected = self.settings.negatives / max(1, base) + self.settings.in_batch * share
         return Pool(rows, expected.log().expand(len(rows)))
 
     def _reduce(self, total: float, leaf: torch.Tensor) -> float:

@@ -22,7 +22,7 @@ from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.learner_state import DAY_MS, Example, LearnerState, Row
 from rayapp.redrec.model import UserSide
-from rayapp.redrec.online import OnlineConfig, OnlineTrainer
+from rayapp.redrec.online import OnlineTrainer
 from rayapp.redrec.reservoir import Reservoir
 from rayapp.redrec.window import Window, prepare
 
@@ -47,8 +47,7 @@ class OnlineModel:
         self.state = state
         self.reservoir = reservoir
         self.frequency = frequency
-        names = OnlineConfig._fields
-        self.trainer = OnlineTrainer(user, OnlineConfig(**{n: getattr(settings, n) for n in names}), rank, world)
+        self.trainer = OnlineTrainer(user, settings, rank, world)
 
     def advance(self, rows: list[Row], drained: tuple[int, ...] = (), share: float = 1.0) -> tuple[list[Example], int]:
         """Move the memory past these rows: (what they teach, how many events counted).

@@ -14,7 +14,7 @@ from rayapp.redrec.history_input import Behaviour, tower_input, user_interests
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.learner_state import Example, LearnerState, Row
 from rayapp.redrec.model import ModelConfig, RedRec, UserSide
-from rayapp.redrec.online import OnlineConfig
+from rayapp.redrec.online import learning_rate
 from rayapp.redrec.online_model import OnlineModel
 from rayapp.redrec.prequential import evaluate_window, target_ranks
 from rayapp.redrec.reservoir import Reservoir
@@ -142,7 +142,7 @@ def test_evaluation_ranks_among_all_items(trained: tuple[RedRec, ItemSpace, Path
 
 
 def test_the_learning_rate_never_falls_below_its_floor() -> None:
-    config = OnlineConfig(lr=1e-3, lr_floor=1e-4, lr_half=100)
-    assert config.rate(0) == 1e-3
-    assert config.rate(100) == 5e-4
-    assert config.rate(10**9) == 1e-4
+    settings = Learner(lr=1e-3, lr_floor=1e-4, lr_half=100)
+    assert learning_rate(settings, 0) == 1e-3
+    assert learning_rate(settings, 100) == 5e-4
+    assert learning_rate(settings, 10**9) == 1e-4
