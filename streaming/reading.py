@@ -1,9 +1,9 @@
-"""Reading planned ranges with Ray Data: one read task a range, nothing clamped, nothing skipped."""
+"""Reading planned ranges with Ray Data: a few ranges a read task, nothing clamped, nothing skipped."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import ray.data
@@ -25,6 +25,7 @@ ROW_SCHEMA = pa.schema(
     ]
 )
 BYTES_A_ROW = 400
+ROWS_A_TASK = 10_000
 
 
 def consumer_for(bootstrap: str) -> Consumer:
@@ -49,43 +50,59 @@ def watermarks(consumer: Consumer, topic: str, timeout_s: float = 10.0) -> dict[
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=timeout_s) for p in metadata.partitions}
 
 
-def read_range(bootstrap: str, planned: Range, timeout_s: float = 30.0) -> pa.Table:
-    """Rows of one range as ROW_SCHEMA, in offset order. Raises WindowError when the broker cannot give them."""
+def read_ranges(bootstrap: str, ranges: Sequence[Range], timeout_s: float = 30.0) -> Iterator[pa.Table]:
+    """Rows of each range as ROW_SCHEMA, in offset order, through one connection.
+
+    Raises WindowError when the broker does not give a range within `timeout_s`.
+    """
     consumer = consumer_for(bootstrap)
-    rows: list[tuple[int, int, int, bool, bytes | None]] = []
     try:
-        consumer.assign([TopicPartition(planned.topic, planned.partition, planned.start)])
-        deadline = time.monotonic() + timeout_s
-        done = False
-        while not done:
-            if time.monotonic() > deadline:
-                raise WindowError(
-                    f"{planned.topic}/{planned.partition}: {len(rows)} of {planned.rows} rows came within "
-                    f"{timeout_s:.0f} s; is the broker reachable at {bootstrap}?"
-                )
-            for message in consumer.consume(min(10_000, planned.rows), timeout=1.0):
-                error = message.error()
-                if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF:
-                        done = (
-                            done
-                            or consumer.position([TopicPartition(planned.topic, planned.partition)])[0].offset
-                            >= planned.end
-                        )
-                        continue
-                    raise KafkaException(error)
-                if message.offset() >= planned.end:
-                    done = True
-                    break
-                rows.append(
-                    (planned.partition, message.offset(), append_ms(message), is_bulk(message), message.value())
-                )
-            done = done or (bool(rows) and rows[-1][1] == planned.end - 1)
+        for planned in ranges:
+            yield _read_range(consumer, planned, bootstrap, timeout_s)
     finally:
         consumer.close()
+
+
+def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: float) -> pa.Table:
+    place = TopicPartition(planned.topic, planned.partition, planned.start)
+    rows: list[tuple[int, int, int, bool, bytes | None]] = []
+    consumer.assign([place])
+    deadline = time.monotonic() + timeout_s
+    done = False
+    while not done:
+        if time.monotonic() > deadline:
+            raise WindowError(
+                f"{planned.topic}/{planned.partition}: {len(rows)} of {planned.rows} rows came within "
+                f"{timeout_s:.0f} s; is the broker reachable at {bootstrap}?"
+            )
+        for message in consumer.consume(min(10_000, planned.rows), timeout=1.0):
+            error = message.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    done = done or consumer.position([place])[0].offset >= planned.end
+                    continue
+                raise KafkaException(error)
+            if message.offset() >= planned.end:
+                done = True
+                break
+            rows.append((planned.partition, message.offset(), append_ms(message), is_bulk(message), message.value()))
+        done = done or (bool(rows) and rows[-1][1] == planned.end - 1)
     columns = list(zip(*rows, strict=True)) or [[] for _ in ROW_SCHEMA]
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, ROW_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=ROW_SCHEMA)
+
+
+def tasks_of(plan: Plan) -> list[tuple[Range, ...]]:
+    """The plan's ranges, some to a read task: a small window is not worth a process for each partition."""
+    tasks: list[list[Range]] = []
+    rows = ROWS_A_TASK
+    for planned in plan.ranges:
+        if rows + planned.rows > ROWS_A_TASK:
+            tasks.append([])
+            rows = 0
+        tasks[-1].append(planned)
+        rows += planned.rows
+    return [tuple(task) for task in tasks]
 
 
 class PlannedRanges(Datasource):
@@ -102,19 +119,19 @@ class PlannedRanges(Datasource):
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: object = None
     ) -> list[ReadTask]:
-        def task(planned: Range) -> ReadTask:
+        def task(ranges: tuple[Range, ...]) -> ReadTask:
             bootstrap = self.bootstrap
 
             def read() -> Iterable[Block]:
-                yield read_range(bootstrap, planned)
+                yield from read_ranges(bootstrap, ranges)
 
-            size = planned.rows * BYTES_A_ROW
-            about = BlockMetadata(num_rows=planned.rows, size_bytes=size, input_files=None, exec_stats=None)
+            rows = sum(planned.rows for planned in ranges)
+            about = BlockMetadata(num_rows=rows, size_bytes=rows * BYTES_A_ROW, input_files=None, exec_stats=None)
             return ReadTask(read, about, schema=ROW_SCHEMA)
 
-        return [task(planned) for planned in self.plan.ranges]
+        return [task(ranges) for ranges in tasks_of(self.plan)]
 
 
 def read_plan(bootstrap: str, plan: Plan) -> ray.data.Dataset:
     """The window's rows as a dataset."""
-    return ray.data.read_datasource(PlannedRanges(bootstrap, plan), override_num_blocks=max(1, len(plan.ranges)))
+    return ray.data.read_datasource(PlannedRanges(bootstrap, plan), override_num_blocks=max(1, len(tasks_of(plan))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +68,7 @@ def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int
 
 def start_slate(
     popular: list[Candidate],
-    fresh: list[Candidate],
+    fresh: Iterable[Candidate],
     group_of: Callable[[str], str],
     k: int,
     fresh_every: int = 5,

@@ -156,7 +156,7 @@ class Pipeline:
 
         ranked = sorted(popular.items(), key=lambda pair: -pair[1])
         best = [Candidate(i, s, "popular", "popular now") for i, s in ranked if eligible(i)]
-        fresh = [Candidate(i, 0.0, "fresh", "new") for i in self.catalogue.newest(ask.kind) if eligible(i)]
+        fresh = (Candidate(i, 0.0, "fresh", "new") for i in self.catalogue.newest(ask.kind) if eligible(i))
         slate = start_slate(best, fresh, self._group, ask.k)
         served = self.served()
         return Answer([Slot(c, 1.0) for c in slate], served.model_version, served.index_version, len(slate) < ask.k)

@@ -39,7 +39,10 @@ class EventProducer:
                 "message.timeout.ms": timeout_ms,
                 "request.timeout.ms": timeout_ms,
                 "queue.buffering.max.messages": 500_000,
-                "compression.type": "none",
+                # What every Kafka client can read. The embedded broker writes its whole log to disk again and again,
+                # byte by byte as text: a fifth of the bytes is a fifth of its work.
+                "compression.type": "gzip",
+                "compression.level": 1,
                 "log_level": 2,
             }
         )

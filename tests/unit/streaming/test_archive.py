@@ -24,7 +24,7 @@ from streaming.archive import (
     write_catalogue,
     write_rows,
 )
-from streaming.reading import consumer_for, read_range, watermarks
+from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import plan_window
 
 DAY_MS = 86_400_000
@@ -58,8 +58,7 @@ def run(config: Config, root: Path) -> int:
     topic, kept, at = config.topic("behaviour"), 0, ends(root, "behaviour")
     marks = watermarks(consumer_for(config.bootstrap), topic)
     while (plan := plan_window(0, topic, at, marks, 7)) is not None:
-        for planned in plan.ranges:
-            rows = read_range(config.bootstrap, planned)
+        for rows in read_ranges(config.bootstrap, plan.ranges):
             note_forgotten(root, forgotten_rows(rows, topic, config.scenarios))
             kept += write_rows(root, "behaviour", rows, behaviour_rows(topic, config.scenarios))
         at.update(plan.ends())
