@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import msgspec
 import pyarrow as pa
@@ -13,7 +14,7 @@ from jobs._candidate import Candidate, served_side
 from jobs._crew import Command, Crew
 from jobs._freshness import Freshness
 from jobs._position import Position
-from jobs._window_rows import check_log, last_appended, parse_rows, read_rows
+from jobs._window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redrec.item_vectors import NewItem
@@ -32,8 +33,12 @@ BEAT_S = 60.0  # the other workers hear from rank 0 at least this often: their w
 class Learner:
     """HEAD's weights, memory and offsets, moved forward one window at a time."""
 
-    def __init__(self, config: Config, name: str, crew: Crew | None = None) -> None:
+    def __init__(
+        self, config: Config, name: str, crew: Crew | None = None, takes: Callable[[str], bool] | None = None
+    ) -> None:
+        """`takes`: whose behaviour is learned from; everybody's moves histories and counts. Without it, everybody's."""
         self.config = config
+        self.takes = takes
         self.settings = config.learner
         self.crew = crew or Crew()
         self.registry = Registry(config.models, name)
@@ -56,7 +61,7 @@ class Learner:
         self.freshness = Freshness(self.metrics)
         self.recent = RecentScores()
         if self.crew.leads:
-            check_log(self.config.bootstrap, self.position.topic, self.position.offsets, self.position.appended)
+            self._check_log()
 
     def run(self, windows: int = 0) -> None:
         """Until killed, or for `windows` windows, the last of which is published."""
@@ -84,6 +89,13 @@ class Learner:
                 return Command("learn", plan)
             time.sleep(POLL_S)
         return Command("wait")
+
+    def _check_log(self) -> None:
+        """Is the log still the one that was read? Ray Data's first read, which takes seconds, is then over too."""
+        stand = self.position
+        last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
+        if last.ranges:
+            check_appended(stand.topic, self._read(last), stand.appended)
 
     def _plan(self) -> Plan | None:
         """The next window, if it is time for it; a plan behind the checkpoint is replayed as it stands."""
@@ -120,6 +132,8 @@ class Learner:
         for reason, count in found.skipped.items():
             self._skip(reason, count)
         examples, counted = self.model.advance(found.rows, plan.drained, plan.share)
+        if self.takes is not None:
+            examples = [example for example in examples if self.takes(example.user_id)]
         self.model.items.add(self._new_items(plan, self.model.items.missing(mentioned(examples))))
         window = self.model.prepare(examples, plan.share)
         scores: dict[str, dict[str, float]] = {}
@@ -147,7 +161,7 @@ class Learner:
         )
 
     def _read(self, plan: Plan) -> pa.Table:
-        return read_rows(self.config.bootstrap, plan)
+        return read_patiently(self.config.bootstrap, plan, self._say)
 
     def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
         """What the store knows of these, asked once a plan and kept beside it: a replay must not know more."""

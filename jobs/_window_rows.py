@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,9 @@ import pyarrow as pa
 
 from rayapp.domain import Event, InvalidRecord
 from rayapp.redrec.learner_state import Row
-from streaming.reading import consumer_for, read_plan, read_range, watermarks
+from streaming.reading import read_plan
 from streaming.records import behaviour_record
+from streaming.topics import BrokerUnreachable, wait_for_broker
 from streaming.windows import Plan, Range, WindowError, verify
 
 
@@ -32,28 +34,45 @@ def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
     return table
 
 
+def read_patiently(bootstrap: str, plan: Plan, say: Callable[[str, str], None]) -> pa.Table:
+    """As read_rows; when that fails, the broker is waited for and asked once more."""
+    try:
+        return read_rows(bootstrap, plan)
+    except Exception as error:  # Ray has classes of its own for what a read task raises
+        say(f"window {plan.number} could not be read", f"({error}); waiting for the broker to read it again")
+    while True:
+        try:
+            wait_for_broker(bootstrap)
+            return read_rows(bootstrap, plan)
+        except BrokerUnreachable:
+            continue
+
+
 def last_appended(table: pa.Table) -> dict[int, int]:
     """Append time of each partition's last row; rows as `read_rows` gives them."""
     return dict(zip(table["partition"].to_pylist(), table["append_ms"].to_pylist(), strict=True))
 
 
-def check_log(bootstrap: str, topic: str, offsets: dict[int, int], appended: dict[int, int]) -> None:
-    """The record before each offset must be the one that was read then. Raises WindowError for a recreated topic."""
-    consumer = consumer_for(bootstrap)
-    try:
-        marks = watermarks(consumer, topic)
-    finally:
-        consumer.close()
-    for partition, at in sorted(appended.items()):
-        last = offsets[partition] - 1
+def last_records(
+    topic: str, offsets: Mapping[int, int], appended: Mapping[int, int], marks: Mapping[int, tuple[int, int]]
+) -> Plan:
+    """The record before each offset, where the log still has it: deleted or cut off, the next plan says so."""
+    ranges = []
+    for partition in sorted(appended):
         low, high = marks.get(partition, (0, 0))
-        if not low <= last < high:
-            continue  # deleted by retention, or too short: the next plan says so
-        found = read_range(bootstrap, Range(topic, partition, last, last + 1))["append_ms"][0].as_py()
-        if found != at:
+        if low < offsets[partition] <= high:
+            ranges.append(Range(topic, partition, offsets[partition] - 1, offsets[partition]))
+    return Plan(0, tuple(ranges))
+
+
+def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
+    """These records must be the ones that were read then. Raises WindowError for a recreated topic."""
+    for row in table.to_pylist():
+        partition, found = row["partition"], row["append_ms"]
+        if found != appended[partition]:
             raise WindowError(
-                f"{topic}/{partition}: offset {last} was appended at {found} ms, the checkpoint read one of {at} ms; "
-                "the topic was recreated: restore it, or start again with a new state folder"
+                f"{topic}/{partition}: offset {row['offset']} was appended at {found} ms, the checkpoint read one of "
+                f"{appended[partition]} ms; the topic was recreated: restore it, or start again with a new state folder"
             )
 
 

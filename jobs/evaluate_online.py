@@ -39,6 +39,8 @@ from rayapp.stores.registry import Registry
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SAVE_EVERY_S = 300.0
+# Settings that say when something happens in a running system: here events say it.
+WHEN = {"max_age_s", "publish_s", "gate_wait_s", "max_rows", "min_rows", "on_gap", "keep_versions", "workers"}
 
 
 def duration_ms(text: str) -> int:
@@ -130,7 +132,9 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     split = next(n for n, e in enumerate(events) if e.timestamp_ms >= first_ms)
     stream = events[split:][: options["limit"] or None]
     settings = Settings(arms, start_ms, half_life, baseline)
-    saved = root / f"run-{_key([options, msgspec.to_builtins(learner)])}"
+    same = {name: value for name, value in options.items() if name not in ("plot_file", "learner_json")}
+    steps = {name: value for name, value in msgspec.to_builtins(learner).items() if name not in WHEN}
+    saved = root / f"run-{_key([same, steps])}"
     run = _resumed(registry, learner, settings, saved, events[:split])
     _replay(run, stream, options["window"], saved, bucket)
     if not run.ranks:

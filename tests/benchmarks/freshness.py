@@ -39,6 +39,11 @@ def quantile(before: dict[float, float], after: dict[float, float], q: float) ->
     return float(low + (bounds[place] - low) * (q * counts[-1] - below) / max(counts[place] - below, 1e-9))
 
 
+def count(found: dict[str, dict[float, float]], stage: str) -> float:
+    """Events that have reached a stage."""
+    return max(found.get(stage, {}).values(), default=0.0)
+
+
 async def visit(client: aiohttp.ClientSession, user: str, rng: np.random.Generator) -> int:
     """One user looks and clicks; returns the events accepted."""
     async with client.get("/v1/feed", params={"user_id": user, "k": SHOWN}) as answer:
@@ -78,7 +83,7 @@ async def drive(url: str, rate: float, seconds: float) -> float:
 @click.option("--state", default=".rayapp", help="State folder of the running system.")
 @click.option("--rate", default=200.0, help="Events a second.")
 @click.option("--seconds", default=180.0, help="How long.")
-@click.option("--warm", default=45.0, help="Seconds of half the load before it.")
+@click.option("--warm", default=30.0, help="Seconds of half the load before it, until a new model is served.")
 @click.option("--out", type=click.Path(), help="Write the table as JSON.")
 def main(state: str, rate: float, seconds: float, warm: float, out: str | None) -> None:
     config = running_config(state)
@@ -87,10 +92,16 @@ def main(state: str, rate: float, seconds: float, warm: float, out: str | None) 
     def buckets() -> dict[str, dict[float, float]]:
         return freshness_buckets(httpx.get(f"{url}/metrics", timeout=30).text)
 
-    if warm:  # a learner that has just started waits for its first workers: that is start-up, not freshness
+    # A learner takes a minute to start after `up` has answered: that is start-up, not freshness.
+    before = start = buckets()
+    for _ in range(10):
         click.echo(f"warming up for {warm:.0f} s")
         asyncio.run(drive(url, rate / 2, warm))
-    before = buckets()
+        before = buckets()
+        if count(before, "served") > count(start, "served"):
+            break
+    else:
+        raise click.ClickException(f"no new model was served; is the learner running? rayapp --state {state} status")
     reached = asyncio.run(drive(url, rate, seconds))
     after = _settled(buckets)
     rows: dict[str, Any] = {}
@@ -100,11 +111,11 @@ def main(state: str, rate: float, seconds: float, warm: float, out: str | None) 
         if stage not in after:
             continue
         earlier = before.get(stage, {})
-        count = max(after[stage].values()) - max(earlier.values(), default=0.0)
-        if count:
+        samples = count(after, stage) - count(before, stage)
+        if samples:
             rows[stage] = {f"p{100 * q:g}": quantile(earlier, after[stage], q) for q in (0.5, 0.95, 0.99)}
             shown = "".join(f"{v:>8.2f}" for v in rows[stage].values())
-            click.echo(f"{stage:<10}{shown}{count:>10.0f}  {AIMS.get(stage, '')}")
+            click.echo(f"{stage:<10}{shown}{samples:>10.0f}  {AIMS.get(stage, '')}")
     if out:
         Path(out).write_text(json.dumps({"events_per_s": reached, "seconds": rows}, indent=1))
 

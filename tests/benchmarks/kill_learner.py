@@ -43,7 +43,7 @@ from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry
 from streaming.embedded import broker_command, store_command
-from streaming.reading import consumer_for, read_range, watermarks
+from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics
@@ -134,12 +134,12 @@ def distinct_events(config: Config) -> int:
     topic = config.topic("behaviour")
     seen, count = set(), 0
     consumer = consumer_for(config.bootstrap)
-    for partition, (low, high) in sorted(watermarks(consumer, topic).items()):
-        for row in read_range(config.bootstrap, Range(topic, partition, low, high)).to_pylist():
+    ranges = [Range(topic, p, low, high) for p, (low, high) in sorted(watermarks(consumer, topic).items())]
+    for table in read_ranges(config.bootstrap, ranges):
+        for row in table.to_pylist():
+            place = f"{row['partition']}-{row['offset']}"
             try:
-                record = behaviour_record(
-                    row["value"], config.scenarios, row["append_ms"], f"{partition}-{row['offset']}"
-                )
+                record = behaviour_record(row["value"], config.scenarios, row["append_ms"], place)
             except InvalidRecord:
                 continue
             if isinstance(record, Event):

@@ -198,3 +198,57 @@ def test_kill_minus_nine_loses_nothing(system: System, part: str) -> None:
     eventually(lambda: system.http.get("/readyz").status_code == 200, 120, "ready again")
     expected = valid_distinct(system)
     eventually(lambda: head(system).events_seen == expected, 180, "the learner has seen every event once")
+
+
+def test_a_broker_away_for_half_a_minute_costs_time_and_nothing_else(system: System) -> None:
+    user, items = "patient", [f"note-{n:05d}" for n in range(110, 116)]
+    system.click(user, items[:3])
+    event = {"user_id": user, "scenario": "homefeed", "action": "click"}
+    later = {"events": [{**event, "item_id": i, "event_id": f"patient-{i}"} for i in items[3:]]}
+    jobs = {p.pid for p in system.processes("jobs.learn_online")}
+    supervisor = Supervisor(Layout(system.state))
+    supervisor.rpc.stopProcess("broker", True)
+    try:
+        stopped = time.monotonic()
+        while time.monotonic() - stopped < 30:  # each answer takes as long as the gateway waits for Kafka
+            answer = system.http.post("/v1/events", json=later)
+            assert answer.status_code == 503, answer.text
+            assert int(answer.headers["Retry-After"]) > 0
+            assert answer.json()["accepted"] == 0
+            assert answer.json()["unknown"] == [0, 1, 2]
+            assert system.feed_ids(user, k=5)  # reading goes on
+    finally:
+        supervisor.start("broker")
+    eventually(lambda: system.http.post("/v1/events", json=later).status_code == 202, 60, "events are accepted again")
+    eventually(lambda: len(system.history(user)) == len(items), 60, "each of the six clicks once in the history")
+    assert {e["item_id"] for e in system.history(user)} == set(items)
+    expected = valid_distinct(system)
+    eventually(lambda: head(system).events_seen == expected, 120, "the learner has seen every event once")
+    assert jobs <= {p.pid for p in system.processes("jobs.learn_online")}, "the learner waited, it was not restarted"
+
+
+def test_clocks_an_hour_off_change_nothing_but_the_order_of_a_history(system: System) -> None:
+    """Joins and deduplication go by append time; a time ahead becomes the time of arrival."""
+    user, hour = "skewed", 3_600_000
+    before = head(system)
+    shown = system.get("/v1/feed", user_id=user, k=3)
+    now = int(time.time() * 1000)
+    base = {"user_id": user, "scenario": "homefeed", "request_id": shown["request_id"]}
+    ids = [item["item_id"] for item in shown["items"]]
+    events = [
+        {**base, "item_id": ids[0], "action": "impression", "timestamp_ms": now + hour},
+        {**base, "item_id": ids[0], "action": "click", "timestamp_ms": now - hour, "event_id": "behind"},
+        {**base, "item_id": ids[1], "action": "impression", "timestamp_ms": now - hour},
+        {**base, "item_id": ids[1], "action": "click", "timestamp_ms": now + hour, "event_id": "ahead"},
+        {**base, "item_id": ids[1], "action": "click", "timestamp_ms": now - hour, "event_id": "ahead"},  # once more
+    ]
+    assert system.post_events(*events)["accepted"] == 5
+    eventually(lambda: len(system.history(user)) == 2, 10, "both clicks in the history")
+    newest, oldest = system.history(user)
+    assert (newest["item_id"], oldest["item_id"]) == (ids[1], ids[0])
+    assert now - 5_000 <= newest["timestamp_ms"] <= time.time() * 1000
+    assert oldest["timestamp_ms"] == now - hour
+    expected = valid_distinct(system)
+    eventually(lambda: head(system).events_seen == expected, 90, "a version that has seen them")
+    joined = head(system).metrics["join"]["joined"] - before.metrics.get("join", {}).get("joined", 0)
+    assert joined == 2

@@ -17,8 +17,10 @@ import torch
 from confluent_kafka.admin import AdminClient
 
 from jobs._learner import Learner
+from jobs.learn_online import own_arm
 from rayapp.config import Config
 from rayapp.domain import Item
+from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
 from rayapp.redrec.artifact import load_user_side, model_description, save_space, save_user_side
 from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.learner_state import LearnerState
@@ -28,7 +30,7 @@ from rayapp.redrec.reservoir import Reservoir
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry
-from streaming.reading import read_range
+from streaming.reading import read_ranges
 from streaming.topics import ensure_topics
 from streaming.windows import Plan, WindowError, verify
 
@@ -40,7 +42,7 @@ class LocalLearner(Learner):
     """Reads its plans in this process: what Ray Data adds is spreading the same ranges over workers."""
 
     def _read(self, plan: Plan) -> pa.Table:
-        tables = [read_range(self.config.bootstrap, planned) for planned in plan.ranges]
+        tables = list(read_ranges(self.config.bootstrap, plan.ranges))
         verify(plan, {r.partition: t.num_rows for r, t in zip(plan.ranges, tables, strict=True)})
         return pa.concat_tables(tables)
 
@@ -290,3 +292,22 @@ def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> 
     registry = Registry(config.models)
     saved = registry.manifest(registry.resolve("HEAD")).metrics["join"]
     assert saved == msgspec.to_builtins(counts)
+
+
+def test_a_candidate_learns_from_its_own_arm_and_remembers_everybody(config: Config) -> None:
+    produce(config, 0, 100)
+    arms = (Arm("control", 0.5), Arm("four", 0.5, {"model": "four@7"}))
+    experiment = Experiment(name="interests-4", layer="feed", arms=arms)
+    Path(config.models, "redrec").rename(Path(config.models, "four"))
+    learner = LocalLearner(config, "four", takes=own_arm(experiment, "four", "redrec"))
+    while sum(learner.position.offsets.values()) < 100:
+        learner.run(windows=1)
+    everybody = {f"u{n}" for n in range(USERS)}
+    own = {user for user in everybody if (arm := experiment.arm(user)) and arm.name == "four"}
+    assert 0 < len(own) < USERS
+    assert {e.user_id for e in learner.model.reservoir.examples} <= own
+    assert learner.model.reservoir.examples
+    assert set(learner.model.state.histories) == everybody
+    assert learner.position.events_seen == 100
+    with pytest.raises(ExperimentError, match="no arm is served by five"):
+        own_arm(experiment, "five", "redrec")
