@@ -4,7 +4,7 @@
 
 Attaches to the running system. Users open a feed of ten, all ten are seen and
 two clicked: twelve events a visit, sent as a client sends them. The table is
-the difference of /metrics before and after.
+the difference of /metrics before and after, then what each part spent in cores.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from rayapp.cli.main import running_config
 from rayapp.cli.status import STAGES, freshness_buckets
+from tests.benchmarks.cpu_by_part import CpuByPart
 
 AIMS = {"history": "p99 < 1 s", "served": "p50 < 30 s, p95 < 60 s"}
 SHOWN, CLICKED = 10, 2
@@ -102,7 +103,9 @@ def main(state: str, rate: float, seconds: float, warm: float, out: str | None) 
             break
     else:
         raise click.ClickException(f"no new model was served; is the learner running? rayapp --state {state} status")
+    cpu = CpuByPart(state)
     reached = asyncio.run(drive(url, rate, seconds))
+    cores = cpu.cores()
     after = _settled(buckets)
     rows: dict[str, Any] = {}
     click.echo(f"{reached:.0f} events/s accepted over {seconds:.0f} s (asked for {rate:.0f})")
@@ -116,8 +119,9 @@ def main(state: str, rate: float, seconds: float, warm: float, out: str | None) 
             rows[stage] = {f"p{100 * q:g}": quantile(earlier, after[stage], q) for q in (0.5, 0.95, 0.99)}
             shown = "".join(f"{v:>8.2f}" for v in rows[stage].values())
             click.echo(f"{stage:<10}{shown}{samples:>10.0f}  {AIMS.get(stage, '')}")
+    click.echo("cores: " + ", ".join(f"{part} {used:.2f}" for part, used in cores.items()))
     if out:
-        Path(out).write_text(json.dumps({"events_per_s": reached, "seconds": rows}, indent=1))
+        Path(out).write_text(json.dumps({"events_per_s": reached, "seconds": rows, "cores": cores}, indent=1))
 
 
 def _settled(buckets: Any) -> dict[str, dict[float, float]]:

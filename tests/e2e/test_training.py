@@ -91,27 +91,3 @@ def test_the_archive_is_a_data_folder(system: System, tmp_path: Path) -> None:
     folder = DataFolder(report["archive"])
     assert folder.interactions().num_rows >= registry.manifest(1).events_seen
     assert len(folder.items()) == report["items"] > 100
-
-
-@pytest.mark.parametrize(
-    ("module", "arguments", "text"),
-    [
-        ("train_redrec", ("--data", "/nowhere"), "/nowhere has no interactions.parquet"),
-        ("evaluate_redrec", ("--data", "WORLD", "--name", "never"), "never has no CURRENT"),
-        ("train_redrec", ("--data", "WORLD", "--train-config", "/none.yaml"), "/none.yaml cannot be read"),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2(
-    world: Path, tmp_path: Path, module: str, arguments: tuple[str, ...], text: str
-) -> None:
-    (tmp_path / "config.yaml").write_text(f"state: {tmp_path / 'state'}\n")
-    options = [a.replace("WORLD", str(world)) for a in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", f"jobs.{module}", "--config", str(tmp_path / "config.yaml"), *options],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 2
-    assert text in done.stderr
-    assert "Traceback" not in done.stderr

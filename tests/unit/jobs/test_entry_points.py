@@ -1,15 +1,31 @@
-"""Every job explains itself, and a wrong option is a clear error."""
+"""Every job explains itself; a wrong option and bad input are one clear line."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from rayapp.cli.main import cli
+from streaming.sample_world import write_sample_world
 
-JOBS = ("train_redrec", "evaluate_redrec", "learn_online", "write_history", "write_catalogue")
+JOBS = (
+    "train_redrec",
+    "evaluate_redrec",
+    "evaluate_online",
+    "archive_events",
+    "learn_online",
+    "write_history",
+    "write_catalogue",
+)
+DATA = {"train_redrec", "evaluate_redrec", "evaluate_online"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sample_world(tmp_path_factory.mktemp("small") / "world", notes=30, ads=3, users=8)
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -27,10 +43,52 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     file = tmp_path / "c.yaml"
     file.write_text("prots: {}")
     command = importlib.import_module(f"jobs.{name}").main
-    needed = ["--data", "/nowhere"] if name in ("train_redrec", "evaluate_redrec") else []
+    needed = ["--data", "/nowhere"] if name in DATA else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2
     assert "prots" in failed.output
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
+        ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
+        ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),
+        ("evaluate_online", ["--data", "WORLD", "--start", "soon"], "give an ISO date"),
+        ("evaluate_online", ["--data", "WORLD", "--arms", "1h,1d"], "longest"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    world: Path, tmp_path: Path, name: str, options: list[str], said: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(f"state: {tmp_path / 'state'}\n")
+    command = importlib.import_module(f"jobs.{name}").main
+    given = ["--config", str(tmp_path / "config.yaml"), *(str(world) if o == "WORLD" else o for o in options)]
+    failed = CliRunner().invoke(command, given)
+    assert failed.exit_code == 2
+    assert said in failed.output
+    assert "Traceback" not in failed.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--learn-from", "own-arm"], "needs --experiment"),
+        (["--experiment", "E"], "needs --experiment"),
+        (["--learn-from", "own-arm", "--experiment", "/no/such.yaml"], "cannot be read"),
+        (["--learn-from", "own-arm", "--experiment", "E", "--name", "five"], "no arm is served by five"),
+    ],
+)
+def test_a_learner_says_whose_behaviour_it_cannot_learn_from(tmp_path: Path, options: list[str], said: str) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(
+        "name: e\nlayer: feed\narms: [{name: a, weight: 0.5}, {name: b, weight: 0.5, params: {model: four}}]"
+    )
+    command = importlib.import_module("jobs.learn_online").main
+    failed = CliRunner().invoke(command, [str(file) if option == "E" else option for option in options])
+    assert failed.exit_code == 2
+    assert said in failed.output
 
 
 def test_the_command_line_explains_itself_and_needs_a_system() -> None:
