@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import tempfile
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 from safetensors import SafetensorError
 
 from rayapp.redrec.artifact import load_user_side
@@ -36,6 +38,7 @@ class Candidate:
         served: UserSide,
         write: Callable[[Path], None],
         received_ms: list[int],
+        scratch: Path,
     ) -> None:
         self.manifest = manifest
         self.user = copy.deepcopy(user).eval()
@@ -44,7 +47,7 @@ class Candidate:
         self.comparison = Comparison()
         self.received_ms = received_ms
         self.since = time.monotonic()
-        self.folder = Path(tempfile.mkdtemp(prefix="rayapp-candidate-"))
+        self.folder = Path(tempfile.mkdtemp(dir=scratch))
         try:
             write(self.folder)
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -82,6 +85,17 @@ class Candidate:
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def scratch_folder(base: Path) -> Path:
+    """This process's folder for candidates; those of processes that are gone (killed ones leave theirs) are removed."""
+    base.mkdir(parents=True, exist_ok=True)
+    for other in base.iterdir():
+        if not psutil.pid_exists(int(other.name)):
+            shutil.rmtree(other, ignore_errors=True)
+    own = base / str(os.getpid())
+    own.mkdir(exist_ok=True)
+    return own
 
 
 def served_side(registry: Registry, head: Manifest) -> UserSide:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from confluent_kafka import KafkaException
 from redis import RedisError
 
-from jobs._candidate import Candidate, served_side
+from jobs._candidate import Candidate, scratch_folder, served_side
 from jobs._crew import Command, Crew
 from jobs._freshness import Freshness
 from jobs._position import Position
@@ -46,6 +46,7 @@ class Learner:
         self.consumer = consumer_for(config.bootstrap)
         self.reader = ItemReader(connect(config.store_url))
         self.said = ""
+        self.scratch = scratch_folder(config.state_path / "candidates")
         self.resume()
 
     def resume(self) -> None:
@@ -211,7 +212,8 @@ class Learner:
         metrics = {"prequential": self.recent.means(), "join": joined}
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
         served = served_side(self.registry, self.position.manifest)
-        self.candidate = Candidate(manifest, self.model.user, served, self.model.save, self.freshness.take())
+        taken = self.freshness.take()
+        self.candidate = Candidate(manifest, self.model.user, served, self.model.save, taken, self.scratch)
         self.proposed = time.monotonic()
         self.pending = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import redis
 import torch
 from confluent_kafka.admin import AdminClient
 
+from jobs._candidate import scratch_folder
 from jobs._learner import Learner
 from jobs.learn_online import own_arm
 from rayapp.config import Config
@@ -277,6 +279,15 @@ def test_a_full_disk_costs_a_version_and_nothing_else(
     assert registry.resolve("CURRENT") == 2
     assert registry.manifest(2).events_seen == 40
     registry.fetch(2)  # every sum is right
+    assert list(learner.scratch.iterdir()) == []
+
+
+def test_what_a_killed_learner_left_of_a_candidate_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / str(gone.pid) / "half").mkdir(parents=True)
+    own = scratch_folder(tmp_path)
+    assert list(tmp_path.iterdir()) == [own]
 
 
 def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> None:
