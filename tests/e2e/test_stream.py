@@ -98,11 +98,11 @@ def head(system: System) -> Manifest:
 
 def valid_distinct(system: System) -> int:
     """Distinct valid events of the whole behaviour topic, counted from the log itself."""
-    seen = set()
+    seen, scenarios = set(), system.config.scenarios
     for record in read_topic(system, "behaviour"):
         place = f"{record.topic}-{record.partition}-{record.offset}"
         try:
-            event = behaviour_record(record.value, system.config.scenarios, record.timestamp, place)
+            event = behaviour_record(record.value, scenarios, record.timestamp, place)
         except InvalidRecord:
             continue
         if isinstance(event, Event):
