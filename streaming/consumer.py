@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import redis.exceptions
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rayapp.config import Config
 
@@ -115,7 +115,13 @@ class LogConsumer:
                 self.next_offsets[p.partition] = p.offset
         # The protocol's "latest" in place of a time: one question for all partitions.
         latest = [TopicPartition(self.topic, p.partition, OFFSET_END) for p in assigned]
-        for end in self.consumer.offsets_for_times(latest, timeout=5):
+        try:
+            ends = self.consumer.offsets_for_times(latest, timeout=5)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:
+                return True  # the client is renewing what it knows of the topic: fetching does no harm meanwhile
+            raise
+        for end in ends:
             read = self.next_offsets.get(end.partition, 0)
             if end.offset > read:  # unless retention took what is left
                 low, high = self.consumer.get_watermark_offsets(end, timeout=5)
