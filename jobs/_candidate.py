@@ -91,7 +91,7 @@ def scratch_folder(base: Path) -> Path:
     """This process's folder for candidates; those of processes that are gone (killed ones leave theirs) are removed."""
     base.mkdir(parents=True, exist_ok=True)
     for other in base.iterdir():
-        if not psutil.pid_exists(int(other.name)):
+        if other.name.isdigit() and not psutil.pid_exists(int(other.name)):
             shutil.rmtree(other, ignore_errors=True)
     own = base / str(os.getpid())
     own.mkdir(exist_ok=True)

@@ -14,15 +14,18 @@ PARTS = {
     "Serve's proxy": "ProxyActor",
     "learner": "RayTrainWorker",
     "broker": "noida-db",
-    "store": "valkey",
     "history writer": "jobs.write_history",
-    "Ray's dashboard agent": "DashboardAgent",
 }
 REST = "the rest of Ray and the control loop"
 
 
 class CpuByPart:
-    """Counts from the moment it is made; processes that ended before `cores` is asked are missing."""
+    """Counts from the moment it is made.
+
+    Missing are processes that ended before `cores` is asked, and those that
+    overwrite the environment by which a system's processes are known (the
+    store, Ray's dashboard agent).
+    """
 
     def __init__(self, state: str) -> None:
         self.layout = Layout(Path(state).resolve())
