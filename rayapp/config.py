@@ -121,6 +121,28 @@ class Training(Section):
     config: str = ""
 
 
+class Llm(Section):
+    """RedOne. `model`: the packaged SmolLM2, or any Hugging Face id or folder, served as `name`.
+
+    `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
+    server that runs the same model. `policy`: a moderation policy's YAML, see
+    rayapp/redone/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
+    wrote for this model and policy, empty: the packaged one. `prefills`: one a note, or one a category.
+    Notes loaded in bulk are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
+    """
+
+    enabled: bool = True
+    model: str = "SmolLM2-135M-Instruct"
+    name: str = "redone"
+    url: str = ""
+    policy: str = ""
+    calibration: str = ""
+    prefills: Literal["one", "each"] = "one"
+    deadline_s: float = 30.0
+    batch: int = 32
+    backlog_share: float = 0.25
+
+
 class Config(Section):
     """Everything; `state` is where models, logs and embedded data live."""
 
@@ -136,6 +158,11 @@ class Config(Section):
     serving: Serving = Serving()
     learner: Learner = Learner()
     training: Training = Training()
+    llm: Llm = Llm()
+
+    @property
+    def llm_url(self) -> str:
+        return self.llm.url or f"http://127.0.0.1:{self.ports.http}/llm/v1"
 
     @property
     def bootstrap(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
@@ -111,10 +111,41 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
         return ". ".join(part for part in parts if part)
 
 
+class Decision(StrEnum):
+    """What a verdict does to a note, from shown to everybody to shown to nobody."""
+
+    ALLOW = "allow"
+    LIMIT = "limit"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def strictness(self) -> int:
+        return list(Decision).index(self)
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One record of `rayapp.verdicts`; `labels` sum to 1 with `none`, and are empty where no model judged.
+
+    `outcome`: judged (by the model), failed (the policy's word while the model is away), person.
+    `text_key` names the text that was judged: a note that changed is judged again.
+    """
+
+    item_id: Id
+    decision: Decision
+    outcome: Literal["judged", "failed", "person"]
+    at_ms: Millis
+    labels: dict[str, float] = {}
+    model_version: str = ""
+    policy_version: str = ""
+    text_key: str = ""
+    reason: Annotated[str, Meta(max_length=1000)] = ""
+
+
 _encoder = msgspec.json.Encoder()
 
 
-def encode(record: Event | Item | Forget | dict[str, Any]) -> bytes:
+def encode(record: Event | Item | Forget | Verdict | dict[str, Any]) -> bytes:
     """JSON in UTF-8, as it stands on every topic."""
     return _encoder.encode(record)
 

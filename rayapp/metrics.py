@@ -32,6 +32,9 @@ SERIES = {
     "rayapp_model_age_seconds": Series("gauge", "Age of the version served.", ("model",)),
     "rayapp_prequential": Series("gauge", "Metric on a window before training on it.", ("metric", "scenario")),
     "rayapp_publish_total": Series("counter", "Versions by outcome.", ("outcome",)),
+    "rayapp_verdicts_total": Series(
+        "counter", "Verdicts by decision and by who or what gave it.", ("decision", "outcome")
+    ),
     "rayapp_exposures_total": Series("counter", "Exposure records.", ("experiment", "arm")),
     "rayapp_dead_letters_total": Series("counter", "Records that could not be used.", ("reason",)),
 }

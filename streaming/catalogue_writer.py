@@ -15,8 +15,9 @@ from rayapp.metrics import Metrics
 from rayapp.redrec.text_encoder import TextEncoder, text_key
 from rayapp.stores.items import ItemWriter
 from rayapp.stores.producer import EventProducer
+from rayapp.stores.verdicts import Urgency
 from streaming.consumer import append_ms
-from streaming.records import DeadLetters
+from streaming.records import DeadLetters, is_bulk
 
 GROUP = "rayapp-catalogue"
 ENCODE_AT_ONCE = 64
@@ -38,6 +39,7 @@ class CatalogueApplier:
         self.dead = DeadLetters(config, producer)
         self.metrics = metrics
         self.known_content = known_content
+        self.moderated = config.llm.enabled
         self.known: dict[str, np.ndarray] | None = None
         self.encoder: TextEncoder | None = None
 
@@ -49,6 +51,7 @@ class CatalogueApplier:
 
     def __call__(self, messages: list[Message]) -> None:
         pending: dict[str, Item] = {}
+        urgency: dict[str, Urgency] = {}
         bad: list[tuple[Message, InvalidRecord]] = []
         for message in messages:
             try:
@@ -57,7 +60,7 @@ class CatalogueApplier:
                 bad.append((message, InvalidRecord("bad_key", "the key is not UTF-8; send the item_id as key")))
                 continue
             if message.value() is None:
-                self._put(list(pending.values()))
+                self._put(list(pending.values()), urgency)
                 pending = {}
                 if key:
                     self.writer.delete(key)
@@ -71,17 +74,18 @@ class CatalogueApplier:
                 item = msgspec.structs.replace(item, timestamp_ms=append_ms(message))
             pending.pop(item.item_id, None)
             pending[item.item_id] = item
-        self._put(list(pending.values()))
+            urgency[item.item_id] = Urgency.BULK if is_bulk(message) else Urgency.NOW
+        self._put(list(pending.values()), urgency)
         if bad:
             self.dead.send(bad)
             for _, error in bad:
                 self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
 
-    def _put(self, items: list[Item]) -> None:
+    def _put(self, items: list[Item], urgency: dict[str, Urgency]) -> None:
         new = [item for item, known in zip(items, self.writer.known(items), strict=True) if not known]
         for start in range(0, len(new), ENCODE_AT_ONCE * 16):
             part = new[start : start + ENCODE_AT_ONCE * 16]
-            self.writer.put(part, self._contents(part))
+            self.writer.put(part, self._contents(part), urgency if self.moderated else None)
 
     def _contents(self, items: list[Item]) -> np.ndarray:
         """Content vectors [N, E]: from the model's item table where the text is the same, else encoded."""

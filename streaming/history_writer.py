@@ -8,10 +8,11 @@ import redis
 from confluent_kafka import Message
 
 from rayapp.config import Config
-from rayapp.domain import Event, Forget, InvalidRecord
+from rayapp.domain import Action, Event, Forget, InvalidRecord
 from rayapp.metrics import Metrics
 from rayapp.stores.history import HistoryWriter
 from rayapp.stores.producer import EventProducer
+from rayapp.stores.verdicts import Urgency, enqueue
 from streaming.records import DeadLetters, is_bulk, message_record
 
 GROUP = "rayapp-history"
@@ -22,6 +23,8 @@ class HistoryApplier:
 
     def __init__(self, config: Config, store: redis.Redis, producer: EventProducer, metrics: Metrics) -> None:
         self.scenarios = config.scenarios
+        self.store = store
+        self.moderated = config.llm.enabled
         self.writer = HistoryWriter(store, config.history, config.serving.ads_cap_hours)
         self.dead = DeadLetters(config, producer)
         self.metrics = metrics
@@ -51,7 +54,13 @@ class HistoryApplier:
             self.dead.send(bad)
             for _, error in bad:
                 self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
+        self._queue_reported(live)
         self._observe(live, applied, total - applied)
+
+    def _queue_reported(self, live: list[Event]) -> None:
+        """What a user reports is judged again (an item that is in no catalogue is dropped from the queue)."""
+        if self.moderated:
+            enqueue(self.store, [e.item_id for e in live if e.action is Action.REPORT and e.item_id], Urgency.NOW)
 
     def _observe(self, live: list[Event], applied: int, duplicates: int) -> None:
         now = time.time() * 1000

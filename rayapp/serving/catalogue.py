@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import redis
 
-from rayapp.domain import Item
+from rayapp.domain import Decision, Item, Verdict
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.stores.items import ItemReader, StoredItem
 
@@ -18,11 +18,20 @@ Listener = Callable[[list[StoredItem]], None]
 
 
 class LiveCatalogue:
-    """Items by id, content vectors for text search, and listeners that hear of every change (the item indexes)."""
+    """Items by id, content vectors for text search, and listeners that hear of every change (the item indexes).
 
-    def __init__(self, reader: ItemReader) -> None:
+    What its verdict blocks or holds is in `withheld` and in nothing else:
+    retrieval never meets it. What is limited is in everything and in `limited`.
+    """
+
+    def __init__(self, reader: ItemReader, pending: Decision = Decision.ALLOW) -> None:
+        """`pending`: the decision about notes without a verdict."""
         self.reader = reader
+        self.pending = pending
         self.items: dict[str, Item] = {}
+        self.withheld: dict[str, Item] = {}
+        self.limited: frozenset[str] = frozenset()
+        self.verdicts: dict[str, Verdict] = {}
         self.content: dict[str, Snapshot] = {}
         self.position = "0-0"
         self.listeners: list[Listener] = []
@@ -50,6 +59,7 @@ class LiveCatalogue:
 
     def apply(self, changes: list[StoredItem]) -> None:
         with self.lock:
+            changes = self._visible(changes)
             gone = [c.item_id for c in changes if c.item is None]
             kept = [c for c in changes if c.item is not None and c.content is not None]
             for item_id in gone:
@@ -70,11 +80,42 @@ class LiveCatalogue:
             for listener in self.listeners:
                 listener(changes)
 
+    def _visible(self, changes: list[StoredItem]) -> list[StoredItem]:
+        """The changes as retrieval may see them: what is withheld is gone."""
+        limited, seen = set(self.limited), []
+        for change in changes:
+            item_id, item, verdict = change.item_id, change.item, change.verdict
+            self.withheld.pop(item_id, None)
+            self.verdicts.pop(item_id, None)
+            limited.discard(item_id)
+            if item is not None and verdict is not None:
+                self.verdicts[item_id] = verdict
+            decision = verdict.decision if verdict is not None else self.pending
+            if item is not None and decision in (Decision.BLOCK, Decision.HOLD):
+                self.withheld[item_id] = item
+                change = change._replace(item=None, content=None)
+            elif item is not None and decision is Decision.LIMIT:
+                limited.add(item_id)
+            seen.append(change)
+        if limited != self.limited:
+            self.limited = frozenset(limited)
+        return seen
+
+    def find(self, item_id: str) -> Item | None:
+        """By id everything is found, withheld or not."""
+        return self.items.get(item_id) or self.withheld.get(item_id)
+
+    def not_recommended(self, followed: frozenset[str]) -> frozenset[str]:
+        """The limited items, without those of authors that the user follows."""
+        if not followed or not self.limited:
+            return self.limited
+        return frozenset(i for i in self.limited if i in self.items and self.items[i].author not in followed)
+
     def newest(self, kind: str) -> list[str]:
         """Ids of the newest items of a kind, newest first."""
         with self.lock:
             if kind not in self._newest:
-                own = (i for i in self.items.values() if i.kind == kind)
+                own = (i for i in self.items.values() if i.kind == kind and i.item_id not in self.limited)
                 best = heapq.nlargest(NEWEST, own, key=lambda i: (i.timestamp_ms or 0, i.item_id))
                 self._newest[kind] = [i.item_id for i in best]
             return self._newest[kind]

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rayapp.config import Config
+from rayapp.domain import Decision
+from rayapp.redone.policy import load_policy
 from rayapp.redrec.history_input import Behaviour, TowerInput, tower_input, user_interests
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.interest_cache import InterestCache
@@ -50,7 +52,8 @@ class Engine:
     def __init__(self, config: Config, on_swap: Callable[[Manifest], None] | None = None) -> None:
         self.config = config
         reader = ItemReader(wait_for_store(config.store_url, 60))
-        self.catalogue = LiveCatalogue(reader)
+        pending = load_policy(config.llm.policy or None).pending if config.llm.enabled else Decision.ALLOW
+        self.catalogue = LiveCatalogue(reader, pending)
         self.catalogue.load()
         self.host = ModelHost(Registry(config.models, config.name), self.catalogue, config.serving.poll_s, on_swap)
         self.host.load()
@@ -153,7 +156,8 @@ class Retriever:
         found = served.index.lookup(item_id)
         if found is None:
             return Found(served.index_version, [[]], {})
-        return await self.by_vectors(found[0][None], served.index.name, item.kind, k, frozenset([item_id]))
+        excluded = self.engine.catalogue.limited | {item_id}
+        return await self.by_vectors(found[0][None], served.index.name, item.kind, k, excluded)
 
 
 class Remote:

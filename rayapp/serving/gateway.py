@@ -21,13 +21,16 @@ from ray import serve
 from rayapp import __version__
 from rayapp.config import Config
 from rayapp.metrics import Metrics
+from rayapp.redone.judge import Note
 from rayapp.redrec.text_encoder import TextEncoder
 from rayapp.serving import errors, schemas
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
 from rayapp.serving.errors import ApiError, Json, clean
 from rayapp.serving.exposition import collect
 from rayapp.serving.ingest import Ingest
+from rayapp.serving.llm_health import LlmHealth
 from rayapp.serving.middleware import Guard
+from rayapp.serving.moderator import Moderator, as_answer
 from rayapp.serving.pipeline import Ask, Pipeline
 from rayapp.serving.version_freshness import VersionFreshness
 from rayapp.stores.client import connect_async
@@ -97,6 +100,8 @@ class Gateway:
             lambda: self.engine.served,
             freshness.answered,
         )
+        self.llm = LlmHealth(self.config)
+        self.moderator = Moderator(self.config, self.producer, METRICS)
         self.encoder = TextEncoder(self.config.encoder)
         self.encode_pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self.encode = functools.lru_cache(4096)(lambda text: self.encoder.encode([text])[0])
@@ -140,15 +145,30 @@ class Gateway:
 
     @app.get("/v1/items/{item_id}")
     async def item(self, item_id: ItemId) -> Response:
-        """The item as it is stored."""
-        return Json(schemas.as_json(self._known(item_id)))
+        """The item as it is stored, with its verdict; without one it waits for judgement."""
+        item, verdict = self._known(item_id), self.engine.catalogue.verdicts.get(item_id)
+        return Json({**schemas.as_json(item), "verdict": schemas.as_json(verdict) if verdict else None})
+
+    @app.put("/v1/items/{item_id}/verdict", response_model=schemas.StoredVerdict)
+    async def put_verdict(self, item_id: ItemId, body: schemas.VerdictIn) -> Response:
+        """A person's decision; it wins over the model's and is kept for audit."""
+        reason = clean(body.reason, "reason")
+        return Json(schemas.as_json(await self.moderator.decide(self._known(item_id), body.decision, reason)))
+
+    @app.post("/v1/moderate", response_model=schemas.Verdicts)
+    async def moderate(self, body: schemas.NotesIn) -> Response:
+        """What the policy says of these texts; nothing is stored."""
+        notes = [Note(clean(note.id, "id"), clean(note.text, "text")) for note in body.notes]
+        return Json({"verdicts": [as_answer(v) for v in await self.moderator.verdicts(notes)]})
 
     @app.get("/v1/items/{item_id}/similar", response_model=schemas.SimilarItems)
     async def similar(self, item_id: ItemId, k: Count = 20) -> Response:
-        """Nearest items in the model's space."""
+        """Nearest items in the model's space; none to an item that is withheld."""
         title = self._known(item_id).title
-        found = await self.retriever.similar(item_id, k)
         items = self.engine.catalogue.items
+        if item_id not in items:
+            return Json({"items": []})
+        found = await self.retriever.similar(item_id, k)
         listed = [
             {"item_id": i, "score": s, "title": items[i].title, "source": "similar", "reason": f"like “{title}”"}
             for i, s in found.hits[0]
@@ -203,6 +223,7 @@ class Gateway:
             "kafka": await asyncio.get_running_loop().run_in_executor(None, self.producer.reachable),
         }
         ready = all(components.values())
+        components["llm"] = await self.llm.answers()
         return Json({"ready": ready, "components": components}, 200 if ready else 503)
 
     @app.get("/metrics", response_class=PlainTextResponse)
@@ -223,7 +244,7 @@ class Gateway:
         return Json({"name": "rayapp", "version": __version__, "openapi": "/openapi.json", "docs": "/docs"})
 
     def _known(self, item_id: str) -> Any:
-        item = self.engine.catalogue.items.get(item_id)
+        item = self.engine.catalogue.find(item_id)
         if item is None:
             raise ApiError(404, f"item {item_id!r} is not in the catalogue", "item_id")
         return item

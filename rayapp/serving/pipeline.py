@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rayapp.config import Config
-from rayapp.domain import encode
+from rayapp.domain import Action, Event, encode
 from rayapp.metrics import Metrics
 from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
 from rayapp.redrec.history_input import Behaviour, behaviour_of
@@ -100,7 +100,8 @@ class Pipeline:
         shown = await self.pages.load(ask.cursor) if ask.cursor else frozenset()
         unseen = state.capped_ads if ask.kind == "ad" else state.seen
         history = [b for b in map(behaviour_of, state.events) if b is not None]
-        return Hydrated(history, unseen | state.hidden | shown, ask.cursor or self.pages.new())
+        excluded = unseen | state.hidden | shown | self._not_recommended(ask, state.events)
+        return Hydrated(history, excluded, ask.cursor or self.pages.new())
 
     async def recommend(self, ask: Ask, hydrated: Hydrated, interests: Interests) -> Answer:
         """Each scenario's queries fill places by the user's own mix of scenarios."""
@@ -229,6 +230,13 @@ class Pipeline:
             "cursor": cursor,
             "exhausted": answer.exhausted,
         }
+
+    def _not_recommended(self, ask: Ask, events: list[Event]) -> frozenset[str]:
+        """Limited notes are for followers of their author, and never search results."""
+        if ask.query is not None or not self.catalogue.limited:
+            return self.catalogue.limited
+        noted = (self.catalogue.find(e.item_id) for e in events if e.action is Action.FOLLOW and e.item_id)
+        return self.catalogue.not_recommended(frozenset(i.author for i in noted if i is not None and i.author))
 
     def _explain(self, slate: list[Candidate], vectors: dict[str, np.ndarray], interests: Interests) -> list[Candidate]:
         """Name for every item the event read that is nearest to it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 
-from rayapp.domain import ACTIONS
+from rayapp.domain import ACTIONS, MAX_ID, MAX_TEXT, Decision
 
 
 class ErrorDetail(BaseModel):
@@ -110,6 +110,38 @@ class SearchList(ItemList):
 
 class SimilarItems(BaseModel):
     items: list[ListedItem]
+
+
+class NoteIn(BaseModel):
+    id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+    text: Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class NotesIn(BaseModel):
+    notes: Annotated[list[NoteIn], Field(min_length=1, max_length=256)]
+
+
+class JudgedNote(BaseModel):
+    id: str
+    decision: Decision
+    labels: dict[str, float]
+    model_version: str
+    policy_version: str
+
+
+class Verdicts(BaseModel):
+    verdicts: list[JudgedNote]
+
+
+class VerdictIn(BaseModel):
+    decision: Decision
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class StoredVerdict(VerdictIn):
+    item_id: str
+    outcome: Literal["judged", "failed", "person"]
+    at_ms: int
 
 
 class History(BaseModel):

@@ -6,7 +6,7 @@ follow the stream: each entry names an item that changed or went.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -14,21 +14,22 @@ import numpy as np
 import redis
 import redis.asyncio
 
-from rayapp.domain import Item, encode
+from rayapp.domain import Item, Verdict, encode
+from rayapp.stores.verdicts import CHANGES, KEEP_CHANGES, QUEUE, VERDICTS, Urgency, enqueue
 
 ITEMS = "items"
 VECTORS = "item_vectors"
-CHANGES = "item_changes"
-KEEP_CHANGES = 200_000
 _decoder = msgspec.json.Decoder(Item)
+_verdict = msgspec.json.Decoder(Verdict)
 
 
 class StoredItem(NamedTuple):
-    """content: float32 [E]; None: the item is gone."""
+    """content: float32 [E]; None: the item is gone. Without a verdict nobody judged it yet."""
 
     item_id: str
     item: Item | None
     content: np.ndarray | None
+    verdict: Verdict | None = None
 
 
 class ItemWriter:
@@ -48,8 +49,8 @@ class ItemWriter:
             pipe.hexists(VECTORS, item_id)
         return [raw == encode(item) and ok for raw, ok, item in zip(stored, pipe.execute(), items, strict=True)]
 
-    def put(self, items: list[Item], contents: np.ndarray) -> None:
-        """contents: [N, E]; stored as float16."""
+    def put(self, items: list[Item], contents: np.ndarray, judge: Mapping[str, Urgency] | None = None) -> None:
+        """contents: [N, E]; stored as float16. `judge`: ids that enter the moderation queue in the same step."""
         if not items:
             return
         pipe = self.client.pipeline(transaction=True)
@@ -58,12 +59,16 @@ class ItemWriter:
         pipe.hset(VECTORS, mapping={item.item_id: halves[i].tobytes() for i, item in enumerate(items)})
         for item in items:
             pipe.xadd(CHANGES, {"put": item.item_id}, maxlen=KEEP_CHANGES, approximate=True)
+        for urgency in Urgency:
+            enqueue(pipe, [i.item_id for i in items if judge and judge.get(i.item_id) is urgency], urgency)
         pipe.execute()
 
     def delete(self, item_id: str) -> None:
         pipe = self.client.pipeline(transaction=True)
         pipe.hdel(ITEMS, item_id)
         pipe.hdel(VECTORS, item_id)
+        pipe.hdel(VERDICTS, item_id)
+        pipe.zrem(QUEUE, item_id)
         pipe.xadd(CHANGES, {"delete": item_id}, maxlen=KEEP_CHANGES, approximate=True)
         pipe.execute()
 
@@ -97,14 +102,15 @@ class ItemReader:
         pipe = self.client.pipeline(transaction=False)
         pipe.hmget(ITEMS, ids)
         pipe.hmget(VECTORS, ids)
-        records, vectors = pipe.execute()
+        pipe.hmget(VERDICTS, ids)
         result = []
-        for item_id, record, vector in zip(ids, records, vectors, strict=True):
+        for item_id, record, vector, verdict in zip(ids, *pipe.execute(), strict=True):
             if record is None or vector is None:
                 result.append(StoredItem(item_id, None, None))
             else:
                 content = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
-                result.append(StoredItem(item_id, _decoder.decode(record), content))
+                judged = _verdict.decode(verdict) if verdict else None
+                result.append(StoredItem(item_id, _decoder.decode(record), content, judged))
         return result
 
     def changes(self, after: str, block_ms: int = 500, count: int = 5000) -> tuple[str, list[str]]:

@@ -1,0 +1,43 @@
+"""The moderator as a job: every new, changed or reported note is judged by RedOne, off the request path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jobs._job import connect_ray, console, job
+from jobs._moderation_queue import ModerationQueue
+from rayapp.config import Config
+from rayapp.metrics import Metrics
+from rayapp.redone.judge import Judge
+from rayapp.stores.client import wait_for_store
+from rayapp.stores.producer import EventProducer
+from streaming.consumer import stop_signals
+from streaming.topics import wait_for_broker
+
+
+@job("Judge the notes that wait in the moderation queue. Runs until stopped.")
+@click.option("--once", is_flag=True, help="Stop when the queue is empty.")
+def main(config: Config, once: bool) -> dict[str, Any] | None:
+    wait_for_broker(config.bootstrap)
+    store = wait_for_store(config.store_url)
+    judge = Judge.open(config)
+    connect_ray()
+    queue = ModerationQueue(config, store, EventProducer(config), Metrics(), judge)
+    model, policy = judge.versions
+    console.print(f"model {model}, policy {policy}; {queue.sweep():,} notes to judge (again)")
+    if once:
+        queue.pace = False
+        judged = 0
+        while found := queue.step():
+            judged += found
+            console.print(f"  {judged:,} judged, {queue.verdicts.waiting():,} wait")
+        return {"judged": judged, "model_version": model, "policy_version": policy}
+    with stop_signals() as stop:
+        queue.run(stop)
+    return None
+
+
+if __name__ == "__main__":
+    main()

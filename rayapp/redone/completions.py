@@ -1,0 +1,116 @@
+"""Asking the language model through its OpenAI-compatible endpoint: deadlines, retries, and a circuit breaker.
+
+The official `openai` client, so the model may be this system's `/llm/v1` or
+any other vLLM server. Prompts go as token ids, many a request: one prompt a
+request costs half the engine's throughput. It blocks (callers have threads for
+it) and may be shared by threads.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import openai
+
+PROMPTS_AT_ONCE = 64
+# Not found: the endpoint is there before the model is.
+AWAY = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, openai.NotFoundError)
+
+
+class ModelAway(RuntimeError):
+    """The model did not answer in time, or has failed so often that it is left alone for a while."""
+
+
+class Breaker:
+    """Open after `failures` in a row; then one trial every `wait_s` until one succeeds."""
+
+    def __init__(self, failures: int = 3, wait_s: float = 5.0) -> None:
+        self.failures = failures
+        self.wait_s = wait_s
+        self.in_a_row = 0
+        self.not_before = 0.0
+
+    def check(self, now: float) -> None:
+        """Raises ModelAway while open."""
+        if self.in_a_row >= self.failures:
+            if now < self.not_before:
+                raise ModelAway(f"the model failed {self.in_a_row} times in a row; it is tried again in a moment")
+            self.not_before = now + self.wait_s  # one trial; the others go on waiting
+
+    def record(self, ok: bool, now: float) -> None:
+        self.in_a_row = 0 if ok else self.in_a_row + 1
+        self.not_before = now + self.wait_s
+
+
+class Completions:
+    """`choose` and `generate` over one model of one endpoint."""
+
+    def __init__(self, base_url: str, model: str, api_key: str = "", deadline_s: float = 30.0, tries: int = 3) -> None:
+        # Retries are ours: the deadline is over all of them.
+        self.client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0)
+        self.model = model
+        self.deadline_s = deadline_s
+        self.tries = tries
+        self.breaker = Breaker()
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]:
+        """For every prompt the logprob of each allowed next token, by token id: one prefill, no generation.
+
+        Raises ModelAway.
+        """
+        parts = [prompts[n : n + PROMPTS_AT_ONCE] for n in range(0, len(prompts), PROMPTS_AT_ONCE)]
+        extra = {"allowed_token_ids": list(allowed), "return_tokens_as_token_ids": True}
+        found: list[dict[int, float]] = []
+        for part in parts:
+            answer = self._ask(
+                prompt=[list(p) for p in part],
+                max_tokens=1,
+                temperature=1.0,
+                logprobs=len(allowed),
+                extra_body=extra,
+            )
+            choices = sorted(answer.choices, key=lambda choice: choice.index)
+            found += [_by_id(choice.logprobs.top_logprobs[0]) for choice in choices]
+        return found
+
+    def generate(
+        self,
+        prompt: list[int],
+        max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
+        deadline_s: float | None = None,
+    ) -> str:
+        """The most likely continuation, held to a JSON schema if there is one. Raises ModelAway."""
+        extra = {"structured_outputs": {"json": schema}} if schema is not None else None
+        answer = self._ask(deadline_s, prompt=[list(prompt)], max_tokens=max_tokens, temperature=0.0, extra_body=extra)
+        return str(answer.choices[0].text)
+
+    def _ask(self, deadline_s: float | None = None, **request: Any) -> Any:
+        deadline = time.monotonic() + (deadline_s or self.deadline_s)
+        wait = 0.1
+        for attempt in range(1, self.tries + 1):
+            self.breaker.check(time.monotonic())
+            left = deadline - time.monotonic()
+            try:
+                answer = self.client.completions.create(model=self.model, timeout=max(0.05, left), **request)
+            except AWAY as error:
+                self.breaker.record(False, time.monotonic())
+                pause = wait * random.uniform(0.5, 1.5)
+                if attempt == self.tries or time.monotonic() + pause > deadline:
+                    raise ModelAway(f"the model does not answer: {error}"[:300]) from None
+                time.sleep(pause)
+                wait *= 3
+            else:
+                self.breaker.record(True, time.monotonic())
+                return answer
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def _by_id(logprobs: Mapping[str, float]) -> dict[int, float]:
+    return {int(token.removeprefix("token_id:")): value for token, value in logprobs.items()}

@@ -1,0 +1,106 @@
+"""Notes in, verdicts out: the policy's questions put to the language model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from rayapp.config import Config
+from rayapp.domain import Decision, Verdict
+from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.calibration import Calibration, load_calibration
+from rayapp.redone.completions import Completions
+from rayapp.redone.moderation import Moderation
+from rayapp.redone.policy import Policy, load_policy
+
+
+class Note(NamedTuple):
+    """`text_key` names the text in the verdict, see Verdict."""
+
+    item_id: str
+    text: str
+    text_key: str = ""
+
+
+class Chooser(Protocol):
+    """See Completions.choose."""
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]: ...
+
+
+class Judge:
+    """One policy, one model."""
+
+    def __init__(
+        self, moderation: Moderation, chooser: Chooser, version: str, calibration: Calibration | None = None
+    ) -> None:
+        self.moderation = moderation
+        self.chooser = chooser
+        self.model_version = version
+        self.calibration = calibration
+
+    @classmethod
+    def open(cls, config: Config) -> Judge:
+        """The configured policy, and the configured model's tokenizer. Raises ConfigError, ModelError, PromptError."""
+        from transformers import AutoTokenizer
+
+        llm = config.llm
+        folder = model_folder(llm.model, config.state_path / "llm")
+        moderation = Moderation(AutoTokenizer.from_pretrained(folder), load_policy(llm.policy or None), llm.prefills)
+        key = config.api_keys[0] if config.api_keys else ""
+        chooser = Completions(config.llm_url, llm.name, key, llm.deadline_s)
+        version = model_version(folder)
+        calibration = load_calibration(llm.calibration or None, version, moderation.policy)
+        return cls(moderation, chooser, version, calibration)
+
+    @property
+    def policy(self) -> Policy:
+        return self.moderation.policy
+
+    @property
+    def versions(self) -> tuple[str, str]:
+        """Model and policy version: a verdict of others is judged again."""
+        return self.model_version, self.policy.version
+
+    def labels(self, texts: list[str]) -> list[dict[str, float]]:
+        """Of every text its distribution over `none` and the categories, as the model says it. Raises ModelAway."""
+        prompts = [prompt for text in texts for prompt in self.moderation.prompts(text)]
+        each = len(self.moderation.questions)
+        answers = self.chooser.choose(prompts, self.moderation.questions[0].answers)
+        return [self.moderation.labels(answers[n * each : (n + 1) * each]) for n in range(len(texts))]
+
+    def decide(self, labels: dict[str, float]) -> Decision:
+        """By the policy's thresholds; uncalibrated categories no further than the policy trusts them."""
+        return self.policy.decide(labels, self.calibration.calibrated if self.calibration else ())
+
+    def verdicts(self, notes: list[Note]) -> list[Verdict]:
+        """Raises ModelAway."""
+        found = self.labels([note.text for note in notes])
+        if self.calibration is not None:
+            found = [self.calibration.apply(labels) for labels in found]
+        return [
+            Verdict(
+                item_id=note.item_id,
+                decision=self.decide(labels),
+                outcome="judged",
+                at_ms=int(time.time() * 1000),
+                labels={name: round(share, 6) for name, share in labels.items()},
+                model_version=self.model_version,
+                policy_version=self.policy.version,
+                text_key=note.text_key,
+            )
+            for note, labels in zip(notes, found, strict=True)
+        ]
+
+    def unjudged(self, note: Note) -> Verdict:
+        """The policy's word while the model is away."""
+        return Verdict(
+            item_id=note.item_id,
+            decision=self.policy.on_failure,
+            outcome="failed",
+            at_ms=int(time.time() * 1000),
+            policy_version=self.policy.version,
+            text_key=note.text_key,
+            reason="the model did not answer; the note stays in the queue",
+        )

@@ -1,0 +1,95 @@
+"""The moderation policy: categories, thresholds, and what holds when the model cannot say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from rayapp.config import ConfigError
+from rayapp.domain import Decision
+
+DEFAULT_POLICY = Path(__file__).with_name("moderation.yaml")
+NONE = "none"
+Probability = Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
+class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`description` is read by the model; probabilities of at least `limit` or `block` decide."""
+
+    description: Annotated[str, Meta(min_length=1, max_length=500)]
+    limit: Probability
+    block: Probability
+    on_failure: Decision = Decision.ALLOW
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`max_tokens`: how much of a note is read; `uncalibrated`: the most that an uncalibrated category may decide."""
+
+    categories: Annotated[dict[Annotated[str, Meta(pattern="^[a-z][a-z0-9-]*$")], Category], Meta(min_length=1)]
+    pending: Decision = Decision.ALLOW
+    uncalibrated: Decision = Decision.ALLOW
+    max_tokens: Annotated[int, Meta(ge=16, le=8192)] = 256
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`none` first, then the categories."""
+        return (NONE, *self.categories)
+
+    @property
+    def version(self) -> str:
+        """Changes with anything that can change a decision."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:12]
+
+    @property
+    def on_failure(self) -> Decision:
+        """A model that does not answer could have found any category: the strictest one's word holds."""
+        return strictest([category.on_failure for category in self.categories.values()])
+
+    def decide(self, labels: Mapping[str, float], calibrated: Collection[str]) -> Decision:
+        """The strictest decision that any category's probability calls for.
+
+        A category not among `calibrated` goes no further than `uncalibrated` says: a number that was
+        never held against the truth must not take notes away by itself.
+        """
+        found = [Decision.ALLOW]
+        for name, category in self.categories.items():
+            probability = labels.get(name, 0.0)
+            if probability >= category.limit:
+                decision = Decision.BLOCK if probability >= category.block else Decision.LIMIT
+                found.append(decision if name in calibrated else mildest([decision, self.uncalibrated]))
+        return strictest(found)
+
+
+def mildest(decisions: list[Decision]) -> Decision:
+    return min(decisions, key=lambda d: d.strictness)
+
+
+def strictest(decisions: list[Decision]) -> Decision:
+    return max(decisions, key=lambda d: d.strictness)
+
+
+def load_policy(file: str | Path | None = None) -> Policy:
+    """A policy from YAML; without a file the one that comes with the package. Raises ConfigError."""
+    path = Path(file or DEFAULT_POLICY)
+    try:
+        policy = msgspec.yaml.decode(path.read_bytes(), type=Policy)
+    except OSError as error:
+        raise ConfigError(f"policy {path} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise ConfigError(f"policy {path}: {error}; see {DEFAULT_POLICY.name} for every key") from None
+    if NONE in policy.categories:
+        raise ConfigError(f"policy {path}: category {NONE!r} is what is left when no category fits; rename yours")
+    if policy.pending not in (Decision.ALLOW, Decision.HOLD):
+        raise ConfigError(f"policy {path}: pending {policy.pending.value!r}; use allow or hold")
+    for name, category in policy.categories.items():
+        if category.block < category.limit:
+            raise ConfigError(
+                f"policy {path}: category {name}: block == {category.block} is below limit == {category.limit}; "
+                "block must be the higher one"
+            )
+    return policy
