@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
@@ -53,6 +54,8 @@ class Completions:
         self.client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0)
         self.model = model
         self.deadline_s = deadline_s
+        # Two parts under way: the engine has the next one when it is done with the one before.
+        self.pool = ThreadPoolExecutor(2, thread_name_prefix="completions")
         self.tries = tries
         self.breaker = Breaker()
 
@@ -63,18 +66,14 @@ class Completions:
         """
         parts = [prompts[n : n + PROMPTS_AT_ONCE] for n in range(0, len(prompts), PROMPTS_AT_ONCE)]
         extra = {"allowed_token_ids": list(allowed), "return_tokens_as_token_ids": True}
-        found: list[dict[int, float]] = []
-        for part in parts:
-            answer = self._ask(
-                prompt=[list(p) for p in part],
-                max_tokens=1,
-                temperature=1.0,
-                logprobs=len(allowed),
-                extra_body=extra,
-            )
+
+        def ask(part: Sequence[list[int]]) -> list[dict[int, float]]:
+            prompt = [list(p) for p in part]
+            answer = self._ask(prompt=prompt, max_tokens=1, temperature=1.0, logprobs=len(allowed), extra_body=extra)
             choices = sorted(answer.choices, key=lambda choice: choice.index)
-            found += [_by_id(choice.logprobs.top_logprobs[0]) for choice in choices]
-        return found
+            return [_by_id(choice.logprobs.top_logprobs[0]) for choice in choices]
+
+        return [answer for part in self.pool.map(ask, parts) for answer in part]
 
     def generate(
         self,

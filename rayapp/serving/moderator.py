@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +20,7 @@ from rayapp.stores.client import connect
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.verdicts import VerdictStore
 
-AT_ONCE = 64
+AT_ONCE = 16  # requests
 RETRY_S = 5
 
 
@@ -31,7 +32,7 @@ class Moderator:
         self.producer = producer
         self.metrics = metrics
         self.judge: Judge | None = None
-        self.batch: MicroBatch[Note, Verdict] = MicroBatch(self._judge, AT_ONCE, "moderation")
+        self.batch: MicroBatch[list[Note], list[Verdict]] = MicroBatch(self._judge, AT_ONCE, "moderation")
         self.store = VerdictStore(connect(config.store_url))
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
 
@@ -42,11 +43,10 @@ class Moderator:
                 503, "this system runs without its language model; start it without --no-llm", retry_after=60
             )
         try:
-            verdicts = await asyncio.gather(*map(self.batch, notes))
+            return await self.batch(notes)
         except ModelAway as error:
             self.metrics.count("rayapp_verdicts_total", len(notes), decision="none", outcome="refused")
             raise ApiError(503, str(error), retry_after=RETRY_S) from None
-        return list(verdicts)
 
     async def decide(self, item: Item, decision: Decision, reason: str) -> Verdict:
         """A person's verdict: it wins over the model's, and the topic and the store's audit stream keep it."""
@@ -64,10 +64,11 @@ class Moderator:
         self.metrics.count("rayapp_verdicts_total", decision=decision.value, outcome="person")
         return verdict
 
-    def _judge(self, notes: list[Note]) -> list[Verdict]:
+    def _judge(self, requests: list[list[Note]]) -> list[list[Verdict]]:
         if self.judge is None:
             self.judge = Judge.open(self.config)
-        return self.judge.verdicts(notes)
+        verdicts = iter(self.judge.verdicts([note for notes in requests for note in notes]))
+        return [list(itertools.islice(verdicts, len(notes))) for notes in requests]
 
 
 def as_answer(verdict: Verdict) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from rayapp.cli.paths import Layout
-from rayapp.config import Config, Kafka, Learner, Ports, Training, load_config, save_config
+from rayapp.config import Config, Kafka, Learner, Llm, Ports, Training, load_config, save_config
 from tests.conftest import free_ports
 
 Result = TypeVar("Result")
@@ -106,6 +106,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         kafka=Kafka(partitions=2),
         training=Training(minutes=0.7),
         learner=Learner(max_age_s=1.0, publish_s=5.0, gate_wait_s=1.0),
+        llm=Llm(backlog_share=0.02),  # the other tests share two cores with three thousand notes to judge
     )
     file = tmp_path_factory.mktemp("config") / "config.yaml"
     save_config(config, file)

@@ -19,6 +19,9 @@ JOBS = (
     "learn_online",
     "write_history",
     "write_catalogue",
+    "moderate_items",
+    "calibrate_moderation",
+    "evaluate_redone",
 )
 DATA = {"train_redrec", "evaluate_redrec", "evaluate_online"}
 

@@ -1,0 +1,92 @@
+"""Notes judged a second: the engine alone, `/v1/moderate`, and the OpenAI endpoint, on the same notes one after another.
+
+Needs a running system (`rayapp up`) for the last two; the engine alone runs first, in a process of its own, with the
+same model, prompts and settings. The system is idle meanwhile, but it is there: ratios count, not absolute figures.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from jobs._job import print_table
+from rayapp.cli.paths import Layout
+from rayapp.config import load_config
+from rayapp.redone.judge import Judge
+from rayapp.redone.label_sets import SETS, read_split
+
+WARM = 32
+
+
+def raw(config_file: str, texts: list[str]) -> float:
+    """vLLM's own `LLM.generate`: one token, the same logprobs."""
+    from jobs._judging import offline_judge
+
+    judge = offline_judge(load_config(config_file))
+    judge.labels(texts[:WARM])
+    return _rate(lambda: judge.labels(texts), len(texts))
+
+
+def moderate(url: str, texts: list[str], batch: int) -> float:
+    """POST /v1/moderate, one request after another."""
+    client = httpx.Client(base_url=url, timeout=300)
+
+    def ask(part: list[str]) -> None:
+        notes = [{"id": str(n), "text": text} for n, text in enumerate(part)]
+        client.post("/v1/moderate", json={"notes": notes}).raise_for_status()
+
+    ask(texts[:WARM])
+    return _rate(lambda: [ask(texts[n : n + batch]) for n in range(0, len(texts), batch)], len(texts))
+
+
+def endpoint(config_file: str, texts: list[str], connections: int) -> float:
+    """The OpenAI endpoint, one prompt a request."""
+    judge = Judge.open(load_config(config_file))
+    judge.labels(texts[:WARM])
+    pool = ThreadPoolExecutor(connections)
+    return _rate(lambda: list(pool.map(lambda text: judge.labels([text]), texts)), len(texts))
+
+
+def _rate(run: Any, notes: int) -> float:
+    started = time.perf_counter()
+    run()
+    return notes / (time.perf_counter() - started)
+
+
+@click.command()
+@click.option("--state", default=".rayapp", type=click.Path(path_type=Path), help="Of the running system.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with moderation/.")
+@click.option("--notes", default=512)
+@click.option("--only", help="Internal: measure the engine alone and print its rate.")
+def main(state: Path, data: Path, notes: int, only: str | None) -> None:
+    """Notes judged a second, and the ratio to the engine alone."""
+    config_file = str(Layout(state).config)
+    texts = read_split(data, SETS[0], "dev")[0][:notes]
+    if only:
+        print(json.dumps({"raw": raw(config_file, texts)}))
+        return
+    command = [sys.executable, "-m", __spec__.name, "--only", "raw", "--state", str(state), "--data", str(data)]
+    done = subprocess.run([*command, "--notes", str(notes)], capture_output=True, text=True, check=True)
+    alone = next(json.loads(line)["raw"] for line in done.stdout.splitlines() if line.startswith('{"raw"'))
+    config = load_config(config_file)
+    url = f"http://127.0.0.1:{config.ports.http}"
+    rates = {
+        "engine alone (LLM.generate)": alone,
+        "/v1/moderate, batches of 32": moderate(url, texts, 32),
+        "/v1/moderate, batches of 256": moderate(url, texts, 256),
+        "/llm/v1/completions, 16 connections": endpoint(config_file, texts, 16),
+    }
+    rows = [[name, rate, rate / alone] for name, rate in rates.items()]
+    print_table(f"{notes} notes", ["", "notes/s", "ratio"], rows)
+
+
+if __name__ == "__main__":
+    main()
