@@ -7,13 +7,16 @@ from typing import Any
 
 import click
 import httpx
+import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.config import Config
+from rayapp.stores.client import connect
 from rayapp.stores.registry import Registry
+from rayapp.stores.verdicts import VerdictStore
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 
@@ -52,9 +55,20 @@ def gather(config: Config) -> dict[str, Any]:
             "pinned": registry.pinned(),
         },
         "lag": lag(config, registry),
+        "moderation": moderation(config),
         "freshness_s": freshness,
         "experiments": {},
     }
+
+
+def moderation(config: Config) -> dict[str, int]:
+    """Notes that wait to be judged; empty without a language model or while the store is away."""
+    if not config.llm.enabled:
+        return {}
+    try:
+        return {"waiting": VerdictStore(connect(config.store_url)).waiting()}
+    except redis.RedisError:
+        return {}
 
 
 def lag(config: Config, registry: Registry) -> dict[str, int]:
@@ -126,6 +140,8 @@ def show_status(config: Config, as_json: bool) -> None:
     pinned = ", pinned" if model["pinned"] else ""
     click.echo(f"  model       {model['name']}: serving {model['current']}, newest {model['head']}{pinned}")
     click.echo("  lag         " + ", ".join(f"{n} {v}" for n, v in found["lag"].items()))
+    if found["moderation"]:
+        click.echo(f"  moderation  {found['moderation']['waiting']:,} notes wait")
     for stage, row in found["freshness_s"].items():
         click.echo(
             f"  freshness   {stage}: p50 <= {row['p50']:g} s, p95 <= {row['p95']:g} s, p99 <= {row['p99']:g} s "

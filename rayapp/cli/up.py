@@ -233,7 +233,7 @@ def wait_language_model(config: Config, url: str) -> None:
     say(f"feeds, search and events work at {url}; the language model is loading")
     while True:
         with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
-            if httpx.get(f"{url}/readyz", timeout=10).json()["components"]["llm"]:
+            if httpx.get(f"{url}/readyz", timeout=10).json()["components"].get("llm"):
                 return
         now = time.monotonic()
         if now - started > MODEL_READY_S:

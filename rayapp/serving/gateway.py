@@ -223,7 +223,8 @@ class Gateway:
             "kafka": await asyncio.get_running_loop().run_in_executor(None, self.producer.reachable),
         }
         ready = all(components.values())
-        components["llm"] = await self.llm.answers()
+        if self.config.llm.enabled:
+            components["llm"] = await self.llm.answers()
         return Json({"ready": ready, "components": components}, 200 if ready else 503)
 
     @app.get("/metrics", response_class=PlainTextResponse)

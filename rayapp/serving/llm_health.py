@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import httpx
@@ -9,7 +10,8 @@ import httpx
 from rayapp.config import Config
 
 REMEMBER_S = 3.0
-PATIENCE_S = 5.0  # a busy engine answers after the batches before
+AT_ONCE_S = 0.3  # how long a caller waits for a fresh answer
+PATIENCE_S = 15.0  # a busy engine answers after the batches before
 
 
 class LlmHealth:
@@ -20,18 +22,22 @@ class LlmHealth:
         self.url = f"{config.llm_url}/completions"
         headers = {"Authorization": f"Bearer {config.api_keys[0]}"} if config.api_keys else {}
         self.client = httpx.AsyncClient(timeout=PATIENCE_S, headers=headers)
-        self.known: tuple[float, bool] = (0.0, False)
+        self.known, self.at = False, -REMEMBER_S
+        self.asking: asyncio.Task[None] | None = None
 
     async def answers(self) -> bool:
-        if not self.llm.enabled:
-            return False
-        at, ok = self.known
-        if time.monotonic() - at < REMEMBER_S:
-            return ok
+        """What it said last; readiness must not wait for an engine that has work to do."""
+        if self.asking is None and time.monotonic() - self.at > REMEMBER_S:
+            self.asking = asyncio.create_task(self._ask())
+        if self.asking is not None:
+            await asyncio.wait([self.asking], timeout=AT_ONCE_S)
+        return self.known
+
+    async def _ask(self) -> None:
         try:
             answer = await self.client.post(self.url, json={"model": self.llm.name, "prompt": "a", "max_tokens": 1})
-            ok = answer.status_code == 200
+            self.known = answer.status_code == 200
         except httpx.HTTPError:
-            ok = False
-        self.known = (time.monotonic(), ok)
-        return ok
+            self.known = False
+        finally:
+            self.at, self.asking = time.monotonic(), None

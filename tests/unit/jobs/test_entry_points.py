@@ -23,7 +23,7 @@ JOBS = (
     "calibrate_moderation",
     "evaluate_redone",
 )
-DATA = {"train_redrec", "evaluate_redrec", "evaluate_online"}
+DATA = {"train_redrec", "evaluate_redrec", "evaluate_online", "calibrate_moderation", "evaluate_redone"}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,8 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),
         ("evaluate_online", ["--data", "WORLD", "--start", "soon"], "give an ISO date"),
         ("evaluate_online", ["--data", "WORLD", "--arms", "1h,1d"], "longest"),
+        ("calibrate_moderation", ["--data", "WORLD"], "edos.parquet is not there"),
+        ("evaluate_redone", ["--data", "/nowhere"], "edos.parquet is not there"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
