@@ -184,18 +184,32 @@ def test_bad_requests_have_the_contracts_shape(
 
 def test_health_readiness_openapi_and_metrics(system: System) -> None:
     assert system.get("/healthz") == {"status": "ok"}
-    ready = system.get("/readyz")
-    assert ready["ready"]
-    assert all(ready["components"].values())
+    assert system.get("/readyz")["ready"]
+    eventually(lambda: all(system.get("/readyz")["components"].values()), 30, "every component, the model too")
     paths = system.get("/openapi.json")["paths"]
-    assert {"/v1/events", "/v1/feed", "/v1/ads", "/v1/search", "/v1/items/{item_id}", "/v1/items"} <= set(paths)
+    assert {
+        "/v1/events",
+        "/v1/feed",
+        "/v1/ads",
+        "/v1/search",
+        "/v1/items/{item_id}",
+        "/v1/items",
+        "/v1/moderate",
+    } <= set(paths)
     system.click("metered", ["note-00002"])
 
     def exported() -> bool:
         text = system.http.get("/metrics").text
         names = ("rayapp_requests_total", "rayapp_stage_seconds_bucket", "rayapp_freshness_seconds_bucket")
         return all(
-            name in text for name in (*names, 'stage="history"', "rayapp_model_version_info", "rayapp_consumer_lag")
+            name in text
+            for name in (
+                *names,
+                'stage="history"',
+                "rayapp_model_version_info",
+                "rayapp_consumer_lag",
+                "rayapp_verdicts_total",
+            )
         )
 
     eventually(exported, 30, "the series of gateway and history writer")

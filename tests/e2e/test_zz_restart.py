@@ -36,9 +36,14 @@ def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
     assert system.processes() == []
     assert port_problems(system.config) == []
     assert system.cli("down").stdout.strip() == "nothing runs"
-    out = system.up()
+    out = system.up("--no-llm")
     assert "training" not in out
     assert "loading" not in out
+    assert "RedOne" not in out
+    assert system.processes("VLLM") == []
+    refused = system.http.post("/v1/moderate", json={"notes": [{"id": "a", "text": "a"}]})
+    assert refused.status_code == 503
+    assert "--no-llm" in refused.json()["error"]["message"]
     assert {e["event_id"] for e in system.history("survivor")} == known
     assert Registry(system.config.models).versions()[0] == versions[0]
     status = system.status()
