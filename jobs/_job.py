@@ -16,8 +16,10 @@ from rich.table import Table
 
 from rayapp.config import Config, ConfigError, load_config
 from rayapp.experiments.experiment import ExperimentError
+from rayapp.redone.completions import ModelAway
 from rayapp.redrec.data_folder import DataFolderError
 from rayapp.stores.client import StoreUnreachable
+from rayapp.stores.lease import LeaseTaken
 from rayapp.stores.registry import RegistryError
 from streaming.topics import BrokerUnreachable
 from streaming.windows import WindowError
@@ -29,6 +31,8 @@ USER_ERRORS = (
     RegistryError,
     BrokerUnreachable,
     StoreUnreachable,
+    LeaseTaken,
+    ModelAway,
     WindowError,
 )
 console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=True)

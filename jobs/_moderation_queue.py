@@ -58,10 +58,10 @@ class ModerationQueue:
             count += len(fresh) + len(again)
         return count
 
-    def run(self, stop: threading.Event) -> None:
-        """Until `stop`: judge what waits; a model or store that is away is waited for."""
+    def run(self, stop: threading.Event, lost: threading.Event) -> None:
+        """Until `stop`, or until the lease is `lost`: judge what waits; a model or store that is away is waited for."""
         away = False
-        while not stop.is_set():
+        while not stop.is_set() and not lost.is_set():
             try:
                 judged = self.step()
             except ModelAway as error:

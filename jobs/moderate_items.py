@@ -12,6 +12,7 @@ from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redone.judge import Judge
 from rayapp.stores.client import wait_for_store
+from rayapp.stores.lease import Lease, LeaseTaken
 from rayapp.stores.producer import EventProducer
 from streaming.consumer import stop_signals
 from streaming.topics import wait_for_broker
@@ -26,17 +27,25 @@ def main(config: Config, once: bool) -> dict[str, Any] | None:
     connect_ray()
     queue = ModerationQueue(config, store, EventProducer(config), Metrics(), judge)
     model, policy = judge.versions
-    console.print(f"model {model}, policy {policy}; {queue.sweep():,} notes to judge (again)")
-    if once:
-        queue.pace = False
-        judged = 0
-        while found := queue.step():
-            judged += found
-            console.print(f"  {judged:,} judged, {queue.verdicts.waiting():,} wait")
-        return {"judged": judged, "model_version": model, "policy_version": policy}
-    with stop_signals() as stop:
-        queue.run(stop)
+    with Lease(store, "moderator") as lease:
+        console.print(f"model {model}, policy {policy}; {queue.sweep():,} notes to judge (again)")
+        if once:
+            return {"judged": _once(queue), "model_version": model, "policy_version": policy}
+        with stop_signals() as stop:
+            queue.run(stop, lease.lost)
+        if lease.lost.is_set():
+            raise LeaseTaken("the moderator's lease ran out while it stood still; it starts anew")
     return None
+
+
+def _once(queue: ModerationQueue) -> int:
+    """Work the queue off without pauses; how many notes."""
+    queue.pace = False
+    judged = 0
+    while found := queue.step():
+        judged += found
+        console.print(f"  {judged:,} judged, {queue.verdicts.waiting():,} wait")
+    return judged
 
 
 if __name__ == "__main__":

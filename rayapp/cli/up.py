@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -197,6 +198,11 @@ def language_model(config: Config) -> None:
         return
     load_policy(config.llm.policy or None)
     if not config.llm.url:
+        if importlib.util.find_spec("vllm") is None:
+            raise SupervisionError(
+                "vLLM is not installed, and the language model needs it: install rayapp with its cpu or gpu extra "
+                "(make setup), name a server that runs elsewhere in `llm: {url: …}`, or start with --no-llm"
+            )
         say(f"language model {config.llm.model}")
         model_folder(config.llm.model, config.state_path / "llm")
 
