@@ -10,7 +10,6 @@ from pathlib import Path
 from jobs._job import JobError, console
 from rayapp.config import Config
 from rayapp.redone.base_model import model_folder, model_version
-from rayapp.redone.calibration import load_calibration
 from rayapp.redone.judge import Judge
 from rayapp.redone.moderation import Moderation
 from rayapp.redone.policy import load_policy
@@ -20,7 +19,7 @@ TELL_S = 15.0
 
 
 def offline_judge(config: Config, model: str | None = None) -> Judge:
-    """Of the configured model or another one. Raises ConfigError."""
+    """Of the configured model or another one, its labels uncalibrated. Raises ConfigError."""
     from transformers import AutoTokenizer
 
     folder = model_folder(model or config.llm.model, config.state_path / "llm")
@@ -36,9 +35,7 @@ def offline_judge(config: Config, model: str | None = None) -> Judge:
         chooser = OfflineChooser(folder)
     except ImportError as error:
         raise JobError(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
-    version = model_version(folder)
-    calibration = load_calibration(config.llm.calibration or None, version, moderation.policy)
-    return Judge(moderation, chooser, version, calibration)
+    return Judge(moderation, chooser, model_version(folder))
 
 
 def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:

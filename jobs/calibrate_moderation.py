@@ -12,27 +12,35 @@ import numpy as np
 from jobs._job import console, job, print_table
 from jobs._judging import judge_labels, offline_judge
 from rayapp.config import Config
-from rayapp.redone.calibration import Labelled, fit
+from rayapp.redone.calibration import Labelled, fit, prevalence_weights
 from rayapp.redone.label_sets import SETS, read_split
 
 
 @job("Fit the moderation labels of a model to labelled notes (dev splits); writes a calibration file.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with moderation/ and tweeteval/.")
 @click.option("--notes", default=600, type=click.IntRange(50), help="Notes of each set, drawn at random.")
+@click.option(
+    "--prevalence",
+    default=0.05,
+    type=click.FloatRange(0, 0.3, min_open=True),
+    help="Share of the notes of the network that has a category; thresholds hold for it.",
+)
 @click.option("--seed", default=0, help="Of the draw.")
 @click.option("--to", type=click.Path(path_type=Path), help="Default: moderation_calibration.json in the state folder.")
-def main(config: Config, data: Path, notes: int, seed: int, to: Path | None) -> dict[str, Any]:
+def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
     drawn = []
     for labelled in SETS:
         texts, truths = read_split(data, labelled, "dev")
         rows = np.random.default_rng(seed).permutation(len(texts))[:notes]
-        drawn += [(texts[r], truths[r], labelled.possible) for r in rows]
+        weights = prevalence_weights([truths[r] for r in rows], prevalence)
+        drawn += [(texts[r], truths[r], labelled.possible, w) for r, w in zip(rows, weights, strict=True)]
     judge = offline_judge(config)
-    found = judge_labels(judge, [text for text, _, _ in drawn])
+    found = judge_labels(judge, [text for text, *_ in drawn])
     calibration = fit(
         judge.model_version,
         judge.policy,
-        [Labelled(labels, truth, possible) for labels, (_, truth, possible) in zip(found, drawn, strict=True)],
+        [Labelled(labels, *about) for labels, (_, *about) in zip(found, drawn, strict=True)],
+        prevalence,
     )
     target = to or config.state_path / "moderation_calibration.json"
     target.parent.mkdir(parents=True, exist_ok=True)

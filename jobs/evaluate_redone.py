@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline, make_union
 from jobs._job import job, print_table
 from jobs._judging import judge_labels, offline_judge
 from rayapp.config import Config
-from rayapp.redone.calibration import Calibration
 from rayapp.redone.label_sets import SETS, LabelSet, read_split
 
 RESAMPLES = 300
@@ -37,7 +36,7 @@ def main(config: Config, data: Path, model: str | None, limit: int) -> dict[str,
         texts, truths = tests[labelled.name]
         labels = found[start : start + len(texts)]
         start += len(texts)
-        rows = _arms(labelled, data, texts, truths, labels, judge.calibration)
+        rows = _arms(labelled, data, texts, truths, labels)
         rows += [(f"{who} (published)", value, value, value) for who, _, value in labelled.published]
         result["sets"][labelled.name] = {name: [score, low, high] for name, score, low, high in rows}
         title = f"{labelled.name}, test split: {len(texts):,} notes"
@@ -51,11 +50,8 @@ def _arms(
     texts: list[str],
     truths: list[str],
     labels: list[dict[str, float]],
-    calibration: Calibration | None,
 ) -> list[tuple[str, float, float, float]]:
     said = {"zero-shot, likelihood": [_best(row, labelled) for row in labels]}
-    if calibration is not None:
-        said["zero-shot, calibrated on dev"] = [_best(calibration.apply(row), labelled) for row in labels]
     train_texts, train_truths = read_split(data, labelled, "train")
     words = make_union(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),

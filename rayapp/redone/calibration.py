@@ -1,14 +1,17 @@
 """From what a model says to how often it is right: one temperature and one shift a category.
 
 Vector scaling restricted to a common temperature (Guo et al. 2017, section
-4.2), fitted by likelihood on labelled notes. A category that no labelled set
-covers cannot be calibrated: it is marked so, and the policy says what its
-probability may do then.
+4.2), fitted by likelihood on labelled notes. Labelled sets are full of what
+they are about, a network is not: the notes are weighted as if every category
+were as common as `prevalence` says, or half of all notes would look offensive.
+A category that no labelled set covers cannot be calibrated: it is marked so,
+and the policy says what its probability may do then.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +20,7 @@ import msgspec
 import numpy as np
 from scipy.optimize import minimize
 
+from rayapp.config import ConfigError
 from rayapp.redone.policy import NONE, Policy
 
 PACKAGED = Path(__file__).with_name("calibration.json")
@@ -32,6 +36,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shifts: dict[str, float]
     calibrated: list[str]
     notes: int
+    prevalence: float
 
     def fits(self, model_version: str, policy: Policy) -> bool:
         """The same model, and the same categories in the same words: thresholds may differ."""
@@ -55,17 +60,30 @@ class Labelled(NamedTuple):
     labels: Mapping[str, float]
     truth: str
     possible: frozenset[str]
+    weight: float = 1.0
+
+
+def prevalence_weights(truths: Sequence[str], prevalence: float) -> list[float]:
+    """Weights of one set's notes, mean 1, under which each of its categories has this share and `none` the rest."""
+    counts = Counter(truths)
+    categories = [name for name in counts if name != NONE]
+    if not 0 < prevalence * len(categories) < 1:
+        raise ValueError(f"prevalence == {prevalence}, must be above 0 and below 1 / {len(categories)} categories")
+    share = dict.fromkeys(categories, prevalence) | {NONE: 1 - prevalence * len(categories)}
+    return [share[truth] * len(truths) / counts[truth] for truth in truths]
 
 
 def described(policy: Policy) -> dict[str, str]:
     return {name: category.description for name, category in policy.categories.items()}
 
 
-def fit(model_version: str, policy: Policy, notes: Sequence[Labelled]) -> Calibration:
-    """Maximum likelihood over all notes; a set that knows no spam says nothing against spam in its notes."""
+def fit(model_version: str, policy: Policy, notes: Sequence[Labelled], prevalence: float) -> Calibration:
+    """Weighted maximum likelihood over all notes; a set that knows no spam says nothing against spam in its notes."""
     names = policy.names
     column = {name: n for n, name in enumerate(names)}
     logs_NC = np.log(np.maximum([[note.labels[name] for name in names] for note in notes], 1e-12))
+    weight_N = np.array([note.weight for note in notes])
+    weight_N /= weight_N.sum()
     truth_N = np.array([column[note.truth] for note in notes])
     possible_NC = np.array([[name in note.possible for name in names] for note in notes])
     seen = sorted({note.truth for note in notes} - {NONE})
@@ -83,24 +101,33 @@ def fit(model_version: str, policy: Policy, notes: Sequence[Labelled]) -> Calibr
         shares = np.exp(scores)
         shares /= shares.sum(1, keepdims=True)
         rows = np.arange(len(notes))
-        value = -np.log(np.maximum(shares[rows, truth_N], 1e-12)).mean() + PRIOR * (x**2).sum()
+        value = -(weight_N * np.log(np.maximum(shares[rows, truth_N], 1e-12))).sum() + PRIOR * (x**2).sum()
         delta = shares.copy()
         delta[rows, truth_N] -= 1.0
-        by_temperature = -(delta * np.where(possible_NC, logs_NC, 0.0) / temperature).sum(1).mean()
-        return value, np.array([by_temperature, *delta.mean(0)[free]]) + 2 * PRIOR * x
+        delta *= weight_N[:, None]
+        by_temperature = -(delta * np.where(possible_NC, logs_NC, 0.0)).sum() / temperature
+        return value, np.array([by_temperature, *delta.sum(0)[free]]) + 2 * PRIOR * x
 
     found = minimize(loss, np.zeros(1 + len(free)), jac=True, method="L-BFGS-B")
     temperature, shifts = split(found.x)
     # Uncalibrated categories get the mean shift: the model's fondness for naming anything at all is theirs too.
     mean = float(shifts[free].mean()) if free else 0.0
     by_name = {name: float(shifts[column[name]]) if name in seen else mean for name in policy.categories}
-    return Calibration(model_version, described(policy), temperature, by_name, seen, len(notes))
+    return Calibration(model_version, described(policy), temperature, by_name, seen, len(notes), prevalence)
 
 
 def load_calibration(file: str | Path | None, model_version: str, policy: Policy) -> Calibration | None:
-    """The file's calibration, or the packaged one, if it is this model's and this policy's; else None."""
+    """The file's calibration, or the packaged one, if it is this model's and this policy's; else None.
+
+    Raises ConfigError for a file that is named and cannot be used.
+    """
     path = Path(file or PACKAGED)
-    if not path.is_file():
+    if file is None and not path.is_file():
         return None
-    calibration = msgspec.json.decode(path.read_bytes(), type=Calibration)
+    try:
+        calibration = msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except OSError as error:
+        raise ConfigError(f"calibration {path} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise ConfigError(f"calibration {path}: {error}; write it anew with jobs.calibrate_moderation") from None
     return calibration if calibration.fits(model_version, policy) else None

@@ -48,7 +48,7 @@ class Scripted(Completions):
 @pytest.fixture
 def queue(store: redis.Redis, stream: Config, language_model: Path) -> ModerationQueue:
     tokenizer = AutoTokenizer.from_pretrained(language_model)
-    known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1)
+    known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
     judge = Judge(Moderation(tokenizer, POLICY), Scripted(tokenizer), "m@1", known)
     return ModerationQueue(stream, store, EventProducer(stream), Metrics(), judge)
 

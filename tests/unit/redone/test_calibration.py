@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.redone.calibration import Calibration, Labelled, described, fit, load_calibration
+from rayapp.config import ConfigError
+from rayapp.redone.calibration import Calibration, Labelled, described, fit, load_calibration, prevalence_weights
 from rayapp.redone.policy import load_policy
 
 POLICY = load_policy()
-IDENTITY = Calibration("m", described(POLICY), 1.0, {}, [], 1)
+IDENTITY = Calibration("m", described(POLICY), 1.0, {}, [], 1, 0.1)
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -39,7 +40,7 @@ def distorted() -> list[Labelled]:
 
 
 def test_a_distortion_is_undone(distorted: list[Labelled]) -> None:
-    found = fit("m", POLICY, distorted)
+    found = fit("m", POLICY, distorted, 0.1)
     assert found.temperature == pytest.approx(3, rel=0.2)
     assert found.shifts[POLICY.names[1]] == pytest.approx(-2 / 3, abs=0.15)
     assert found.calibrated == sorted(POLICY.names[1:3])
@@ -58,6 +59,20 @@ def test_calibrated_labels_are_a_distribution(weights: list[float], temperature:
     assert IDENTITY.apply(labels) == pytest.approx(labels)
 
 
+def test_a_set_full_of_hate_does_not_make_every_note_hateful() -> None:
+    """A model that knows nothing: nine of ten labelled notes are hateful, one of twenty notes of the network is."""
+    truths = ["hate"] * 900 + ["none"] * 100
+    labels = dict.fromkeys(POLICY.names, 1 / len(POLICY.names))
+    weights = prevalence_weights(truths, 0.05)
+    assert sum(weights) == pytest.approx(1000)
+    possible = frozenset(["none", "hate"])
+    notes = [Labelled(labels, truth, possible, weight) for truth, weight in zip(truths, weights, strict=True)]
+    found = fit("m", POLICY, notes, 0.05).apply({"none": 0.5, "hate": 0.5})
+    assert found["hate"] == pytest.approx(0.05, abs=0.01)
+    with pytest.raises(ValueError, match=r"prevalence == 0.6"):
+        prevalence_weights(["none", "hate", "spam"], 0.6)
+
+
 def test_it_is_used_for_its_model_and_its_categories_alone(tmp_path: Path) -> None:
     file = tmp_path / "calibration.json"
     file.write_bytes(msgspec.json.encode(IDENTITY))
@@ -65,4 +80,8 @@ def test_it_is_used_for_its_model_and_its_categories_alone(tmp_path: Path) -> No
     assert load_calibration(file, "other", POLICY) is None
     fewer = msgspec.structs.replace(POLICY, categories={"hate": POLICY.categories["hate"]})
     assert load_calibration(file, "m", fewer) is None
-    assert load_calibration(tmp_path / "none.json", "m", POLICY) is None
+    with pytest.raises(ConfigError, match=r"none.json cannot be read"):
+        load_calibration(tmp_path / "none.json", "m", POLICY)
+    file.write_text("{}")
+    with pytest.raises(ConfigError, match="missing required field"):
+        load_calibration(file, "m", POLICY)
