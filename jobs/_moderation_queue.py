@@ -21,7 +21,7 @@ from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.verdicts import Queued, Urgency, VerdictStore, enqueue
 
 IDLE_S = 0.2
-BULK_BATCH = 8
+BACKLOG_BATCH = 8
 PREFERRED = 200  # most clicked notes of a scenario that a backlog is searched for
 POPULAR_S = 10.0
 
@@ -93,17 +93,16 @@ class ModerationQueue:
             self._publish([(self.judge.unjudged(note), None) for _, note, before in notes if before is None])
             raise
         self._publish([(verdict, queued) for (queued, _, _), verdict in zip(notes, verdicts, strict=True)])
-        if waiting[0].urgency is Urgency.BULK and self.pace:
+        if waiting[0].urgency is not Urgency.NOW and self.pace:
             share = self.config.llm.backlog_share
             self.pause = (time.monotonic() - started) * (1 / share - 1)
         return len(notes)
 
     def _waiting(self) -> list[Queued]:
-        """A full batch of what is urgent; of the bulk a small one, for what comes meanwhile waits behind it."""
+        """A full batch of what is urgent; of the rest a small one, for what comes meanwhile waits behind it."""
         found = self.verdicts.next(self.config.llm.batch, self._most_clicked())
-        if found and found[0].urgency is Urgency.BULK and self.pace:
-            return found[:BULK_BATCH]
-        return [q for q in found if q.urgency is not Urgency.BULK] or found
+        urgent = [queued for queued in found if queued.urgency is Urgency.NOW]
+        return urgent or (found[:BACKLOG_BATCH] if self.pace else found)
 
     def _notes(self, waiting: list[Queued]) -> Iterator[tuple[Queued, Note, Verdict | None]]:
         for queued, stored in zip(waiting, self.reader.fetch([q.item_id for q in waiting]), strict=True):

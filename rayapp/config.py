@@ -128,7 +128,7 @@ class Llm(Section):
     server that runs the same model. `policy`: a moderation policy's YAML, see
     rayapp/redone/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
     wrote for this model and policy, empty: the packaged one. `prefills`: one a note, or one a category.
-    Notes loaded in bulk are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
+    Notes that nobody waits for are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
     """
 
     enabled: bool = True

@@ -16,6 +16,8 @@ from typing import Any
 
 import openai
 
+from rayapp.config import ConfigError
+
 PROMPTS_AT_ONCE = 64
 # Not found: the endpoint is there before the model is.
 AWAY = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, openai.NotFoundError)
@@ -23,6 +25,10 @@ AWAY = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitE
 
 class ModelAway(RuntimeError):
     """The model did not answer in time, or has failed so often that it is left alone for a while."""
+
+
+class ModelRefused(ConfigError):
+    """The endpoint will not answer such a request however often it is sent; the text is its own."""
 
 
 class Breaker:
@@ -47,7 +53,7 @@ class Breaker:
 
 
 class Completions:
-    """`choose` and `generate` over one model of one endpoint."""
+    """One model of one endpoint."""
 
     def __init__(self, base_url: str, model: str, api_key: str = "", deadline_s: float = 30.0, tries: int = 3) -> None:
         # Retries are ours: the deadline is over all of them.
@@ -75,20 +81,8 @@ class Completions:
 
         return [answer for part in self.pool.map(ask, parts) for answer in part]
 
-    def generate(
-        self,
-        prompt: list[int],
-        max_tokens: int,
-        schema: Mapping[str, Any] | None = None,
-        deadline_s: float | None = None,
-    ) -> str:
-        """The most likely continuation, held to a JSON schema if there is one. Raises ModelAway."""
-        extra = {"structured_outputs": {"json": schema}} if schema is not None else None
-        answer = self._ask(deadline_s, prompt=[list(prompt)], max_tokens=max_tokens, temperature=0.0, extra_body=extra)
-        return str(answer.choices[0].text)
-
-    def _ask(self, deadline_s: float | None = None, **request: Any) -> Any:
-        deadline = time.monotonic() + (deadline_s or self.deadline_s)
+    def _ask(self, **request: Any) -> Any:
+        deadline = time.monotonic() + self.deadline_s
         wait = 0.1
         for attempt in range(1, self.tries + 1):
             self.breaker.check(time.monotonic())
@@ -102,6 +96,11 @@ class Completions:
                     raise ModelAway(f"the model does not answer: {error}"[:300]) from None
                 time.sleep(pause)
                 wait *= 3
+            except openai.APIStatusError as error:
+                raise ModelRefused(
+                    f"the model's endpoint refuses the request ({error.message[:200]}); the policy's max_tokens and "
+                    "categories must fit the engine's max_model_len and max_logprobs, and the API key must be its own"
+                ) from None
             else:
                 self.breaker.record(True, time.monotonic())
                 return answer

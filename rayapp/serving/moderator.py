@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from rayapp.config import Config
+from rayapp.config import Config, ConfigError
 from rayapp.domain import Decision, Item, Verdict, encode
 from rayapp.metrics import Metrics
 from rayapp.redone.completions import ModelAway
@@ -44,7 +44,7 @@ class Moderator:
             )
         try:
             return await self.batch(notes)
-        except ModelAway as error:
+        except (ModelAway, ConfigError) as error:
             self.metrics.count("rayapp_verdicts_total", len(notes), decision="none", outcome="refused")
             raise ApiError(503, str(error), retry_after=RETRY_S) from None
 

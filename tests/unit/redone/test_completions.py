@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rayapp.redone.completions import PROMPTS_AT_ONCE, Breaker, Completions, ModelAway
+from rayapp.redone.completions import PROMPTS_AT_ONCE, Breaker, Completions, ModelAway, ModelRefused
 
 
 class Endpoint:
@@ -85,6 +85,15 @@ def test_it_gives_up_and_then_leaves_the_model_alone(endpoint: Endpoint) -> None
     assert len(endpoint.requests) == 3  # the breaker asked nobody
     completions.breaker.not_before = 0.0
     assert completions.choose([[1]], [7])[0][7] == -1.0
+    assert completions.breaker.in_a_row == 0
+
+
+def test_a_request_that_is_refused_is_not_sent_again(endpoint: Endpoint) -> None:
+    endpoint.failures = [400]
+    completions = Completions(endpoint.url, "m")
+    with pytest.raises(ModelRefused, match="max_tokens"):
+        completions.choose([[1]], [7])
+    assert len(endpoint.requests) == 1
     assert completions.breaker.in_a_row == 0
 
 
