@@ -57,7 +57,7 @@ class System:
         return "\n".join(tails)
 
     def up(self, *arguments: str) -> str:
-        out = self.cli("up", "--detach", *arguments).stdout
+        out = self.cli("up", "--detach", *arguments, timeout=1500).stdout
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.config.ports.http}", timeout=30)
         return out
 
