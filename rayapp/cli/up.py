@@ -236,7 +236,7 @@ def wait_language_model(config: Config, url: str) -> None:
     if not config.llm.enabled:
         return
     started = told = time.monotonic()
-    say(f"feeds, search and events work at {url}; the language model is loading")
+    say(f"feeds, search and events work at {url}; the language model is starting")
     while True:
         with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
             if httpx.get(f"{url}/readyz", timeout=10).json()["components"].get("llm"):
@@ -249,7 +249,7 @@ def wait_language_model(config: Config, url: str) -> None:
             )
         if now - told > 20:
             told = now
-            say(f"  still loading after {now - started:.0f} s")
+            say(f"  still starting after {now - started:.0f} s")
         time.sleep(0.5)
 
 

@@ -37,8 +37,12 @@ WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLeng
 class WarmServer(LLMServer):
     """Answers once in every way that the system asks before anybody waits for it."""
 
-    async def start(self) -> None:
-        await super().start()
+    async def _start_engine(self) -> None:
+        # Without the usage report of ray.serve.llm, whose agent is one more process that imports everything.
+        await self.engine.start()
+        await self._warm_up()
+
+    async def _warm_up(self) -> None:
         model = self._llm_config.model_id
         plain = CompletionRequest(model=model, prompt=["Warm up.", "Warm"], max_tokens=1, logprobs=1)
         shaped = ChatCompletionRequest(

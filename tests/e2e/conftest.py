@@ -112,7 +112,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     save_config(config, file)
     system = System(state, file)
     try:
-        system.up("--config", str(file))
+        system.up("--config", str(file), "--no-llm")  # two cores: the model comes with the second start
         yield system
     finally:
         system.cli("down", check=False)

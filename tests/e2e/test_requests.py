@@ -182,10 +182,18 @@ def test_bad_requests_have_the_contracts_shape(
         assert error["message"]
 
 
+def test_without_the_language_model_the_rest_works_and_says_so(system: System) -> None:
+    refused = system.http.post("/v1/moderate", json={"notes": [{"id": "a", "text": "a"}]})
+    assert refused.status_code == 503
+    assert "--no-llm" in refused.json()["error"]["message"]
+    assert "llm" not in system.get("/readyz")["components"]
+    assert system.processes("VLLM") == []
+
+
 def test_health_readiness_openapi_and_metrics(system: System) -> None:
     assert system.get("/healthz") == {"status": "ok"}
     assert system.get("/readyz")["ready"]
-    eventually(lambda: all(system.get("/readyz")["components"].values()), 30, "every component, the model too")
+    eventually(lambda: all(system.get("/readyz")["components"].values()), 30, "every component")
     paths = system.get("/openapi.json")["paths"]
     assert {
         "/v1/events",

@@ -1,4 +1,4 @@
-"""Runs last: stopping leaves nothing, and a second start goes on where the first one stopped."""
+"""Runs late: stopping leaves nothing, and a second start, now with the language model, goes on where the first ended."""
 
 from __future__ import annotations
 
@@ -36,20 +36,18 @@ def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
     assert system.processes() == []
     assert port_problems(system.config) == []
     assert system.cli("down").stdout.strip() == "nothing runs"
-    out = system.up("--no-llm")
+    out = system.up("--llm")
     assert "training" not in out
     assert "loading" not in out
-    assert "RedOne" not in out
-    assert system.processes("VLLM") == []
-    refused = system.http.post("/v1/moderate", json={"notes": [{"id": "a", "text": "a"}]})
-    assert refused.status_code == 503
-    assert "--no-llm" in refused.json()["error"]["message"]
+    assert "/llm/v1" in out
     assert {e["event_id"] for e in system.history("survivor")} == known
     assert Registry(system.config.models).versions()[0] == versions[0]
     status = system.status()
     assert status["ready"]
     assert set(status["processes"].values()) == {"RUNNING"}
-    assert eventually(lambda: set(system.status()["jobs"]) == {"history", "catalogue", "learner"}, 30, "the jobs")
+    assert eventually(
+        lambda: set(system.status()["jobs"]) == {"history", "catalogue", "learner", "moderator"}, 30, "the jobs"
+    )
     human = system.cli("status").stdout
     assert "ready" in human
     assert "lag" in human

@@ -1,4 +1,4 @@
-"""RedOne as clients meet it: the OpenAI protocol, moderation, verdicts that hide notes, and an engine that is killed."""
+"""Runs on the second start. RedOne as clients meet it: the OpenAI protocol, moderation, verdicts that hide notes, and an engine that is killed."""
 
 from __future__ import annotations
 
@@ -135,6 +135,7 @@ def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -
     assert verdict(system, "judged-1")["outcome"] == "person"  # type: ignore[index]
     audit = VerdictStore(connect(system.config.store_url)).audit("judged-1")
     assert [v.decision.value for v in audit] == ["block", "allow", "hold", "allow", "limit"]
+    eventually(lambda: "rayapp_verdicts_total" in system.http.get("/metrics").text, 30, "verdicts in the metrics")
     bad = system.http.put("/v1/items/judged-1/verdict", json={"decision": "maybe", "reason": "x"})
     assert bad.status_code == 422
     assert system.http.put("/v1/items/nobody/verdict", json={"decision": "block", "reason": "x"}).status_code == 404
