@@ -40,7 +40,7 @@ class ModerationQueue:
         self.metrics = metrics
         self.judge = judge
         self.pace = True  # the backlog leaves the model to others most of the time
-        self.pause = 0.0  # seconds to wait after the last batch
+        self.rest_until = 0.0  # nothing of the backlog before this moment
         self._popular: tuple[float, list[str]] = (0.0, [])
 
     def sweep(self) -> int:
@@ -76,12 +76,12 @@ class ModerationQueue:
                 if away and judged:
                     away = False
                     console.print("the model answers again")
-                stop.wait(self.pause if judged else IDLE_S)
+                if not judged:
+                    stop.wait(IDLE_S)
 
     def step(self) -> int:
         """Judge the next batch; how many notes. Raises ModelAway after what the policy says then is stored."""
         started = time.monotonic()
-        self.pause = 0.0
         waiting = self._waiting()
         notes = list(self._notes(waiting))
         if not notes:
@@ -95,14 +95,16 @@ class ModerationQueue:
         self._publish([(verdict, queued) for (queued, _, _), verdict in zip(notes, verdicts, strict=True)])
         if waiting[0].urgency is not Urgency.NOW and self.pace:
             share = self.config.llm.backlog_share
-            self.pause = (time.monotonic() - started) * (1 / share - 1)
+            self.rest_until = time.monotonic() + (time.monotonic() - started) * (1 / share - 1)
         return len(notes)
 
     def _waiting(self) -> list[Queued]:
         """A full batch of what is urgent; of the rest a small one, for what comes meanwhile waits behind it."""
         found = self.verdicts.next(self.config.llm.batch, self._most_clicked())
         urgent = [queued for queued in found if queued.urgency is Urgency.NOW]
-        return urgent or (found[:BACKLOG_BATCH] if self.pace else found)
+        if urgent or not self.pace:
+            return urgent or found
+        return found[:BACKLOG_BATCH] if time.monotonic() >= self.rest_until else []
 
     def _notes(self, waiting: list[Queued]) -> Iterator[tuple[Queued, Note, Verdict | None]]:
         for queued, stored in zip(waiting, self.reader.fetch([q.item_id for q in waiting]), strict=True):

@@ -122,11 +122,11 @@ def remembered_data(layout: Layout) -> Path:
 def wait_for_ray(config: Config, layout: Layout) -> None:
     """The Ray head's job API answers."""
     url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
-    headers = {"Authorization": f"Bearer {layout.ray_token()}"}
+    client = httpx.Client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
     deadline = time.monotonic() + 120
     while True:
         try:
-            if httpx.get(url, headers=headers, timeout=2).status_code == 200:
+            if client.get(url).status_code == 200:
                 break
         except httpx.HTTPError:
             if time.monotonic() > deadline:
@@ -211,11 +211,12 @@ def wait_ready(config: Config, layout: Layout) -> str:
     """Poll /readyz until the whole system answers for itself."""
     host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
     url = f"http://{host}:{config.ports.http}"
+    client = httpx.Client(timeout=5)  # one: making a client costs more than a request
     deadline = time.monotonic() + READY_S
     shown = ""
     while True:
         try:
-            answer = httpx.get(f"{url}/readyz", timeout=5)
+            answer = client.get(f"{url}/readyz")
             if answer.status_code == 200 and answer.json().get("ready"):
                 return url
             state = answer.text[:200]
@@ -235,11 +236,12 @@ def wait_language_model(config: Config, url: str) -> None:
     """The engine takes longest to start; feeds, search and events work meanwhile."""
     if not config.llm.enabled:
         return
+    client = httpx.Client(timeout=10)
     started = told = time.monotonic()
     say(f"feeds, search and events work at {url}; the language model is starting")
     while True:
         with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
-            if httpx.get(f"{url}/readyz", timeout=10).json()["components"].get("llm"):
+            if client.get(f"{url}/readyz").json()["components"].get("llm"):
                 return
         now = time.monotonic()
         if now - started > MODEL_READY_S:

@@ -141,6 +141,7 @@ def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -
     assert system.http.put("/v1/items/nobody/verdict", json={"decision": "block", "reason": "x"}).status_code == 404
 
 
+@pytest.mark.long  # an engine takes minutes to start again
 def test_a_killed_engine_loses_no_note_and_judges_none_twice(system: System) -> None:
     store = connect(system.config.store_url)
     consumer = consumer_for(system.config.bootstrap)

@@ -12,8 +12,8 @@ import pytest
 import redis
 from transformers import AutoTokenizer
 
-from jobs._moderation_queue import ModerationQueue
-from rayapp.config import Config
+from jobs._moderation_queue import BACKLOG_BATCH, ModerationQueue
+from rayapp.config import Config, Llm
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.metrics import Metrics
 from rayapp.redone.calibration import Calibration, described
@@ -127,10 +127,20 @@ def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQue
         "bulk": Urgency.BULK,
     }
     assert queue.step() == 3
-    assert queue.pause > 0, "the backlog leaves the model to others most of the time"
-    put(store, Urgency.NOW, new="e")
-    assert (queue.step(), queue.pause) == (1, 0.0)
     assert queue.sweep() == 0
+
+
+def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQueue, store: redis.Redis) -> None:
+    queue.config = msgspec.structs.replace(queue.config, llm=Llm(backlog_share=1e-6))
+    put(store, Urgency.BULK, **{f"b{n}": f"text {n}" for n in range(BACKLOG_BATCH + 5)})
+    assert queue.step() == BACKLOG_BATCH
+    assert queue.step() == 0, "it rests"
+    put(store, Urgency.NOW, new="e")
+    assert queue.step() == 1
+    assert decisions(store, "new") == [Decision.ALLOW]
+    assert queue.step() == 0
+    queue.pace = False
+    assert queue.step() == 5
 
 
 def test_a_new_policy_judges_everything_again_and_a_report_one_note(queue: ModerationQueue, store: redis.Redis) -> None:
