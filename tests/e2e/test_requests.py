@@ -216,7 +216,6 @@ def test_health_readiness_openapi_and_metrics(system: System) -> None:
                 'stage="history"',
                 "rayapp_model_version_info",
                 "rayapp_consumer_lag",
-                "rayapp_verdicts_total",
             )
         )
 
