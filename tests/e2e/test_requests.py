@@ -205,6 +205,7 @@ def test_health_readiness_openapi_and_metrics(system: System) -> None:
         "/v1/moderate",
     } <= set(paths)
     system.click("metered", ["note-00002"])
+    assert system.feed_ids("metered")
 
     def exported() -> bool:
         text = system.http.get("/metrics").text
