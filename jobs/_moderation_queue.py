@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 
 import redis
+from confluent_kafka import KafkaException
 
 from jobs._job import console
 from rayapp.config import Config
@@ -69,8 +70,8 @@ class ModerationQueue:
                     console.print(f"the policy's word holds meanwhile, nothing is lost: {error}")
                 away = True
                 stop.wait(1.0)
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                console.print(f"waiting for the store: {error}")
+            except (redis.ConnectionError, redis.TimeoutError, KafkaException) as error:
+                console.print(f"waiting for broker and store, nothing is lost: {error}")
                 stop.wait(1.0)
             else:
                 if away and judged:

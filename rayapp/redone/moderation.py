@@ -110,7 +110,7 @@ def distribution(logprobs: Sequence[float | None]) -> list[float]:
     """Normalised probabilities; an answer that the engine left out is as rare as the rarest it gave."""
     given = [value for value in logprobs if value is not None]
     if not given:
-        raise ValueError(
+        raise ConfigError(
             "none of the allowed answers has a logprob; the engine must honour allowed_token_ids and give processed "
             "logprobs (vLLM: logprobs_mode: processed_logprobs)"
         )
