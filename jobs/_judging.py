@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 
 from jobs._job import JobError, console
 from rayapp.config import Config
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import PACKAGED
 from rayapp.redone.judge import Judge
-from rayapp.redone.moderation import Moderation
-from rayapp.redone.policy import load_policy
+from rayapp.redone.language_model import LanguageModel
 
 AT_ONCE = 512
 TELL_S = 15.0
@@ -20,22 +17,13 @@ TELL_S = 15.0
 
 def offline_judge(config: Config, model: str | None = None) -> Judge:
     """Of the configured model or another one, its labels uncalibrated. Raises ConfigError."""
-    from transformers import AutoTokenizer
-
-    folder = model_folder(model or config.llm.model, config.state_path / "llm")
-    if not Path(folder).is_dir():
-        console.print(f"{folder} is taken from the Hugging Face hub")
-    _prepare_engine()
+    name = model or config.llm.model
+    if name != PACKAGED and not Path(name).is_dir():
+        console.print(f"{name} is taken from the Hugging Face hub")
     try:
-        from rayapp.redone.offline import OfflineChooser
-
-        moderation = Moderation(
-            AutoTokenizer.from_pretrained(folder), load_policy(config.llm.policy or None), config.llm.prefills
-        )
-        chooser = OfflineChooser(folder)
+        return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)
     except ImportError as error:
         raise JobError(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
-    return Judge(moderation, chooser, model_version(folder))
 
 
 def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:
@@ -49,14 +37,3 @@ def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:
             told = now
             console.print(f"  {len(found):,} of {len(texts):,} notes, {len(found) / (now - started):.1f} a second")
     return found
-
-
-def _prepare_engine() -> None:
-    """vLLM reads its environment when it is imported; its OpenMP must be there before anything else's."""
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    # Engine core and worker wait for each other in busy loops: on few cores a thread more makes both slower.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
-    openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
-    if openmp.is_file():
-        os.environ.setdefault("LD_PRELOAD", str(openmp))  # for the engine's worker process

@@ -1,16 +1,22 @@
-"""The moderator as a job: every new, changed or reported note is judged by RedOne, off the request path."""
+"""The moderator as a job: every new, changed or reported note is judged by RedOne, off the request path.
+
+Beside it, in a thread of its own, RedOne writes what readers of a note would search next.
+"""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import click
 
 from jobs._job import connect_ray, console, job
 from jobs._moderation_queue import ModerationQueue
+from jobs._post_view_queue import PostViewQueue
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redone.judge import Judge
+from rayapp.redone.language_model import LanguageModel
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.lease import Lease, LeaseTaken
 from rayapp.stores.producer import EventProducer
@@ -23,15 +29,19 @@ from streaming.topics import wait_for_broker
 def main(config: Config, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
     store = wait_for_store(config.store_url)
-    judge = Judge.open(config)
+    model = LanguageModel.served(config)
+    judge = Judge.of(model, config)
     connect_ray()
     queue = ModerationQueue(config, store, EventProducer(config), Metrics(), judge)
-    model, policy = judge.versions
+    version, policy = judge.versions
     with Lease(store, "moderator") as lease:
-        console.print(f"model {model}, policy {policy}; {queue.sweep():,} notes to judge (again)")
+        console.print(f"model {version}, policy {policy}; {queue.sweep():,} notes to judge (again)")
         if once:
-            return {"judged": _once(queue), "model_version": model, "policy_version": policy}
+            return {"judged": _once(queue), "model_version": version, "policy_version": policy}
         with stop_signals() as stop:
+            post_view = PostViewQueue(config, store, model, judge)
+            writer = threading.Thread(target=post_view.run, args=(stop,), name="post-view", daemon=True)
+            writer.start()
             queue.run(stop, lease.lost)
         if lease.lost.is_set():
             raise LeaseTaken("the moderator's lease ran out while it stood still; it starts anew")

@@ -143,6 +143,22 @@ class Llm(Section):
     backlog_share: float = 0.25
 
 
+class Search(Section):
+    """Search. RedOne's understanding of a query is waited for `deadline_ms` and kept for `cache_s`.
+
+    The lists that are fused: by embedding (weight 1), by words (`keywords`), by the words of RedOne's expansions
+    (`expansions`). The first `rerank` results are put in RedOne's order of relevance (0: none) when it answers within
+    `rerank_ms`.
+    """
+
+    deadline_ms: int = 150
+    cache_s: int = 86_400
+    keywords: float = 1.0
+    expansions: float = 0.3
+    rerank: int = 0
+    rerank_ms: int = 1000
+
+
 class Config(Section):
     """Everything; `state` is where models, logs and embedded data live."""
 
@@ -159,6 +175,7 @@ class Config(Section):
     learner: Learner = Learner()
     training: Training = Training()
     llm: Llm = Llm()
+    search: Search = Search()
 
     @property
     def llm_url(self) -> str:

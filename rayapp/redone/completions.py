@@ -19,6 +19,7 @@ import openai
 from rayapp.config import ConfigError
 
 PROMPTS_AT_ONCE = 64
+REPETITION = 1.1  # without it a small model lists the same thing again and again (Keskar et al. 2019)
 # Not found: the endpoint is there before the model is.
 AWAY = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, openai.NotFoundError)
 
@@ -80,6 +81,14 @@ class Completions:
             return [_by_id(choice.logprobs.top_logprobs[0]) for choice in choices]
 
         return [answer for part in self.pool.map(ask, parts) for answer in part]
+
+    def write(self, prompt: list[int], form: str, max_tokens: int) -> str:
+        """The likeliest text of the regular expression `form`; cut off where it needs more than `max_tokens`.
+
+        Raises ModelAway.
+        """
+        extra = {"structured_outputs": {"regex": form}, "repetition_penalty": REPETITION}
+        return str(self._ask(prompt=prompt, max_tokens=max_tokens, temperature=0.0, extra_body=extra).choices[0].text)
 
     def _ask(self, **request: Any) -> Any:
         deadline = time.monotonic() + self.deadline_s

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rayapp.config import Config
 from rayapp.domain import Decision, Verdict
-from rayapp.redone.base_model import model_folder, model_version
 from rayapp.redone.calibration import Calibration, load_calibration
-from rayapp.redone.completions import Completions
+from rayapp.redone.language_model import Chooser, LanguageModel
 from rayapp.redone.moderation import Moderation
 from rayapp.redone.policy import Policy, load_policy
 
@@ -21,12 +19,6 @@ class Note(NamedTuple):
     item_id: str
     text: str
     text_key: str = ""
-
-
-class Chooser(Protocol):
-    """See Completions.choose."""
-
-    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]: ...
 
 
 class Judge:
@@ -41,18 +33,17 @@ class Judge:
         self.calibration = calibration
 
     @classmethod
-    def open(cls, config: Config) -> Judge:
-        """The configured policy, and the configured model's tokenizer. Raises ConfigError, ModelError, PromptError."""
-        from transformers import AutoTokenizer
+    def of(cls, model: LanguageModel, config: Config, calibrated: bool = True) -> Judge:
+        """The configured policy, put to `model`. Raises ConfigError, PromptError."""
+        policy = load_policy(config.llm.policy or None)
+        moderation = Moderation(model.tokenizer, policy, config.llm.prefills)
+        calibration = load_calibration(config.llm.calibration or None, model.version, policy) if calibrated else None
+        return cls(moderation, model.answers, model.version, calibration)
 
-        llm = config.llm
-        folder = model_folder(llm.model, config.state_path / "llm")
-        moderation = Moderation(AutoTokenizer.from_pretrained(folder), load_policy(llm.policy or None), llm.prefills)
-        key = config.api_keys[0] if config.api_keys else ""
-        chooser = Completions(config.llm_url, llm.name, key, llm.deadline_s)
-        version = model_version(folder)
-        calibration = load_calibration(llm.calibration or None, version, moderation.policy)
-        return cls(moderation, chooser, version, calibration)
+    @classmethod
+    def open(cls, config: Config) -> Judge:
+        """The configured policy and the served model. Raises ConfigError, ModelError, PromptError."""
+        return cls.of(LanguageModel.served(config), config)
 
     @property
     def policy(self) -> Policy:

@@ -45,8 +45,10 @@ class RetrieverDeployment(Retriever):
     async def by_vectors(self, queries: Any, space: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
         return await super().by_vectors(queries, space, kind, k, excluded)
 
-    async def by_content(self, query: Any, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        return await super().by_content(query, kind, k, excluded)
+    async def by_query(
+        self, vector: Any, words: dict[str, float], kind: str, k: int, excluded: frozenset[str]
+    ) -> Found:
+        return await super().by_query(vector, words, kind, k, excluded)
 
     async def similar(self, item_id: str, k: int) -> Found:
         return await super().similar(item_id, k)

@@ -16,9 +16,11 @@ import numpy as np
 
 from rayapp.config import Config
 from rayapp.domain import Decision
+from rayapp.ranking.fusion import reciprocal_rank_fusion
 from rayapp.redone.policy import load_policy
 from rayapp.redrec.history_input import Behaviour, TowerInput, tower_input, user_interests
 from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.catalogue_keywords import CatalogueKeywords
 from rayapp.serving.interest_cache import InterestCache
 from rayapp.serving.micro_batch import MicroBatch
 from rayapp.serving.model_host import ModelHost, Served
@@ -124,6 +126,7 @@ class Retriever:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.keywords = CatalogueKeywords(engine.catalogue)
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="retriever")
 
     async def by_vectors(self, queries: np.ndarray, index: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
@@ -137,15 +140,26 @@ class Retriever:
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, run)
 
-    async def by_content(self, query: np.ndarray, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        """The k nearest by text, and their vectors in the model's space."""
+    async def by_query(
+        self, vector: np.ndarray, words: dict[str, float], kind: str, k: int, excluded: frozenset[str]
+    ) -> Found:
+        """The k best for a search query: nearest by text, by words, and by other words, fused; and their vectors.
+
+        `words`: the query's text with weight 1, expansions with less.
+        """
 
         def run() -> Found:
-            served = self.engine.served
+            served, settings = self.engine.served, self.engine.config.search
             index = self.engine.catalogue.content.get(kind)
-            hits = index.search(query[None], k, excluded) if index is not None else [[]]
-            vectors = served.index.present(item_id for item_id, _ in hits[0])
-            return Found(served.index_version, hits, vectors)
+            near = index.search(vector[None], k, excluded)[0] if index is not None else []
+            own = {text: 1.0 for text, weight in words.items() if weight == 1.0}
+            lists, weights = [near, self.keywords.kinds[kind].search(own, k, excluded)], [1.0, settings.keywords]
+            if len(own) < len(words):
+                lists.append(self.keywords.kinds[kind].search(words, k, excluded))
+                weights.append(settings.expansions)
+            fused = reciprocal_rank_fusion([[item_id for item_id, _ in hits] for hits in lists], weights)
+            hits = list(fused.items())[:k]
+            return Found(served.index_version, [hits], served.index.present(item_id for item_id, _ in hits))
 
         return await asyncio.get_running_loop().run_in_executor(self.pool, run)
 

@@ -4,14 +4,11 @@
 # Serve pickles app and routes by value when the class is decorated.
 import asyncio
 import contextlib
-import functools
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 import redis.exceptions
 import torch
 from fastapi import FastAPI, Path, Query, Response
@@ -22,7 +19,7 @@ from rayapp import __version__
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redone.judge import Note
-from rayapp.redrec.text_encoder import TextEncoder
+from rayapp.redrec.text_encoder import text_key
 from rayapp.serving import errors, schemas
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
 from rayapp.serving.errors import ApiError, Json, clean
@@ -32,10 +29,15 @@ from rayapp.serving.llm_health import LlmHealth
 from rayapp.serving.middleware import Guard
 from rayapp.serving.moderator import Moderator, as_answer
 from rayapp.serving.pipeline import Ask, Pipeline
+from rayapp.serving.query_understanding import QueryUnderstanding
+from rayapp.serving.reranker import Reranker
+from rayapp.serving.search import QueryEncoder, Search
+from rayapp.serving.served_model import ServedModel
 from rayapp.serving.version_freshness import VersionFreshness
 from rayapp.stores.client import connect_async
 from rayapp.stores.history import HistoryReader
 from rayapp.stores.pages import CursorExpired, Pages
+from rayapp.stores.post_view import PostViewReader
 from rayapp.stores.producer import EventProducer
 
 log = logging.getLogger("ray.serve")
@@ -87,6 +89,7 @@ class Gateway:
         self.reader = HistoryReader(self.store, serving.ads_cap, serving.ads_cap_hours)
         self.producer = EventProducer(self.config)
         self.ingest = Ingest(self.config, self.producer, METRICS)
+        model = ServedModel(self.config)
         pages = Pages(self.store, serving.page_ttl_s)
         self.pipeline = Pipeline(
             self.config,
@@ -99,13 +102,14 @@ class Gateway:
             METRICS,
             lambda: self.engine.served,
             freshness.answered,
+            Reranker(self.config, model),
         )
+        encode = QueryEncoder(self.config.encoder)
+        understanding = QueryUnderstanding(self.config, model, self.store, encode, METRICS)
+        self.find = Search(self.pipeline, encode, understanding)
         self.llm = LlmHealth(self.config)
+        self.post_view = PostViewReader(self.store)
         self.moderator = Moderator(self.config, self.producer, METRICS)
-        self.encoder = TextEncoder(self.config.encoder)
-        self.encode_pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        self.encode = functools.lru_cache(4096)(lambda text: self.encoder.encode([text])[0])
-        self.encode("warm up")
 
     @app.post("/v1/events", status_code=202, response_model=schemas.Accepted)
     async def events(self, body: schemas.EventsIn) -> Response:
@@ -133,15 +137,11 @@ class Gateway:
         k: Count = 20,
         cursor: Cursor = None,
     ) -> Response:
-        """Notes whose text is near the query, moved a little by the user's interests."""
+        """Notes that match the query by meaning and by words, moved a little by the user's interests."""
         text = clean(q, "q").strip()
         if not text:
             raise ApiError(422, "q is blank; send what to search for", "q")
-        vector: np.ndarray = await asyncio.get_running_loop().run_in_executor(self.encode_pool, self.encode, text)
-        ask = Ask("search", clean(user_id), "search", "note", k, cursor, query=text)
-        body = await self.pipeline.run(ask, vector)
-        body["understanding"] = {"intent": None, "expansions": [], "source": "none", "cached": False}
-        return Json(body)
+        return Json(await self.find(Ask("search", clean(user_id), "search", "note", k, cursor, query=text)))
 
     @app.get("/v1/items/{item_id}")
     async def item(self, item_id: ItemId) -> Response:
@@ -175,6 +175,17 @@ class Gateway:
             if i in items
         ]
         return Json({"items": listed})
+
+    @app.get("/v1/items/{item_id}/queries", response_model=schemas.PostViewQueries)
+    async def queries(self, item_id: ItemId, k: Count = 5) -> Response:
+        """What a reader of this note would search next; made on first demand, none for a note that is withheld."""
+        item = self._known(item_id)
+        if item_id not in self.engine.catalogue.items:
+            return Json({"queries": [], "status": "ready"})
+        found = await self.post_view.get(item_id, text_key("", item.text))
+        if found is None:
+            return Json({"queries": [], "status": "pending"})
+        return Json({"queries": list(found.queries[:k]), "status": "ready"})
 
     @app.put("/v1/items", status_code=202, response_model=schemas.Accepted)
     async def put_items(self, body: schemas.ItemsIn) -> Response:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -29,6 +27,7 @@ from starlette.responses import JSONResponse
 
 from rayapp.config import Config, load_config
 from rayapp.redone.base_model import model_folder
+from rayapp.redone.language_model import openmp
 
 RETRY_S = 5
 WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}
@@ -97,9 +96,8 @@ def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
     """`args` of the Serve YAML: engine, server, bundles, accelerator, env; the model is the system config's."""
     folder = model_folder(config.llm.model, config.state_path / "llm")
     env = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **args.get("env", {})}
-    openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
-    if openmp.is_file():  # comes with vLLM's CPU build, which is a fifth faster with it
-        env.setdefault("LD_PRELOAD", str(openmp))
+    if openmp():
+        env.setdefault("LD_PRELOAD", openmp())
     return LLMConfig(
         model_loading_config={"model_id": config.llm.name, "model_source": folder},
         engine_kwargs=args.get("engine", {}),

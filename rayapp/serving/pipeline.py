@@ -20,6 +20,7 @@ from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenari
 from rayapp.redrec.history_input import Behaviour, behaviour_of
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.engine import Interests
+from rayapp.serving.reranker import Reranker
 from rayapp.stores.history import HistoryReader
 from rayapp.stores.pages import Pages
 from rayapp.stores.producer import EventProducer, Record
@@ -37,6 +38,14 @@ class Ask(NamedTuple):
     k: int
     cursor: str | None = None
     query: str | None = None
+
+
+class SearchQuery(NamedTuple):
+    """A search query: its vector [E], and its words, with those of expansions at a lower weight than 1."""
+
+    text: str
+    vector: np.ndarray
+    words: dict[str, float]
 
 
 class Hydrated(NamedTuple):
@@ -69,21 +78,22 @@ class Pipeline:
         metrics: Metrics,
         served: Any,
         answered: Callable[[str], None],
+        reranker: Reranker,
     ) -> None:
         self.config = config
         self.tower, self.retriever, self.catalogue = tower, retriever, catalogue
         self.reader, self.pages, self.producer, self.metrics = reader, pages, producer, metrics
-        self.served, self.answered = served, answered
+        self.served, self.answered, self.reranker = served, answered, reranker
         self.experiments: dict[str, str] = {}
 
-    async def run(self, ask: Ask, query_vector: np.ndarray | None = None) -> dict[str, Any]:
+    async def run(self, ask: Ask, query: SearchQuery | None = None) -> dict[str, Any]:
         """The contract's answer to a feed, ads or search request; writes its exposure."""
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
         hydrated = await self._timed("hydrate", self.hydrate(ask))
         interests = await self._timed("tower", self.tower.interests(hydrated.history, ask.scenario))
-        if query_vector is not None:
-            answer = await self._timed("retrieve", self.search(ask, hydrated, interests, query_vector))
+        if query is not None:
+            answer = await self._timed("retrieve", self.search(ask, hydrated, interests, query))
         elif interests is None:
             answer = await self._timed("retrieve", self.start(ask, hydrated))
         else:
@@ -124,20 +134,20 @@ class Pipeline:
         slate = self._explain(merge_groups(groups, places, ask.k), found.vectors, interests)
         return Answer([Slot(c, 1.0) for c in slate], interests.model_version, found.index_version, len(slate) < ask.k)
 
-    async def search(
-        self, ask: Ask, hydrated: Hydrated, interests: Interests | None, query_vector: np.ndarray
-    ) -> Answer:
-        """Nearest by text, moved a little by what the user likes."""
-        found = await self.retriever.by_content(query_vector, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
-        hits = found.hits[0]
-        weight = self.config.serving.search_user_weight
-        scores = dict(hits)
-        if interests is not None and hits:
+    async def search(self, ask: Ask, hydrated: Hydrated, interests: Interests | None, query: SearchQuery) -> Answer:
+        """Nearest by text and words, moved a little by what the user likes."""
+        found = await self.retriever.by_query(query.vector, query.words, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
+        scores = dict(found.hits[0])
+        if interests is not None and scores:
             liked = np.concatenate(list(interests.groups.values()))
             for item_id, vector in found.vectors.items():
-                scores[item_id] += weight * float((liked @ vector).max())
-        ranked = sorted(scores.items(), key=lambda pair: -pair[1])[: ask.k]
-        slots = [Slot(Candidate(i, s, "search", "matches your search"), 1.0) for i, s in ranked]
+                scores[item_id] += self.config.serving.search_user_weight * float((liked @ vector).max())
+        ranked = sorted(scores, key=lambda i: -scores[i])[: max(ask.k, self.config.search.rerank)]
+        if self.reranker.enabled and ranked:
+            known = (self.catalogue.items.get(i) for i in ranked[: self.config.search.rerank])
+            texts = [item.text if item is not None else "" for item in known]
+            ranked = await self._timed("rerank", self.reranker(query.text, ranked, texts))
+        slots = [Slot(Candidate(i, scores[i], "search", "matches your search"), 1.0) for i in ranked[: ask.k]]
         version = interests.model_version if interests else self.served().model_version
         return Answer(slots, version, found.index_version, len(slots) < ask.k)
 

@@ -99,6 +99,7 @@ class ItemList(BaseModel):
 
 class Understanding(BaseModel):
     intent: str | None
+    spelling: str | None
     expansions: list[str]
     source: Literal["redone", "none"]
     cached: bool
@@ -110,6 +111,11 @@ class SearchList(ItemList):
 
 class SimilarItems(BaseModel):
     items: list[ListedItem]
+
+
+class PostViewQueries(BaseModel):
+    queries: list[str]
+    status: Literal["ready", "pending"]
 
 
 class NoteIn(BaseModel):

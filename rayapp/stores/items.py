@@ -15,6 +15,7 @@ import redis
 import redis.asyncio
 
 from rayapp.domain import Item, Verdict, encode
+from rayapp.stores.post_view import enqueue_arrived, forget
 from rayapp.stores.verdicts import CHANGES, KEEP_CHANGES, QUEUE, VERDICTS, Urgency, enqueue
 
 ITEMS = "items"
@@ -50,7 +51,8 @@ class ItemWriter:
         return [raw == encode(item) and ok for raw, ok, item in zip(stored, pipe.execute(), items, strict=True)]
 
     def put(self, items: list[Item], contents: np.ndarray, judge: Mapping[str, Urgency] | None = None) -> None:
-        """contents: [N, E]; stored as float16. `judge`: ids that enter the moderation queue in the same step."""
+        """contents: [N, E]; stored as float16. `judge`: ids that enter the moderation queue in the same
+        step; those that come one by one enter the post-view queue too."""
         if not items:
             return
         pipe = self.client.pipeline(transaction=True)
@@ -61,6 +63,7 @@ class ItemWriter:
             pipe.xadd(CHANGES, {"put": item.item_id}, maxlen=KEEP_CHANGES, approximate=True)
         for urgency in Urgency:
             enqueue(pipe, [i.item_id for i in items if judge and judge.get(i.item_id) is urgency], urgency)
+        enqueue_arrived(pipe, [i.item_id for i in items if judge and judge.get(i.item_id) is Urgency.NOW])
         pipe.execute()
 
     def delete(self, item_id: str) -> None:
@@ -69,6 +72,7 @@ class ItemWriter:
         pipe.hdel(VECTORS, item_id)
         pipe.hdel(VERDICTS, item_id)
         pipe.zrem(QUEUE, item_id)
+        forget(pipe, item_id)
         pipe.xadd(CHANGES, {"delete": item_id}, maxlen=KEEP_CHANGES, approximate=True)
         pipe.execute()
 

@@ -31,9 +31,9 @@ def test_only_the_note_differs_between_prompts(tokenizer: Any) -> None:
     for text in ("", "A walk in the hills", "漢字 и кириллица 🙂"):
         (prompt,) = moderation.prompts(text)
         note = moderation.note_ids(text)
-        assert prompt == [*question.prefix, *note, *question.suffix]
+        assert prompt == [*question.prompt.prefix, *note, *question.prompt.suffix]
         assert tokenizer.decode(note) == text
-    whole = tokenizer.decode([*question.prefix, *question.suffix])
+    whole = tokenizer.decode([*question.prompt.prefix, *question.prompt.suffix])
     assert all(name in whole for name in POLICY.names)
     assert whole.endswith("Answer:")
     assert [tokenizer.decode([i]) for i in question.answers] == [" A", " B", " C", " D", " E", " F", " G", " H", " I"]
@@ -45,11 +45,11 @@ def test_two_hundred_hostile_notes_stay_notes(tokenizer: Any) -> None:
     assert len(set(hostile_notes())) == 200
     for text in hostile_notes():
         (prompt,) = moderation.prompts(text)
-        note = prompt[len(question.prefix) : len(prompt) - len(question.suffix)]
+        note = prompt[len(question.prompt.prefix) : len(prompt) - len(question.prompt.suffix)]
         assert not set(note) & special, text
         assert len(note) <= POLICY.max_tokens, text
-        assert prompt[: len(question.prefix)] == list(question.prefix), text
-        assert prompt[-len(question.suffix) :] == list(question.suffix), text
+        assert prompt[: len(question.prompt.prefix)] == list(question.prompt.prefix), text
+        assert prompt[-len(question.prompt.suffix) :] == list(question.prompt.suffix), text
 
 
 def test_a_question_a_category(tokenizer: Any) -> None:

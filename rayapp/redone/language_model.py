@@ -1,0 +1,77 @@
+"""RedOne as the features see it: a tokenizer, a version, and something that answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from rayapp.config import Config
+from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.completions import Completions
+
+
+class Chooser(Protocol):
+    """See Completions.choose."""
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]: ...
+
+
+class Answers(Chooser, Protocol):
+    """See Completions.write."""
+
+    def write(self, prompt: list[int], form: str, max_tokens: int) -> str: ...
+
+
+class LanguageModel(NamedTuple):
+    """`version` names the weights: what it said is asked again of another version."""
+
+    tokenizer: Any
+    version: str
+    answers: Answers
+
+    @classmethod
+    def served(cls, config: Config, deadline_s: float | None = None, tries: int = 3) -> LanguageModel:
+        """The configured model at its endpoint. `deadline_s`: of one answer. Raises ConfigError, ModelError."""
+        llm = config.llm
+        key = config.api_keys[0] if config.api_keys else ""
+        endpoint = Completions(config.llm_url, llm.name, key, deadline_s or llm.deadline_s, tries)
+        folder = model_folder(llm.model, config.state_path / "llm")
+        return cls(_tokenizer(folder), model_version(folder), endpoint)
+
+    @classmethod
+    def offline(cls, config: Config, model: str | None = None) -> LanguageModel:
+        """The configured model or another, on an engine in this process. Raises ConfigError, ModelError, ImportError."""
+        folder = model_folder(model or config.llm.model, config.state_path / "llm")
+        prepare_engine()
+        from rayapp.redone.offline import OfflineEngine
+
+        return cls(_tokenizer(folder), model_version(folder), OfflineEngine(folder))
+
+
+def openmp() -> str:
+    """The OpenMP that comes with vLLM's CPU build, a fifth faster than the system's; empty where there is none."""
+    library = Path(sys.prefix) / "lib" / "libiomp5.so"
+    return str(library) if library.is_file() else ""
+
+
+def engine_environment() -> dict[str, str]:
+    """What a vLLM engine outside Serve is started with."""
+    # Engine core and worker wait for each other in busy loops: on few cores a thread more makes both slower.
+    threads = str(max(1, (os.cpu_count() or 2) - 1))
+    names = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": threads}
+    return {**names, "LD_PRELOAD": openmp()} if openmp() else names
+
+
+def prepare_engine() -> None:
+    """vLLM reads its environment when it is imported; its OpenMP must be there before anything else's."""
+    for name, value in engine_environment().items():
+        os.environ.setdefault(name, value)
+
+
+def _tokenizer(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
