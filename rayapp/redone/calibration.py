@@ -10,6 +10,7 @@ and the policy says what its probability may do then.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,10 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibrated: list[str]
     notes: int
     prevalence: float
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:6]
 
     def fits(self, model_version: str, policy: Policy) -> bool:
         """The same model, and the same categories in the same words: thresholds may differ."""

@@ -50,9 +50,15 @@ class Judge:
         return self.moderation.policy
 
     @property
+    def policy_version(self) -> str:
+        """Changes with anything but the model that can change a decision: the policy, and its calibration."""
+        policy = self.policy.version
+        return f"{policy}-{self.calibration.version}" if self.calibration is not None else policy
+
+    @property
     def versions(self) -> tuple[str, str]:
         """Model and policy version: a verdict of others is judged again."""
-        return self.model_version, self.policy.version
+        return self.model_version, self.policy_version
 
     def labels(self, texts: list[str]) -> list[dict[str, float]]:
         """Of every text its distribution over `none` and the categories, as the model says it. Raises ModelAway."""
@@ -68,21 +74,22 @@ class Judge:
     def verdicts(self, notes: list[Note]) -> list[Verdict]:
         """Raises ModelAway."""
         found = self.labels([note.text for note in notes])
+        return [self.verdict(note, labels) for note, labels in zip(notes, found, strict=True)]
+
+    def verdict(self, note: Note, labels: dict[str, float]) -> Verdict:
+        """`labels`: as the model says them."""
         if self.calibration is not None:
-            found = [self.calibration.apply(labels) for labels in found]
-        return [
-            Verdict(
-                item_id=note.item_id,
-                decision=self.decide(labels),
-                outcome="judged",
-                at_ms=int(time.time() * 1000),
-                labels={name: round(share, 6) for name, share in labels.items()},
-                model_version=self.model_version,
-                policy_version=self.policy.version,
-                text_key=note.text_key,
-            )
-            for note, labels in zip(notes, found, strict=True)
-        ]
+            labels = self.calibration.apply(labels)
+        return Verdict(
+            item_id=note.item_id,
+            decision=self.decide(labels),
+            outcome="judged",
+            at_ms=int(time.time() * 1000),
+            labels={name: round(share, 6) for name, share in labels.items()},
+            model_version=self.model_version,
+            policy_version=self.policy_version,
+            text_key=note.text_key,
+        )
 
     def unjudged(self, note: Note) -> Verdict:
         """The policy's word while the model is away."""
@@ -91,7 +98,7 @@ class Judge:
             decision=self.policy.on_failure,
             outcome="failed",
             at_ms=int(time.time() * 1000),
-            policy_version=self.policy.version,
+            policy_version=self.policy_version,
             text_key=note.text_key,
             reason="the model did not answer; the note stays in the queue",
         )

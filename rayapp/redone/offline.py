@@ -52,3 +52,13 @@ class OfflineEngine:
         )
         outputs = self.llm.generate([{"prompt_token_ids": list(prompt)}], sampling, use_tqdm=False)
         return str(outputs[0].outputs[0].text)
+
+
+class NoAnswers:
+    """Where only the prompts and the meaning of answers are wanted, and something else asks."""
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]:
+        raise RuntimeError("there is no engine here")
+
+    def write(self, prompt: list[int], form: str, max_tokens: int) -> str:
+        raise RuntimeError("there is no engine here")

@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse
 from rayapp.config import Config, load_config
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.language_model import openmp
+from rayapp.serving.engine_cores import environment, settle
 
 RETRY_S = 5
 WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}
@@ -40,6 +41,7 @@ class WarmServer(LLMServer):
         # Without the usage report of ray.serve.llm, whose agent is one more process that imports everything.
         await self.engine.start()
         await self._warm_up()
+        settle()
 
     async def _warm_up(self) -> None:
         model = self._llm_config.model_id
@@ -93,9 +95,14 @@ async def http_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
-    """`args` of the Serve YAML: engine, server, bundles, accelerator, env; the model is the system config's."""
+    """`args` of the Serve YAML: engine, server, bundles, accelerator, env, cores, nice, lora.
+
+    The model is the system config's. `cores`: those that the engine's processes are pinned to; `nice`: how far they
+    step back when others want a core (0 to 19); `lora`: ray.serve.llm's LoraConfig, adapters loaded by name.
+    """
     folder = model_folder(config.llm.model, config.state_path / "llm")
     env = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **args.get("env", {})}
+    env |= environment(args.get("cores"), args.get("nice"))
     if openmp():
         env.setdefault("LD_PRELOAD", openmp())
     return LLMConfig(
@@ -106,6 +113,7 @@ def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
         accelerator_type=args.get("accelerator"),
         runtime_env={"env_vars": env},
         server_cls=WarmServer,
+        lora_config=args.get("lora"),
         log_engine_metrics=True,
     )
 

@@ -96,6 +96,11 @@ class VerdictStore:
         chosen = {entry.item_id for entry in first}
         return [*first, *(e for e in entries if e.item_id not in chosen)][:count]
 
+    def queued(self, item_id: str) -> Queued | None:
+        """Its entry, if it waits."""
+        score = self.client.zscore(QUEUE, item_id)
+        return Queued(item_id, _text(score)) if score is not None else None
+
     def drop(self, item_id: str) -> None:
         """A note that is gone: nothing to judge."""
         self.client.zrem(QUEUE, item_id)

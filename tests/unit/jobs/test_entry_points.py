@@ -20,10 +20,19 @@ JOBS = (
     "write_history",
     "write_catalogue",
     "moderate_items",
+    "moderate_backlog",
     "calibrate_moderation",
     "evaluate_redone",
+    "evaluate_search",
 )
-DATA = {"train_redrec", "evaluate_redrec", "evaluate_online", "calibrate_moderation", "evaluate_redone"}
+DATA = {
+    "train_redrec",
+    "evaluate_redrec",
+    "evaluate_online",
+    "calibrate_moderation",
+    "evaluate_redone",
+    "evaluate_search",
+}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +64,8 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
+        ("moderate_backlog", [], "give --notes TABLE --verdicts FOLDER, or --topic"),
+        ("moderate_backlog", ["--topic", "--engine", "fast"], "--engine fast: not JSON"),
         ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
         ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),

@@ -80,7 +80,7 @@ def test_each_note_is_judged_once(queue: ModerationQueue, store: redis.Redis, st
     (verdict,) = VerdictStore(store).get(["bad"])
     assert verdict is not None
     assert sum(verdict.labels.values()) == pytest.approx(1, abs=1e-5)
-    assert (verdict.model_version, verdict.policy_version) == ("m@1", POLICY.version)
+    assert (verdict.model_version, verdict.policy_version) == ("m@1", queue.judge.policy_version)
     assert written(stream) == 2
     assert queue.sweep() == 0
 
@@ -115,7 +115,7 @@ def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQue
     put(store, None, bulk="a", old="b", person="c", changed="d")
     verdicts = VerdictStore(store)
     keys = {i: queue._key(t) for i, t in {"old": "b", "person": "c", "changed": "x"}.items()}
-    versions = {"model_version": "m@1", "policy_version": POLICY.version}
+    versions = {"model_version": "m@1", "policy_version": queue.judge.policy_version}
     verdicts.put(Verdict("old", Decision.ALLOW, "judged", 1, text_key=keys["old"], model_version="m@0"))
     verdicts.put(Verdict("person", Decision.BLOCK, "person", 1, text_key=keys["person"]))
     verdicts.put(Verdict("changed", Decision.ALLOW, "judged", 1, text_key=keys["changed"], **versions))

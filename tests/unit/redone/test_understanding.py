@@ -35,7 +35,9 @@ def test_expansions_that_say_the_same_are_left_out() -> None:
     assert found.expansions == ("sneakers",)
 
 
-@pytest.mark.parametrize("broken", ["", "spelling: a", "spelling: a\nintent: love\nsimilar: b\n", "no", '{"intent": 1}'])
+@pytest.mark.parametrize(
+    "broken", ["", "spelling: a", "spelling: a\nintent: love\nsimilar: b\n", "no", '{"intent": 1}']
+)
 def test_an_answer_that_was_cut_off_says_nothing(broken: str) -> None:
     assert understood(broken, "a") == Understanding()
 

@@ -1,0 +1,96 @@
+"""Notes judged by `ray.data.llm`: prompts made by Ray Data, a vLLM engine per `engines`, verdicts out."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import msgspec
+import ray
+import ray.data
+import torch
+
+from rayapp.config import Config, ConfigError
+from rayapp.domain import InvalidRecord, encode, parse_item
+from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.judge import Judge, Note
+from rayapp.redone.language_model import LanguageModel, engine_environment
+from rayapp.redone.offline import ENGINE, NoAnswers
+from rayapp.redrec.text_encoder import text_key
+
+GPU_ENGINE = {"enforce_eager": False, "max_num_seqs": 256, "max_num_batched_tokens": 8192, "block_size": 16}
+
+
+def judge_of(config: Config) -> Judge:
+    """Policy, tokenizer and versions, without an engine. Raises ConfigError."""
+    return _judge(msgspec.json.encode(config))
+
+
+@cache
+def _judge(config: bytes) -> Judge:
+    """One a worker process: what a note is asked and what the answer means; it asks nobody itself."""
+    from transformers import AutoTokenizer
+
+    settings = msgspec.json.decode(config, type=Config)
+    folder = model_folder(settings.llm.model, settings.state_path / "llm")
+    model = LanguageModel(AutoTokenizer.from_pretrained(folder), model_version(folder), NoAnswers())
+    return Judge.of(model, settings)
+
+
+def note_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of any table as `item_id`, `text` and what is wrong with it, if anything."""
+    named = {"item_id" if k == "id" and "item_id" not in row else k: v for k, v in row.items()}
+    try:
+        item = parse_item({**named, "title": named.get("title") or ""})
+    except InvalidRecord as error:
+        return {"item_id": str(row.get("item_id", row.get("id", ""))), "text": "", "text_key": "", "error": str(error)}
+    return {"item_id": item.item_id, "text": item.text, "text_key": text_key("", item.text), "error": ""}
+
+
+def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[str, Any]) -> ray.data.Dataset:
+    """`notes` as `note_of` makes them, to rows of `item_id`, `verdict` (JSON, empty for a bad row) and `error`.
+
+    `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError.
+    """
+    from ray.data.llm import build_processor, vLLMEngineProcessorConfig
+
+    if config.llm.prefills != "one":
+        raise ConfigError("llm: prefills == each: the backlog asks one prefill a note; set it to one")
+    settings = msgspec.json.encode(config)
+    answers = len(_judge(settings).policy.names)
+
+    def ask(row: dict[str, Any]) -> dict[str, Any]:
+        (question,), (prompt,) = _judge(settings).moderation.questions, _judge(settings).moderation.prompts(row["text"])
+        allowed = list(question.answers)
+        sampling = {"max_tokens": 1, "temperature": 1.0, "logprobs": answers, "allowed_token_ids": allowed}
+        return {**row, "tokenized_prompt": prompt, "sampling_params": {**sampling, "detokenize": False}}
+
+    def conclude(row: dict[str, Any]) -> dict[str, Any]:
+        judge = _judge(settings)
+        if row["error"]:
+            return {"item_id": row["item_id"], "verdict": b"", "error": row["error"]}
+        logprobs = {int(token): value["logprob"] for token, value in row["logprobs"][0].items()}
+        note = Note(row["item_id"], row["text"], row["text_key"])
+        verdict = judge.verdict(note, judge.moderation.labels([logprobs]))
+        return {"item_id": row["item_id"], "verdict": encode(verdict), "error": ""}
+
+    on_gpu = torch.cuda.is_available() or ray.cluster_resources().get("GPU", 0) > 0
+    off = {"enabled": False}
+    processor = build_processor(
+        vLLMEngineProcessorConfig(
+            model_source=model_folder(config.llm.model, config.state_path / "llm"),
+            engine_kwargs={**ENGINE, **(GPU_ENGINE if on_gpu else {}), **engine},
+            placement_group_config={"bundles": [{"GPU": 1, "CPU": 1} if on_gpu else {"CPU": 1}]},
+            runtime_env={"env_vars": {} if on_gpu else engine_environment()},
+            concurrency=engines,
+            batch_size=64,
+            chat_template_stage=off,
+            tokenize_stage=off,
+            detokenize_stage=off,
+            prepare_multimodal_stage=off,
+            log_engine_metrics=False,
+        ),
+        preprocess=ask,
+        postprocess=conclude,
+    )
+    return processor(notes)

@@ -1,0 +1,82 @@
+"""A backlog of notes judged at once, on engines of the job's own: a Parquet table, or all of `rayapp.items`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from jobs._backlog import ParquetBacklog, TopicBacklog
+from jobs._job import JobError, connect_ray, console, job, print_table
+from jobs._judged_notes import judge_of, judged
+from rayapp.config import Config
+from rayapp.domain import Verdict
+from rayapp.stores.client import wait_for_store
+from streaming.topics import wait_for_broker
+
+TELL_S = 15.0
+
+
+@job("Judge a backlog of notes with ray.data.llm. Run again, it goes on where it was cut off.")
+@click.option("--notes", type=click.Path(path_type=Path), help="Parquet file or folder: item_id, and title or text.")
+@click.option("--verdicts", type=click.Path(path_type=Path), help="Folder for the verdicts of --notes.")
+@click.option("--topic", is_flag=True, help="Judge rayapp.items; verdicts are stored and written to rayapp.verdicts.")
+@click.option("--engines", default=1, type=click.IntRange(1), help="vLLM engines side by side, one GPU each.")
+@click.option("--engine", default="{}", help="JSON with keys of vLLM's EngineArgs.")
+@click.option("--part", default=512, type=click.IntRange(1), help="Notes a part: what a kill costs at most, an engine.")
+def main(
+    config: Config, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
+) -> dict[str, Any]:
+    settings = _settings(engine)
+    if topic == (notes is not None) or (notes is None) != (verdicts is None):
+        raise JobError("give --notes TABLE --verdicts FOLDER, or --topic")
+    connect_ray()
+    judge = judge_of(config)
+    if notes is not None and verdicts is not None:
+        backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)
+    else:
+        wait_for_broker(config.bootstrap)
+        backlog = TopicBacklog(config, wait_for_store(config.store_url), judge.versions)
+    rows, total, before = backlog.waiting()
+    console.print(
+        f"model {judge.model_version}, policy {judge.policy_version}: {total:,} notes, {before:,} judged before"
+    )
+    counts: Counter[str] = Counter()
+    if total > before:
+        told = time.monotonic()
+        for batch in judged(rows, config, engines, settings).iter_batches(batch_size=part, batch_format="pyarrow"):
+            found = batch.to_pylist()
+            backlog.keep(found)
+            now = time.monotonic()
+            counts.update(_what(row) for row in found)
+            if now - told > TELL_S:
+                told = now
+                console.print(f"  {before + counts.total():,} of {total:,}")
+    print_table("verdicts", ["", "notes"], [[name, count] for name, count in sorted(counts.items())])
+    versions = {"model_version": judge.model_version, "policy_version": judge.policy_version}
+    return {"judged": counts.total() - counts["not a note"], "judged_before": before, **counts, **versions}
+
+
+def _what(row: dict[str, Any]) -> str:
+    return msgspec.json.decode(row["verdict"], type=Verdict).decision.value if row["verdict"] else "not a note"
+
+
+def _settings(engine: str) -> dict[str, Any]:
+    try:
+        found = json.loads(engine)
+    except json.JSONDecodeError as error:
+        raise JobError(
+            f"--engine {engine}: not JSON ({error}); give an object such as '{{\"max_num_seqs\": 128}}'"
+        ) from None
+    if not isinstance(found, dict):
+        raise JobError(f"--engine {engine}: give a JSON object")
+    return found
+
+
+if __name__ == "__main__":
+    main()

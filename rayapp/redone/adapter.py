@@ -1,0 +1,57 @@
+"""A LoRA adapter merged into its base model, once: engines, tokenizers and versions then see one plain model folder.
+
+Merged weights cost nothing at serving time (Hu et al. 2021, section 4). Adapters
+that are to be loaded by name beside each other are `lora` in the Serve YAML.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from rayapp.config import ConfigError
+
+SETTINGS = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+
+
+class AdapterError(ConfigError):
+    """The adapter cannot be used; the text says which and why."""
+
+
+def is_adapter(folder: Path) -> bool:
+    return (folder / SETTINGS).is_file()
+
+
+def base_of(folder: Path) -> str:
+    """The model that it was trained on, as PEFT wrote it down."""
+    name = json.loads((folder / SETTINGS).read_text()).get("base_model_name_or_path")
+    if not name:
+        raise AdapterError(f"adapter {folder}: {SETTINGS} names no base model; give it as BASE+{folder}")
+    return str(name)
+
+
+def merged(base: str, folder: Path, cache: Path) -> str:
+    """Folder of `base` (a folder or hub id) with the adapter in its weights; made below `cache` when it is not there."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if not is_adapter(folder) or not (folder / WEIGHTS).is_file():
+        raise AdapterError(f"adapter {folder}: no {SETTINGS} and {WEIGHTS} there; give a folder that PEFT saved")
+    digest = hashlib.sha256(base.encode() + (folder / SETTINGS).read_bytes() + (folder / WEIGHTS).read_bytes())
+    target = cache / f"{folder.resolve().name}-{digest.hexdigest()[:8]}"
+    if (target / "config.json").is_file():
+        return str(target.resolve())
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+    try:
+        model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    except (RuntimeError, ValueError) as error:
+        raise AdapterError(f"adapter {folder} does not fit {base}: {str(error)[:200]}") from None
+    partial = target.with_suffix(".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    model.save_pretrained(partial)
+    AutoTokenizer.from_pretrained(base).save_pretrained(partial)
+    partial.rename(target)
+    return str(target.resolve())

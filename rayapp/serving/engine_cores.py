@@ -1,0 +1,50 @@
+"""Where an engine's processes run and how much they yield: on a small machine feeds must not wait for a batch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping
+
+import psutil
+
+from rayapp.config import ConfigError
+
+CORES = "RAYAPP_LLM_CORES"
+NICE = "RAYAPP_LLM_NICE"
+
+
+def environment(cores: list[int] | None, nice: int | None) -> dict[str, str]:
+    """For the engine's replica, see `settle`."""
+    chosen = {CORES: ",".join(str(core) for core in cores or ()), NICE: str(nice) if nice else ""}
+    return {name: value for name, value in chosen.items() if value}
+
+
+def settle(settings: Mapping[str, str] = os.environ) -> None:
+    """This process and its children onto the chosen cores and to the chosen niceness."""
+    cores = chosen(settings.get(CORES, ""), sorted(os.sched_getaffinity(0)))
+    nice = int(settings.get(NICE, "0"))
+    if cores or nice:
+        own = psutil.Process()
+        place([own, *own.children(recursive=True)], cores, nice)
+
+
+def chosen(cores: str, there: list[int]) -> list[int]:
+    """`0,1` as it is, `-1` the last of those that are there. Raises ConfigError."""
+    found = []
+    for core in (int(part) for part in cores.split(",") if part):
+        number = there[core] if -len(there) <= core < 0 else core
+        if number not in there:
+            raise ConfigError(f"cores: {core} is not there; this process may use {', '.join(map(str, there))}")
+        found.append(number)
+    return found
+
+
+def place(processes: Iterable[psutil.Process], cores: list[int], nice: int) -> None:
+    """Every thread of them: on Linux both are a thread's own, and a new one has its maker's. No cores: as they are."""
+    for process in processes:
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            for thread in process.threads():
+                if cores:
+                    os.sched_setaffinity(thread.id, cores)
+                os.setpriority(os.PRIO_PROCESS, thread.id, nice)

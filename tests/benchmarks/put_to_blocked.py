@@ -1,0 +1,86 @@
+"""Seconds from the PUT of a note to its verdict, and to its absence from search, at a steady rate of new notes.
+
+    rayapp up && python -m tests.benchmarks.put_to_blocked --rate 5 --seconds 60
+
+Needs a running system with its language model, and a policy under which the model blocks what is put: with the packaged
+model start it with `llm: {policy: tests/benchmarks/strict_policy.yaml}`, which blocks nearly everything. Times are from
+the moment the PUT is sent; the verdict is seen in `GET /v1/items/{id}`, which is answered from what feeds and search
+are answered from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import numpy as np
+
+from jobs._job import print_table
+from rayapp.cli.main import running_config
+
+TEXTS = ("You are worthless and everybody hates you", "Go away, nobody wants people like you here", "Shut up, idiot")
+POLL_S = 0.1
+LONGEST_S = 120.0
+
+
+async def one(client: httpx.AsyncClient, item_id: str, text: str) -> dict[str, Any]:
+    """Puts a note and watches it until it has a verdict; then searches for its very words."""
+    started = time.perf_counter()
+    answer = await client.put("/v1/items", json={"items": [{"item_id": item_id, "title": text, "author": "bench"}]})
+    answer.raise_for_status()
+    while time.perf_counter() - started < LONGEST_S:
+        found = await client.get(f"/v1/items/{item_id}")
+        verdict = found.json().get("verdict") if found.status_code == 200 else None
+        if verdict and verdict["outcome"] == "judged":
+            seen = time.perf_counter() - started
+            shown = (await client.get("/v1/search", params={"q": text, "k": 100, "user_id": "bench"})).json()["items"]
+            feed = (await client.get("/v1/feed", params={"k": 200, "user_id": f"bench-{item_id}"})).json()["items"]
+            listed = item_id in {i["item_id"] for i in [*shown, *feed]}
+            return {"seconds": seen, "decision": verdict["decision"], "listed": listed}
+        await asyncio.sleep(POLL_S)
+    return {"seconds": LONGEST_S, "decision": "none", "listed": False}
+
+
+async def run(url: str, rate: float, seconds: float) -> list[dict[str, Any]]:
+    mark = uuid.uuid4().hex[:6]
+    limits = httpx.Limits(max_connections=64)
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+        tasks, begun = [], time.perf_counter()
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
+            text = f"{TEXTS[number % len(TEXTS)]} {mark} {number}"
+            tasks.append(asyncio.create_task(one(client, f"blocked-{mark}-{number}", text)))
+        return await asyncio.gather(*tasks)
+
+
+@click.command(help=__doc__)
+@click.option("--state", default=".rayapp", envvar="RAYAPP_STATE")
+@click.option("--rate", default=5.0, help="Notes a second.")
+@click.option("--seconds", default=60.0)
+@click.option("--out", type=click.Path(path_type=Path))
+def main(state: str, rate: float, seconds: float, out: Path | None) -> None:
+    config = running_config(state)
+    found = asyncio.run(run(f"http://127.0.0.1:{config.ports.http}", rate, seconds))
+    blocked = [f for f in found if f["decision"] == "block"]
+    times = np.array([f["seconds"] for f in found])
+    rows = [
+        ["notes put", len(found)],
+        ["judged", sum(f["decision"] != "none" for f in found)],
+        ["blocked", len(blocked)],
+        ["of these in feed or search after the verdict", sum(f["listed"] for f in blocked)],
+        ["seconds from PUT to verdict, p50", float(np.percentile(times, 50))],
+        ["p95", float(np.percentile(times, 95))],
+    ]
+    print_table(f"{rate:g} notes a second", ["", ""], rows)
+    if out:
+        out.write_text(json.dumps(dict(rows), indent=1))
+
+
+if __name__ == "__main__":
+    main()
