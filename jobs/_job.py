@@ -69,7 +69,7 @@ def _config(file: str | None) -> Config:
     return load_config(file or os.environ.get("RAYAPP_CONFIG"))
 
 
-def connect_ray() -> None:
+def connect_ray(worker_logs: bool = True) -> None:
     """Join the running cluster (inside a Ray job), or start a local one for this command alone."""
     import ray
 
@@ -79,10 +79,10 @@ def connect_ray() -> None:
         return
     inside_job = "RAY_ADDRESS" in os.environ or "RAY_JOB_ID" in os.environ
     if inside_job:
-        ray.init(log_to_driver=True)
+        ray.init(log_to_driver=worker_logs)
     else:
         os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
-        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=True)
+        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=worker_logs)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from functools import cache
 from typing import Any
 
@@ -48,7 +50,8 @@ def note_of(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[str, Any]) -> ray.data.Dataset:
-    """`notes` as `note_of` makes them, to rows of `item_id`, `verdict` (JSON, empty for a bad row) and `error`.
+    """`notes` as `note_of` makes them, to rows of `item_id`, `verdict` (JSON, empty for a bad row), `error` and
+    `begun` (s since the epoch when its batch went to the engine).
 
     `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError.
     """
@@ -68,11 +71,12 @@ def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[s
     def conclude(row: dict[str, Any]) -> dict[str, Any]:
         judge = _judge(settings)
         if row["error"]:
-            return {"item_id": row["item_id"], "verdict": b"", "error": row["error"]}
+            return {"item_id": row["item_id"], "verdict": b"", "error": row["error"], "begun": math.inf}
         logprobs = {int(token): value["logprob"] for token, value in row["logprobs"][0].items()}
         note = Note(row["item_id"], row["text"], row["text_key"])
         verdict = judge.verdict(note, judge.moderation.labels([logprobs]))
-        return {"item_id": row["item_id"], "verdict": encode(verdict), "error": ""}
+        begun = time.time() - row["time_taken_llm"]
+        return {"item_id": row["item_id"], "verdict": encode(verdict), "error": "", "begun": begun}
 
     on_gpu = torch.cuda.is_available() or ray.cluster_resources().get("GPU", 0) > 0
     off = {"enabled": False}

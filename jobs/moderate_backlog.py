@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from pathlib import Path
@@ -35,7 +36,7 @@ def main(
     settings = _settings(engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):
         raise JobError("give --notes TABLE --verdicts FOLDER, or --topic")
-    connect_ray()
+    connect_ray(worker_logs=False)
     judge = judge_of(config)
     if notes is not None and verdicts is not None:
         backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)
@@ -47,19 +48,28 @@ def main(
         f"model {judge.model_version}, policy {judge.policy_version}: {total:,} notes, {before:,} judged before"
     )
     counts: Counter[str] = Counter()
+    rate = 0.0
     if total > before:
-        told = time.monotonic()
+        told, begun = time.monotonic(), math.inf
         for batch in judged(rows, config, engines, settings).iter_batches(batch_size=part, batch_format="pyarrow"):
             found = batch.to_pylist()
             backlog.keep(found)
             now = time.monotonic()
             counts.update(_what(row) for row in found)
-            if now - told > TELL_S:
+            begun = min(begun, *(row["begun"] for row in found))
+            rate = counts.total() / (time.time() - begun)  # loading an engine is not judging
+            if now - told > TELL_S or counts.total() == total - before:
                 told = now
-                console.print(f"  {before + counts.total():,} of {total:,}")
+                console.print(f"  {before + counts.total():,} of {total:,}, {rate:.1f} a second")
     print_table("verdicts", ["", "notes"], [[name, count] for name, count in sorted(counts.items())])
     versions = {"model_version": judge.model_version, "policy_version": judge.policy_version}
-    return {"judged": counts.total() - counts["not a note"], "judged_before": before, **counts, **versions}
+    return {
+        "judged": counts.total() - counts["not a note"],
+        "judged_before": before,
+        "notes_a_second": rate,
+        **counts,
+        **versions,
+    }
 
 
 def _what(row: dict[str, Any]) -> str:

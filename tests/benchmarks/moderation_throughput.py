@@ -1,7 +1,7 @@
-"""Notes judged a second: the engine alone, `/v1/moderate`, and the OpenAI endpoint, on the same notes one after another.
+"""Notes judged a second: the engine alone, the backlog job, `/v1/moderate`, and the OpenAI endpoint, on the same notes one after another.
 
-Needs a running system (`rayapp up`) for the last two; the engine alone runs first, in a process of its own, with the
-same model, prompts and settings. The system is idle meanwhile, but it is there: ratios count, not absolute figures.
+Needs a running system (`rayapp up`) for the last two; the engine alone and the job run first, each in a process of its
+own, with the same model, prompts and settings. The system is idle meanwhile, but it is there: ratios count, not absolute figures.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 import click
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from jobs._job import print_table
 from rayapp.cli.paths import Layout
@@ -55,6 +58,16 @@ def endpoint(config_file: str, texts: list[str], connections: int) -> float:
     return _rate(lambda: list(pool.map(lambda text: judge.labels([text]), texts)), len(texts))
 
 
+def backlog(config_file: str, texts: list[str]) -> float:
+    """jobs.moderate_backlog in a process of its own, from its engine's first request to the last verdict."""
+    with tempfile.TemporaryDirectory() as folder:
+        notes, out = Path(folder) / "notes.parquet", Path(folder) / "result.json"
+        pq.write_table(pa.table({"item_id": [str(n) for n in range(len(texts))], "title": texts}), notes)
+        command = [sys.executable, "-m", "jobs.moderate_backlog", "--config", config_file, "--notes", str(notes)]
+        subprocess.run([*command, "--verdicts", f"{folder}/verdicts", "--out", str(out)], check=True)
+        return float(json.loads(out.read_text())["notes_a_second"])
+
+
 def _rate(run: Any, notes: int) -> float:
     started = time.perf_counter()
     run()
@@ -80,6 +93,7 @@ def main(state: Path, data: Path, notes: int, only: str | None) -> None:
     url = f"http://127.0.0.1:{config.ports.http}"
     rates = {
         "engine alone (LLM.generate)": alone,
+        "jobs.moderate_backlog": backlog(config_file, texts),
         "/v1/moderate, batches of 32": moderate(url, texts, 32),
         "/v1/moderate, batches of 256": moderate(url, texts, 256),
         "/llm/v1/completions, 16 connections": endpoint(config_file, texts, 16),

@@ -1,0 +1,36 @@
+"""The words of a replica follow its catalogue: what is withheld or gone is not found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rayapp.domain import Decision, Item, Verdict
+from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.catalogue_keywords import CatalogueKeywords
+from rayapp.stores.items import StoredItem
+
+CONTENT = np.ones(4, dtype=np.float32)
+
+
+def stored(item_id: str, title: str, decision: Decision | None = None, kind: str = "note") -> StoredItem:
+    verdict = Verdict(item_id, decision, "judged", 1) if decision else None
+    return StoredItem(item_id, Item(item_id=item_id, title=title, kind=kind), CONTENT, verdict)
+
+
+def found(words: CatalogueKeywords, query: str, kind: str = "note") -> list[str]:
+    return [item_id for item_id, _ in words.kinds[kind].search({query: 1.0}, 10)]
+
+
+def test_what_is_there_already_and_what_changes() -> None:
+    live = LiveCatalogue(reader=None)  # type: ignore[arg-type]  # changes are applied by hand
+    live.apply([stored("a", "green tea"), stored("b", "black tea"), stored("ad", "tea pots", kind="ad")])
+    words = CatalogueKeywords(live)
+    assert set(found(words, "tea")) == {"a", "b"}
+    assert found(words, "tea", "ad") == ["ad"]
+    live.apply([stored("a", "green tea", Decision.BLOCK), stored("b", "coffee"), stored("c", "tea")])
+    assert found(words, "tea") == ["c"]
+    live.apply([stored("a", "green tea", Decision.ALLOW), StoredItem("c", None, None)])
+    assert found(words, "tea") == ["a"]
+    live.apply([stored("a", "green tea", kind="ad")])
+    assert found(words, "tea") == []
+    assert set(found(words, "tea", "ad")) == {"a", "ad"}
