@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -69,9 +70,15 @@ def _config(file: str | None) -> Config:
     return load_config(file or os.environ.get("RAYAPP_CONFIG"))
 
 
-def connect_ray(worker_logs: bool = True) -> None:
-    """Join the running cluster (inside a Ray job), or start a local one for this command alone."""
+def connect_ray(quiet: bool = False) -> None:
+    """Join the running cluster (inside a Ray job), or start a local one for this command alone.
+
+    `quiet`: without the workers' output and Ray's own remarks, of which a vLLM engine has pages.
+    """
     import ray
+
+    level = logging.WARNING if quiet else logging.INFO
+    logging.getLogger("ray.data").setLevel(level)
 
     # Ray Train would log every worker's line a second time.
     os.environ["RAY_TRAIN_ENABLE_PRINT_PATCH"] = "0"
@@ -79,10 +86,10 @@ def connect_ray(worker_logs: bool = True) -> None:
         return
     inside_job = "RAY_ADDRESS" in os.environ or "RAY_JOB_ID" in os.environ
     if inside_job:
-        ray.init(log_to_driver=worker_logs)
+        ray.init(log_to_driver=not quiet, logging_level=level)
     else:
         os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
-        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=worker_logs)
+        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=not quiet, logging_level=level)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

@@ -36,7 +36,7 @@ def main(
     settings = _settings(engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):
         raise JobError("give --notes TABLE --verdicts FOLDER, or --topic")
-    connect_ray(worker_logs=False)
+    connect_ray(quiet=True)
     judge = judge_of(config)
     if notes is not None and verdicts is not None:
         backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)

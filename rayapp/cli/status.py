@@ -15,6 +15,7 @@ from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.config import Config
 from rayapp.stores.client import connect
+from rayapp.stores.post_view import PostViewStore
 from rayapp.stores.registry import Registry
 from rayapp.stores.verdicts import VerdictStore
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
@@ -62,11 +63,12 @@ def gather(config: Config) -> dict[str, Any]:
 
 
 def moderation(config: Config) -> dict[str, int]:
-    """Notes that wait to be judged; empty without a language model or while the store is away."""
+    """Notes that wait to be judged, or for post-view queries; empty without a language model or a store."""
     if not config.llm.enabled:
         return {}
     try:
-        return {"waiting": VerdictStore(connect(config.store_url)).waiting()}
+        store = connect(config.store_url)
+        return {"waiting": VerdictStore(store).waiting(), "post_view": PostViewStore(store).waiting()}
     except redis.RedisError:
         return {}
 
@@ -141,7 +143,8 @@ def show_status(config: Config, as_json: bool) -> None:
     click.echo(f"  model       {model['name']}: serving {model['current']}, newest {model['head']}{pinned}")
     click.echo("  lag         " + ", ".join(f"{n} {v}" for n, v in found["lag"].items()))
     if found["moderation"]:
-        click.echo(f"  moderation  {found['moderation']['waiting']:,} notes wait")
+        waiting = found["moderation"]
+        click.echo(f"  moderation  {waiting['waiting']:,} notes wait, {waiting['post_view']:,} for post-view queries")
     for stage, row in found["freshness_s"].items():
         click.echo(
             f"  freshness   {stage}: p50 <= {row['p50']:g} s, p95 <= {row['p95']:g} s, p99 <= {row['p99']:g} s "

@@ -42,13 +42,16 @@ class LanguageModel(NamedTuple):
         return cls(_tokenizer(folder), model_version(folder), endpoint)
 
     @classmethod
-    def offline(cls, config: Config, model: str | None = None) -> LanguageModel:
-        """The configured model or another, on an engine in this process. Raises ConfigError, ModelError, ImportError."""
+    def offline(cls, config: Config, model: str | None = None, **engine: Any) -> LanguageModel:
+        """The configured model or another, on an engine in this process.
+
+        `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError, ModelError, ImportError.
+        """
         folder = model_folder(model or config.llm.model, config.state_path / "llm")
         prepare_engine()
         from rayapp.redone.offline import OfflineEngine
 
-        return cls(_tokenizer(folder), model_version(folder), OfflineEngine(folder))
+        return cls(_tokenizer(folder), model_version(folder), OfflineEngine(folder, **engine))
 
 
 def openmp() -> str:

@@ -81,6 +81,9 @@ class PostViewStore:
         raw = self.client.hget(QUERIES, item_id)
         return _decoder.decode(raw) if raw else None
 
+    def waiting(self) -> int:
+        return int(self.client.zcard(QUEUE))
+
     def next(self) -> Wanted | None:
         first = self.client.zrange(QUEUE, 0, 0, withscores=True)
         return Wanted(first[0][0].decode(), first[0][1] < ARRIVED) if first else None
