@@ -109,7 +109,8 @@ class LiveCatalogue:
         """The limited items, without those of authors that the user follows."""
         if not followed or not self.limited:
             return self.limited
-        return frozenset(i for i in self.limited if i in self.items and self.items[i].author not in followed)
+        known = ((i, self.items.get(i)) for i in self.limited)
+        return frozenset(i for i, item in known if item is not None and item.author not in followed)
 
     def newest(self, kind: str) -> list[str]:
         """Ids of the newest items of a kind, newest first."""

@@ -166,9 +166,8 @@ class Retriever:
     async def similar(self, item_id: str, k: int) -> Found:
         """Nearest items of the same kind to an item, itself left out."""
         served = self.engine.served
-        item = self.engine.catalogue.items[item_id]
-        found = served.index.lookup(item_id)
-        if found is None:
+        item, found = self.engine.catalogue.items.get(item_id), served.index.lookup(item_id)
+        if found is None or item is None:
             return Found(served.index_version, [[]], {})
         excluded = self.engine.catalogue.limited | {item_id}
         return await self.by_vectors(found[0][None], served.index.name, item.kind, k, excluded)

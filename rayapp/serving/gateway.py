@@ -170,9 +170,9 @@ class Gateway:
             return Json({"items": []})
         found = await self.retriever.similar(item_id, k)
         listed = [
-            {"item_id": i, "score": s, "title": items[i].title, "source": "similar", "reason": f"like “{title}”"}
+            {"item_id": i, "score": s, "title": item.title, "source": "similar", "reason": f"like “{title}”"}
             for i, s in found.hits[0]
-            if i in items
+            if (item := items.get(i)) is not None
         ]
         return Json({"items": listed})
 

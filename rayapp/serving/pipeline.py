@@ -163,7 +163,8 @@ class Pipeline:
         items = self.catalogue.items
 
         def eligible(item_id: str) -> bool:
-            return item_id not in hydrated.excluded and item_id in items and items[item_id].kind == ask.kind
+            item = items.get(item_id)  # asked once: the catalogue changes meanwhile
+            return item is not None and item.kind == ask.kind and item_id not in hydrated.excluded
 
         ranked = sorted(popular.items(), key=lambda pair: -pair[1])
         best = [Candidate(i, s, "popular", "popular now") for i, s in ranked if eligible(i)]
@@ -261,7 +262,9 @@ class Pipeline:
         return explained
 
     def _group(self, item_id: str) -> str:
-        item = self.catalogue.items[item_id]
+        item = self.catalogue.items.get(item_id)
+        if item is None:  # blocked or deleted since it was chosen
+            return ""
         return item.tags[0] if item.tags else item.scenario or item.author or ""
 
     async def _timed(self, stage: str, step: Any) -> Any:
