@@ -37,7 +37,7 @@ class LiveCatalogue:
         self.listeners: list[Listener] = []
         self.lock = threading.RLock()  # held while a change is applied to everything
         self._newest: dict[str, list[str]] = {}
-        self._stop = threading.Event()
+        self.closed = threading.Event()
 
     def load(self) -> None:
         """Everything that is stored now; what changes meanwhile is in the stream after `position`."""
@@ -47,7 +47,7 @@ class LiveCatalogue:
 
     def follow(self) -> None:
         """Apply changes until `close`; a store that is away is waited for."""
-        while not self._stop.is_set():
+        while not self.closed.is_set():
             try:
                 position, ids = self.reader.changes(self.position, block_ms=500)
                 if ids:
@@ -55,7 +55,7 @@ class LiveCatalogue:
                         self.apply(self.reader.fetch(ids[start : start + 1000]))
                     self.position = position
             except redis.RedisError:
-                self._stop.wait(0.5)
+                self.closed.wait(0.5)
 
     def apply(self, changes: list[StoredItem]) -> None:
         with self.lock:
@@ -139,4 +139,4 @@ class LiveCatalogue:
         threading.Thread(target=self.follow, name="catalogue", daemon=True).start()
 
     def close(self) -> None:
-        self._stop.set()
+        self.closed.set()

@@ -153,11 +153,12 @@ class Retriever:
             index = self.engine.catalogue.content.get(kind)
             near = index.search(vector[None], k, excluded)[0] if index is not None else []
             own = {text: 1.0 for text, weight in words.items() if weight == 1.0}
-            lists, weights = [near, self.keywords.kinds[kind].search(own, k, excluded)], [1.0, settings.keywords]
+            lists = [[item_id for item_id, _ in near], self.keywords.search(kind, own, k, excluded)]
+            weights = [1.0, settings.keywords]
             if len(own) < len(words):
-                lists.append(self.keywords.kinds[kind].search(words, k, excluded))
+                lists.append(self.keywords.search(kind, words, k, excluded))
                 weights.append(settings.expansions)
-            fused = reciprocal_rank_fusion([[item_id for item_id, _ in hits] for hits in lists], weights)
+            fused = reciprocal_rank_fusion(lists, weights)
             hits = list(fused.items())[:k]
             return Found(served.index_version, [hits], served.index.present(item_id for item_id, _ in hits))
 

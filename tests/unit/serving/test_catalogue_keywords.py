@@ -18,7 +18,8 @@ def stored(item_id: str, title: str, decision: Decision | None = None, kind: str
 
 
 def found(words: CatalogueKeywords, query: str, kind: str = "note") -> list[str]:
-    return [item_id for item_id, _ in words.kinds[kind].search({query: 1.0}, 10)]
+    words.flush()
+    return words.search(kind, {query: 1.0}, 10, frozenset())
 
 
 def test_what_is_there_already_and_what_changes() -> None:
@@ -34,3 +35,21 @@ def test_what_is_there_already_and_what_changes() -> None:
     live.apply([stored("a", "green tea", kind="ad")])
     assert found(words, "tea") == []
     assert set(found(words, "tea", "ad")) == {"a", "ad"}
+
+
+def test_what_is_withheld_is_not_found_before_the_index_knows() -> None:
+    live = LiveCatalogue(reader=None)  # type: ignore[arg-type]
+    live.apply([stored("a", "green tea"), stored("b", "black tea")])
+    words = CatalogueKeywords(live)
+    with words.changing:  # the index cannot change now
+        live.apply([stored("a", "green tea", Decision.BLOCK)])
+        assert words.search("note", {"tea": 1.0}, 10, frozenset()) == ["b"]
+
+
+def test_a_verdict_that_changes_no_word_costs_no_commit() -> None:
+    live = LiveCatalogue(reader=None)  # type: ignore[arg-type]
+    live.apply([stored("a", "green tea")])
+    words = CatalogueKeywords(live)
+    words.kinds["note"].change = None  # type: ignore[assignment, method-assign]
+    live.apply([stored("a", "green tea", Decision.ALLOW)])
+    words.flush()
