@@ -22,7 +22,6 @@ from rayapp.redone.understanding import FORM, MAX_TOKENS, QueryPrompt, Understan
 from rayapp.serving.served_model import ServedModel
 
 WAITING = 32  # queries under way; further new ones go without
-WAITING_SLOW = 2  # where the model is too slow for them anyway: the cache fills, the cores stay free
 HOPELESS = 3.0  # deadlines: when answers usually take that many, nobody waits for one
 NEAR = 0.3  # cosine to the query that an expansion must have: a small model's fancies have less
 Encode = Callable[[list[str]], Awaitable[np.ndarray]]  # unit vectors [N, D]
@@ -73,15 +72,14 @@ class QueryUnderstanding:
         if known is not None:
             return Understood(known, "redone", True)
         deadline = self.config.search.deadline_ms / 1000
-        slow = self.usual_s > HOPELESS * deadline
         task = self.under_way.get(normal(query))
         if task is None:
-            if len(self.under_way) >= (WAITING_SLOW if slow else WAITING):
+            if len(self.under_way) >= WAITING:
                 return Understood()
             task = asyncio.get_running_loop().create_task(self._answer(query))
             self.under_way[normal(query)] = task
             task.add_done_callback(lambda _: self.under_way.pop(normal(query), None))
-        if slow:
+        if self.usual_s > HOPELESS * deadline:
             return Understood()
         try:
             found = await asyncio.wait_for(asyncio.shield(task), deadline)
