@@ -37,15 +37,12 @@ class Understood(NamedTuple):
     cached: bool = False
 
     def body(self) -> dict[str, Any]:
-        """The contract's `understanding`."""
+        """The contract's `understanding`, and a `spelling` where there is a correction."""
         found = self.what
-        return {
-            "intent": found.intent,
-            "spelling": found.spelling,
-            "expansions": list(found.expansions),
-            "source": self.source,
-            "cached": self.cached,
-        }
+        said = {"intent": found.intent, "expansions": list(found.expansions)}
+        if found.spelling is not None:
+            said["spelling"] = found.spelling
+        return {**said, "source": self.source, "cached": self.cached}
 
 
 class QueryUnderstanding:

@@ -99,7 +99,7 @@ class ItemList(BaseModel):
 
 class Understanding(BaseModel):
     intent: str | None
-    spelling: str | None
+    spelling: str | None = None
     expansions: list[str]
     source: Literal["redone", "none"]
     cached: bool
