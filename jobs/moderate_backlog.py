@@ -49,7 +49,7 @@ def main(
     )
     counts: Counter[str] = Counter()
     rate = 0.0
-    if total > before:
+    if rows.take(1):  # counts would miss a note whose text changed since it was judged
         told, begun = time.monotonic(), math.inf
         for batch in judged(rows, config, engines, settings).iter_batches(batch_size=part, batch_format="pyarrow"):
             found = batch.to_pylist()
