@@ -65,7 +65,8 @@ def test_many_prompts_go_in_parts_and_come_back_in_order(endpoint: Endpoint) -> 
     prompts = [[1] * (n + 1) for n in range(PROMPTS_AT_ONCE + 5)]
     found = Completions(endpoint.url, "m").choose(prompts, [7, 9])
     assert [answer[7] for answer in found] == [-float(len(p)) for p in prompts]
-    assert [len(r["prompt"]) for r in endpoint.requests] == [PROMPTS_AT_ONCE, 5]
+    # Two parts are under way at once: which one arrives first is chance.
+    assert sorted(len(r["prompt"]) for r in endpoint.requests) == [5, PROMPTS_AT_ONCE]
     assert all(r["allowed_token_ids"] == [7, 9] and r["max_tokens"] == 1 for r in endpoint.requests)
 
 
