@@ -152,14 +152,11 @@ class TopicBacklog:
 
     def _unsettled(self, items: list[Item]) -> Iterator[dict[str, Any]]:
         for item, stored in zip(items, self.reader.fetch([i.item_id for i in items]), strict=True):
-            verdict = stored.verdict
             key = text_key("", item.text)
             if stored.item is None:  # deleted
                 continue
-            if verdict is not None and verdict.text_key == key:
-                judged = (verdict.model_version, verdict.policy_version) == self.versions
-                if verdict.outcome == "person" or (verdict.outcome == "judged" and judged):
-                    continue
+            if stored.verdict is not None and stored.verdict.stands(key, self.versions):
+                continue
             yield {"item_id": item.item_id, "text": item.text, "text_key": key, "error": ""}
 
 

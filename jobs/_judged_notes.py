@@ -14,10 +14,10 @@ import torch
 
 from rayapp.config import Config, ConfigError
 from rayapp.domain import InvalidRecord, encode, parse_item
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import model_folder
 from rayapp.redone.judge import Judge, Note
 from rayapp.redone.language_model import LanguageModel, engine_environment
-from rayapp.redone.offline import ENGINE, NoAnswers
+from rayapp.redone.offline import ENGINE
 from rayapp.redrec.text_encoder import text_key
 
 GPU_ENGINE = {"enforce_eager": False, "max_num_seqs": 256, "max_num_batched_tokens": 8192, "block_size": 16}
@@ -31,12 +31,8 @@ def judge_of(config: Config) -> Judge:
 @cache
 def _judge(config: bytes) -> Judge:
     """One a worker process: what a note is asked and what the answer means; it asks nobody itself."""
-    from transformers import AutoTokenizer
-
     settings = msgspec.json.decode(config, type=Config)
-    folder = model_folder(settings.llm.model, settings.state_path / "llm")
-    model = LanguageModel(AutoTokenizer.from_pretrained(folder), model_version(folder), NoAnswers())
-    return Judge.of(model, settings)
+    return Judge.of(LanguageModel.unasked(settings), settings)
 
 
 def note_of(row: dict[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class ModerationQueue:
             fresh, again = [], []
             for stored in page:
                 verdict = stored.verdict
-                if stored.item is None or self._settled(verdict, self._key(stored.item.text)):
+                if stored.item is None:
+                    continue
+                if verdict is not None and verdict.stands(self._key(stored.item.text), self.judge.versions):
                     continue
                 (fresh if verdict is None else again).append(stored.item_id)
             enqueue(self.store, fresh, Urgency.BULK)
@@ -121,12 +123,6 @@ class ModerationQueue:
         for verdict, queued in found:
             outcome = verdict.outcome if self.verdicts.put(verdict, queued) else "overruled"
             self.metrics.count("rayapp_verdicts_total", decision=verdict.decision.value, outcome=outcome)
-
-    def _settled(self, verdict: Verdict | None, key: str) -> bool:
-        if verdict is None or verdict.text_key != key:
-            return False
-        mine = (verdict.model_version, verdict.policy_version) == self.judge.versions
-        return verdict.outcome == "person" or (verdict.outcome == "judged" and mine)
 
     def _key(self, text: str) -> str:
         return text_key("", text)

@@ -141,6 +141,11 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     text_key: str = ""
     reason: Annotated[str, Meta(max_length=1000)] = ""
 
+    def stands(self, text_key: str, versions: tuple[str, str]) -> bool:
+        """Whether a note whose text is now `text_key` need not be judged by this model and policy (`versions`)."""
+        mine = (self.model_version, self.policy_version) == versions
+        return self.text_key == text_key and (self.outcome == "person" or (self.outcome == "judged" and mine))
+
 
 _encoder = msgspec.json.Encoder()
 

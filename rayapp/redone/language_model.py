@@ -42,6 +42,14 @@ class LanguageModel(NamedTuple):
         return cls(_tokenizer(folder), model_version(folder), endpoint)
 
     @classmethod
+    def unasked(cls, config: Config) -> LanguageModel:
+        """The configured model where something else asks, and prompts and the meaning of answers are wanted."""
+        from rayapp.redone.offline import NoAnswers
+
+        folder = model_folder(config.llm.model, config.state_path / "llm")
+        return cls(_tokenizer(folder), model_version(folder), NoAnswers())
+
+    @classmethod
     def offline(cls, config: Config, model: str | None = None, **engine: Any) -> LanguageModel:
         """The configured model or another, on an engine in this process.
 

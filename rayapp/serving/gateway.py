@@ -21,6 +21,7 @@ from rayapp.metrics import Metrics
 from rayapp.redone.judge import Note
 from rayapp.redrec.text_encoder import text_key
 from rayapp.serving import errors, schemas
+from rayapp.serving.answer import Ask
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
 from rayapp.serving.errors import ApiError, Json, clean
 from rayapp.serving.exposition import collect
@@ -28,7 +29,7 @@ from rayapp.serving.ingest import Ingest
 from rayapp.serving.llm_health import LlmHealth
 from rayapp.serving.middleware import Guard
 from rayapp.serving.moderator import Moderator, as_answer
-from rayapp.serving.pipeline import Ask, Pipeline
+from rayapp.serving.pipeline import Pipeline
 from rayapp.serving.query_understanding import QueryUnderstanding
 from rayapp.serving.reranker import Reranker
 from rayapp.serving.search import QueryEncoder, Search

@@ -18,6 +18,7 @@ from rayapp.domain import Action, Event, encode
 from rayapp.metrics import Metrics
 from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
 from rayapp.redrec.history_input import Behaviour, behaviour_of
+from rayapp.serving.answer import Answer, Ask, body, exposure
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.engine import Interests
 from rayapp.serving.reranker import Reranker
@@ -26,18 +27,6 @@ from rayapp.stores.pages import Pages
 from rayapp.stores.producer import EventProducer, Record
 
 OVERFETCH = 3
-
-
-class Ask(NamedTuple):
-    """A request after its parameters were checked."""
-
-    route: str
-    user_id: str
-    scenario: str
-    kind: str
-    k: int
-    cursor: str | None = None
-    query: str | None = None
 
 
 class SearchQuery(NamedTuple):
@@ -54,13 +43,6 @@ class Hydrated(NamedTuple):
     history: list[Behaviour]
     excluded: frozenset[str]
     cursor: str
-
-
-class Answer(NamedTuple):
-    slots: list[Slot]
-    model_version: str
-    index_version: str
-    exhausted: bool
 
 
 class Pipeline:
@@ -102,7 +84,7 @@ class Pipeline:
         await self._timed("page", self.pages.add(hydrated.cursor, [s.candidate.item_id for s in answer.slots]))
         self.answered(answer.model_version)
         self.expose(ask, answer, request_id, started)
-        return self.body(ask, answer, request_id, hydrated.cursor)
+        return body(ask, answer, request_id, self.experiments, hydrated.cursor, self.catalogue.items)
 
     async def hydrate(self, ask: Ask) -> Hydrated:
         newest = 2 * self.served().user.config.length
@@ -187,60 +169,11 @@ class Pipeline:
 
     def expose(self, ask: Ask, answer: Answer, request_id: str, started: float) -> None:
         """One record an answer, keyed by user like the behaviour it is joined with."""
-        record = {
-            "request_id": request_id,
-            "user_id": ask.user_id,
-            "scenario": ask.scenario,
-            "items": [
-                {
-                    "item_id": slot.candidate.item_id,
-                    "position": position,
-                    "score": round(slot.candidate.score, 6),
-                    "propensity": slot.propensity,
-                    "source": slot.candidate.source,
-                }
-                for position, slot in enumerate(answer.slots)
-            ],
-            "model_version": answer.model_version,
-            "index_version": answer.index_version,
-            "experiments": self.experiments,
-            "latency_ms": round(1000 * (time.perf_counter() - started), 3),
-            "at_ms": int(time.time() * 1000),
-        }
-        if ask.query is not None:
-            record["query"] = ask.query
+        record = exposure(ask, answer, request_id, self.experiments, 1000 * (time.perf_counter() - started))
         if self.producer.post(Record(self.config.topic("exposures"), ask.user_id, encode(record))):
             self.metrics.count("rayapp_exposures_total", experiment="", arm="")
         else:
             self.metrics.count("rayapp_events_total", result="exposure_dropped")
-
-    def body(self, ask: Ask, answer: Answer, request_id: str, cursor: str) -> dict[str, Any]:
-        items = []
-        for slot in answer.slots:
-            item = self.catalogue.items.get(slot.candidate.item_id)
-            if item is None:  # deleted since it was retrieved
-                continue
-            candidate = slot.candidate
-            items.append(
-                {
-                    "item_id": candidate.item_id,
-                    "score": candidate.score,
-                    "title": item.title,
-                    "source": candidate.source,
-                    "reason": candidate.reason,
-                }
-            )
-        return {
-            "request_id": request_id,
-            "user_id": ask.user_id,
-            "scenario": ask.scenario,
-            "items": items,
-            "model_version": answer.model_version,
-            "index_version": answer.index_version,
-            "experiments": self.experiments,
-            "cursor": cursor,
-            "exhausted": answer.exhausted,
-        }
 
     def _not_recommended(self, ask: Ask, events: list[Event]) -> frozenset[str]:
         """Limited notes are for followers of their author, and never search results."""

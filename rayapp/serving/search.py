@@ -10,7 +10,8 @@ import numpy as np
 from cachetools import LRUCache
 
 from rayapp.redrec.text_encoder import TextEncoder
-from rayapp.serving.pipeline import Ask, Pipeline, SearchQuery
+from rayapp.serving.answer import Ask
+from rayapp.serving.pipeline import Pipeline, SearchQuery
 from rayapp.serving.query_understanding import QueryUnderstanding
 
 OTHER_WORDS = 0.5  # of an expansion, beside the query's own in one BM25 query

@@ -10,8 +10,9 @@ import numpy as np
 
 from rayapp.config import Config
 from rayapp.domain import Decision, Item, Verdict
+from rayapp.serving.answer import Ask
 from rayapp.serving.catalogue import LiveCatalogue
-from rayapp.serving.pipeline import Ask, Hydrated, Pipeline
+from rayapp.serving.pipeline import Hydrated, Pipeline
 from rayapp.stores.items import StoredItem
 
 CONTENT = np.ones(4, dtype=np.float32)

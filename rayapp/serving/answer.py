@@ -1,0 +1,91 @@
+"""A checked request, what the pipeline found for it, and the two records of that: the client's answer and the exposure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rayapp.domain import Item
+from rayapp.ranking.slate import Slot
+
+
+class Ask(NamedTuple):
+    """A request after its parameters were checked."""
+
+    route: str
+    user_id: str
+    scenario: str
+    kind: str
+    k: int
+    cursor: str | None = None
+    query: str | None = None
+
+
+class Answer(NamedTuple):
+    slots: list[Slot]
+    model_version: str
+    index_version: str
+    exhausted: bool
+
+
+def exposure(
+    ask: Ask, answer: Answer, request_id: str, experiments: Mapping[str, str], latency_ms: float
+) -> dict[str, Any]:
+    """What was shown where, how likely it was to be, and by which model: a record of `rayapp.exposures`."""
+    record = {
+        "request_id": request_id,
+        "user_id": ask.user_id,
+        "scenario": ask.scenario,
+        "items": [
+            {
+                "item_id": slot.candidate.item_id,
+                "position": position,
+                "score": round(slot.candidate.score, 6),
+                "propensity": slot.propensity,
+                "source": slot.candidate.source,
+            }
+            for position, slot in enumerate(answer.slots)
+        ],
+        "model_version": answer.model_version,
+        "index_version": answer.index_version,
+        "experiments": experiments,
+        "latency_ms": round(latency_ms, 3),
+        "at_ms": int(time.time() * 1000),
+    }
+    if ask.query is not None:
+        record["query"] = ask.query
+    return record
+
+
+def body(
+    ask: Ask,
+    answer: Answer,
+    request_id: str,
+    experiments: Mapping[str, str],
+    cursor: str,
+    catalogue: Mapping[str, Item],
+) -> dict[str, Any]:
+    """The contract's answer to a feed, ads or search request; what was deleted since it was retrieved is left out."""
+    items = [
+        {
+            "item_id": slot.candidate.item_id,
+            "score": slot.candidate.score,
+            "title": item.title,
+            "source": slot.candidate.source,
+            "reason": slot.candidate.reason,
+        }
+        for slot in answer.slots
+        if (item := catalogue.get(slot.candidate.item_id)) is not None
+    ]
+    return {
+        "request_id": request_id,
+        "user_id": ask.user_id,
+        "scenario": ask.scenario,
+        "items": items,
+        "model_version": answer.model_version,
+        "index_version": answer.index_version,
+        "experiments": experiments,
+        "cursor": cursor,
+        "exhausted": answer.exhausted,
+    }
