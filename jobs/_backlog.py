@@ -29,6 +29,7 @@ from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
 
 PAGE = 1000
+BLOCK = 64
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -116,8 +117,10 @@ class TopicBacklog:
         """See ParquetBacklog.waiting."""
         items = self._items()
         rows = [row for page in _pages(list(items.values())) for row in self._unsettled(page)]
-        empty = pa.Table.from_pylist([], schema=pa.schema([(n, pa.string()) for n in note_of({})]))
-        return ray.data.from_arrow(pa.Table.from_pylist(rows) if rows else empty), len(items), len(items) - len(rows)
+        schema = pa.schema([(name, pa.string()) for name in note_of({})])
+        # Small blocks: what a task judged comes out when its whole block is judged.
+        blocks = [pa.Table.from_pylist(rows[n : n + BLOCK], schema) for n in range(0, max(1, len(rows)), BLOCK)]
+        return ray.data.from_arrow(blocks), len(items), len(items) - len(rows)
 
     def keep(self, rows: list[dict[str, Any]]) -> None:
         verdicts = [_decoder.decode(row["verdict"]) for row in rows]

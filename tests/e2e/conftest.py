@@ -71,6 +71,12 @@ class System:
         assert answer.status_code == 202, answer.text
         return answer.json()
 
+    def put_note(self, item_id: str, title: str) -> None:
+        """Put and wait until the catalogue has it."""
+        answer = self.http.put("/v1/items", json={"items": [{"item_id": item_id, "title": title, "author": "ann"}]})
+        assert answer.status_code == 202, answer.text
+        eventually(lambda: self.http.get(f"/v1/items/{item_id}").status_code == 200, 15, f"{item_id} in the catalogue")
+
     def click(self, user: str, items: list[str], scenario: str = "homefeed") -> None:
         """Click and wait until the history has it."""
         before = len(self.history(user))
