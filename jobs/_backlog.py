@@ -17,6 +17,7 @@ import ray
 import ray.data
 import redis
 
+from jobs._generation import in_small_blocks
 from jobs._job import JobError
 from jobs._judged_notes import note_of
 from rayapp.config import Config
@@ -29,7 +30,6 @@ from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
 
 PAGE = 1000
-BLOCK = 64
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),
@@ -118,9 +118,7 @@ class TopicBacklog:
         items = self._items()
         rows = [row for page in _pages(list(items.values())) for row in self._unsettled(page)]
         schema = pa.schema([(name, pa.string()) for name in note_of({})])
-        # Small blocks: what a task judged comes out when its whole block is judged.
-        blocks = [pa.Table.from_pylist(rows[n : n + BLOCK], schema) for n in range(0, max(1, len(rows)), BLOCK)]
-        return ray.data.from_arrow(blocks), len(items), len(items) - len(rows)
+        return in_small_blocks(rows, schema), len(items), len(items) - len(rows)
 
     def keep(self, rows: list[dict[str, Any]]) -> None:
         verdicts = [_decoder.decode(row["verdict"]) for row in rows]

@@ -8,19 +8,15 @@ from functools import cache
 from typing import Any
 
 import msgspec
-import ray
 import ray.data
-import torch
 
+from jobs._generation import answered
 from rayapp.config import Config, ConfigError
 from rayapp.domain import InvalidRecord, encode, parse_item
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.judge import Judge, Note
-from rayapp.redone.language_model import LanguageModel, engine_environment
-from rayapp.redone.offline import ENGINE
+from rayapp.redone.language_model import LanguageModel
 from rayapp.redrec.text_encoder import text_key
-
-GPU_ENGINE = {"enforce_eager": False, "max_num_seqs": 256, "max_num_batched_tokens": 8192, "block_size": 16}
 
 
 def judge_of(config: Config) -> Judge:
@@ -51,8 +47,6 @@ def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[s
 
     `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError.
     """
-    from ray.data.llm import build_processor, vLLMEngineProcessorConfig
-
     if config.llm.prefills != "one":
         raise ConfigError("llm: prefills == each: the backlog asks one prefill a note; set it to one")
     settings = msgspec.json.encode(config)
@@ -74,23 +68,5 @@ def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[s
         begun = time.time() - row["time_taken_llm"]
         return {"item_id": row["item_id"], "verdict": encode(verdict), "error": "", "begun": begun}
 
-    on_gpu = torch.cuda.is_available() or ray.cluster_resources().get("GPU", 0) > 0
-    off = {"enabled": False}
-    processor = build_processor(
-        vLLMEngineProcessorConfig(
-            model_source=model_folder(config.llm.model, config.state_path / "llm"),
-            engine_kwargs={**ENGINE, **(GPU_ENGINE if on_gpu else {}), **engine},
-            placement_group_config={"bundles": [{"GPU": 1, "CPU": 1} if on_gpu else {"CPU": 1}]},
-            runtime_env={"env_vars": {} if on_gpu else engine_environment()},
-            concurrency=engines,
-            batch_size=64,
-            chat_template_stage=off,
-            tokenize_stage=off,
-            detokenize_stage=off,
-            prepare_multimodal_stage=off,
-            log_engine_metrics=False,
-        ),
-        preprocess=ask,
-        postprocess=conclude,
-    )
-    return processor(notes)
+    folder = model_folder(config.llm.model, config.state_path / "llm")
+    return answered(notes, folder, ask, conclude, engines, engine)

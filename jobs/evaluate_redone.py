@@ -1,85 +1,200 @@
-"""RedOne on its tasks: so far moderation, zero-shot or trained, beside baselines and published numbers."""
+"""RedOne on its tasks: several models in one run, beside trivial floors, lexical baselines and published numbers."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline, make_union
 
-from jobs._job import job, print_table
-from jobs._judging import judge_labels, offline_judge
+from jobs._answers import Answers, Asked, ask_model
+from jobs._job import JobError, connect_ray, console, job, print_table
+from jobs._moderation_scores import moderation_scores
 from rayapp.config import Config
-from rayapp.redone.label_sets import SETS, LabelSet, read_split
+from rayapp.redone.bootstrap import Interval, draws, interval, mean_of
+from rayapp.redone.label_sets import SETS as LABEL_SETS
+from rayapp.redone.label_sets import read_split
+from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
+from rayapp.redone.tasks.example import Example, read_examples
+from rayapp.redone.tasks.form import checkable
+from rayapp.redone.tasks.official import official_examples
+from rayapp.redone.tasks.registry import SNS_FAMILIES, task_of
 
-RESAMPLES = 300
+PARTS = ("moderation", "tasks", "general")
+TRAIN = 3000  # examples of each set that baselines learn from
 
 
-@job("Macro-F1 on the test splits of labelled sets: the model by likelihood, TF-IDF, the commonest label, published.")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with moderation/ and tweeteval/.")
-@click.option("--model", help="Hugging Face id or folder; default: the configured one.")
-@click.option("--limit", default=0, help="Notes of each test split, from its start (0: all).")
-def main(config: Config, data: Path, model: str | None, limit: int) -> dict[str, Any]:
-    tests = {s.name: read_split(data, s, "test") for s in SETS}
-    if limit:
-        tests = {name: (texts[:limit], truths[:limit]) for name, (texts, truths) in tests.items()}
-    judge = offline_judge(config, model)
-    found = judge_labels(judge, [text for texts, _ in tests.values() for text in texts])
-    result: dict[str, Any] = {"model": judge.model_version, "policy": judge.policy.version, "sets": {}}
-    start = 0
-    for labelled in SETS:
-        texts, truths = tests[labelled.name]
-        labels = found[start : start + len(texts)]
-        start += len(texts)
-        rows = _arms(labelled, data, texts, truths, labels)
-        rows += [(f"{who} (published)", value, value, value) for who, _, value in labelled.published]
-        result["sets"][labelled.name] = {name: [score, low, high] for name, score, low, high in rows}
-        title = f"{labelled.name}, test split: {len(texts):,} notes"
-        print_table(title, ["", "macro-F1", "low 95%", "high"], [list(row) for row in rows])
+@job("Scores of one model or several, with 95% intervals, beside floors and baselines. Run again, it goes on.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the public sets.")
+@click.option("--model", "models", multiple=True, help="Model; give it again for more. Default: the configured one.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Default: all of them.")
+@click.option("--split", default="test", type=click.Choice(["dev", "test"]), help="Of the public sets' tasks.")
+@click.option("--limit", default=200, help="Questions of each set of tasks (0: all).")
+@click.option("--notes", default=0, help="Notes of each moderation set, from its start (0: all).")
+@click.option(
+    "--official", type=click.Path(path_type=Path), help="Folder of SNS-Bench or RedTrans-Bench files instead."
+)
+@click.option("--examples", "own", type=click.Path(path_type=Path), help="JSONL of task examples instead.")
+def main(
+    config: Config,
+    data: Path,
+    models: tuple[str, ...],
+    parts: tuple[str, ...],
+    split: str,
+    limit: int,
+    notes: int,
+    official: Path | None,
+    own: Path | None,
+) -> dict[str, Any]:
+    chosen, names = parts or PARTS, models or (config.llm.model,)
+    if official is not None or own is not None:
+        chosen = ("tasks",)
+    tests, train = _tests(data, split, limit or None, official, own) if "tasks" in chosen else ([], {})
+    forms = list(checkable(data, "test", 0)) if "general" in chosen else []
+    sets = {s.name: read_split(data, s, "test") for s in LABEL_SETS} if "moderation" in chosen else {}
+    if notes:
+        sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
+    asked = Asked([*tests, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
+    connect_ray(quiet=True)
+    answers: dict[str, Answers] = {}
+    for model in names:
+        found, version = ask_model(config, model, asked, {})
+        if version in answers:
+            raise JobError(f"--model {model}: {version} was given twice")
+        answers[version] = found
+    result: dict[str, Any] = {"models": list(answers), "split": split}
+    if sets:
+        result["moderation"] = moderation_scores(data, sets, {name: a.labels for name, a in answers.items()})
+    if tests:
+        result["tasks"] = _task_scores(tests, train, {name: _first(a, len(tests)) for name, a in answers.items()})
+    if forms:
+        result["general"] = _general(forms, {name: (a.said[len(tests) :], a.losses) for name, a in answers.items()})
     return result
 
 
-def _arms(
-    labelled: LabelSet,
-    data: Path,
-    texts: list[str],
-    truths: list[str],
-    labels: list[dict[str, float]],
-) -> list[tuple[str, float, float, float]]:
-    said = {"zero-shot, likelihood": [_best(row, labelled) for row in labels]}
-    train_texts, train_truths = read_split(data, labelled, "train")
-    words = make_union(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=5, sublinear_tf=True),
-    )
-    model = make_pipeline(words, LogisticRegression(C=4.0, max_iter=1000, class_weight="balanced"))
-    said["TF-IDF and logistic regression"] = list(model.fit(train_texts, train_truths).predict(texts))
-    said["always the commonest label"] = [max(set(train_truths), key=train_truths.count)] * len(texts)
-    return [(name, *_interval(np.array(truths), np.array(answers))) for name, answers in said.items()]
+def _tests(
+    data: Path, split: str, limit: int | None, official: Path | None, own: Path | None
+) -> tuple[list[Example], dict[str, list[Example]]]:
+    """(questions, training examples by task, for the baselines)."""
+    if own is not None:
+        return list(read_examples(own)), {}
+    if official is not None:
+        return official_examples(official), {}
+    tests = [e for name in (*ENGLISH, *CHINESE) for e in examples(data, name, split, limit)]
+    train: dict[str, list[Example]] = {}
+    for name in (*ENGLISH, *CHINESE):
+        for example in examples(data, name, "train", TRAIN):
+            train.setdefault(example.task, []).append(example)
+    return tests, train
 
 
-def _best(labels: dict[str, float], labelled: LabelSet) -> str:
-    """The likeliest of what the set could have said."""
-    return max(sorted(labelled.possible), key=lambda name: labels[name])
+def _first(answers: Answers, count: int) -> list[tuple[str, str | None]]:
+    return list(zip(answers.said[:count], answers.likeliest[:count], strict=True))
 
 
-def _interval(truths: np.ndarray, answers: np.ndarray) -> tuple[float, float, float]:
-    """Macro-F1 with a bootstrap interval over notes."""
-    names = sorted(set(truths))
-    rng = np.random.default_rng(0)
-    draws = (rng.integers(len(truths), size=len(truths)) for _ in range(RESAMPLES))
-    scores = [_macro_f1(truths[rows], answers[rows], names) for rows in draws]
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return _macro_f1(truths, answers, names), float(low), float(high)
+def _task_scores(
+    tests: Sequence[Example],
+    train: dict[str, list[Example]],
+    models: dict[str, list[tuple[str, str | None]]],
+) -> dict[str, Any]:
+    """By arm and sub-task: an interval. Arms: floor, lexical, and of every model its words and its likeliest options."""
+    places: dict[str, list[int]] = {}
+    for n, example in enumerate(tests):
+        key = example.task if not _chinese(example) else f"{example.task} (Chinese)"
+        places.setdefault(key, []).append(n)
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for key, own in places.items():
+        asked, task = [tests[n] for n in own], task_of(tests[own[0]].task)
+        known = [e for e in train.get(task.name, []) if _chinese(e) == _chinese(asked[0])]
+        arms = {"trivial floor": task.trivial(known, asked), "lexical": task.lexical(known, asked)}
+        for name, said in models.items():
+            arms[name] = [said[n][0] for n in own]
+            if asked[0].options:
+                arms[f"{name}, likelihood"] = [said[n][1] or "" for n in own]
+        for arm, answers in arms.items():
+            judged = [task.judge(answer, example) for answer, example in zip(answers, asked, strict=True)]
+            found.setdefault(arm, {})[key] = draws(task.score, judged)
+    _add_averages(found, places, tests)
+    rows = [
+        [key, len(places.get(key, tests)), *(_shown(found[arm].get(key)) for arm in found)]
+        for key in found["trivial floor"]
+    ]
+    print_table("tasks (95% intervals in the result file)", ["", "questions", *found], rows)
+    result: dict[str, Any] = {
+        arm: {key: interval(values)._asdict() for key, values in scores.items()} for arm, scores in found.items()
+    }
+    first, *others = models
+    for name in others:
+        gains = {key: interval(found[name][key] - found[first][key])._asdict() for key in found[name]}
+        result[f"{name} over {first}"] = gains
+        console.print(f"{name} over {first}, paired:")
+        for key, gain in gains.items():
+            console.print(f"  {key}: {gain['value']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})")
+    return result
 
 
-def _macro_f1(truths: np.ndarray, answers: np.ndarray, names: list[str]) -> float:
-    return float(f1_score(truths, answers, labels=names, average="macro", zero_division=0))
+def _add_averages(
+    found: dict[str, dict[str, np.ndarray]], places: dict[str, list[int]], tests: Sequence[Example]
+) -> None:
+    """Of families with several sub-tasks, and of the eight families where all are there, Chinese apart."""
+    families: dict[str, list[str]] = {}
+    for key, own in places.items():
+        if "(Chinese)" not in key:
+            families.setdefault(task_of(tests[own[0]].task).family, []).append(key)
+    for arm, scores in found.items():
+        if any(key not in scores for keys in families.values() for key in keys):
+            continue  # likelihood answers questions with options alone
+        for family, keys in families.items():
+            if len(keys) > 1:
+                scores[f"= {family}"] = mean_of(scores, {family: keys})
+        if all(family in families for family in SNS_FAMILIES):
+            scores["= the eight"] = mean_of(scores, {f: families[f] for f in SNS_FAMILIES})
+        found[arm] = scores
+
+
+def _general(forms: Sequence[Example], models: dict[str, tuple[list[str], list[tuple[float, int]]]]) -> dict[str, Any]:
+    """Checkable instructions, and perplexity of held-out answers; both against the first model."""
+    task = task_of(forms[0].task)
+    result: dict[str, Any] = {}
+    rows: list[list[Any]] = []
+    first: tuple[np.ndarray, float] | None = None
+    for name, (said, losses) in models.items():
+        found = draws(task.score, [task.judge(s, e) for s, e in zip(said, forms, strict=True)])
+        perplexity = math.exp(sum(nats for nats, _ in losses) / sum(count for _, count in losses))
+        first = first or (found, perplexity)
+        score, gain = interval(found), interval(found - first[0])
+        rows.append([name, score.value, _plus(gain), perplexity, perplexity / first[1]])
+        result[name] = {
+            "form": score._asdict(),
+            "form_gain": gain._asdict(),
+            "perplexity": perplexity,
+            "perplexity_ratio": perplexity / first[1],
+        }
+    columns = ["", "form kept, %", "against the first", "perplexity", "ratio"]
+    print_table(f"general ability: {len(forms)} checkable instructions, {len(losses)} held-out answers", columns, rows)
+    return result
+
+
+def _held_out(data: Path) -> list[Example]:
+    from rayapp.redone.corpus.source import Source, source_examples
+
+    source = Source("alpaca", "instructions", "general/alpaca_en.parquet", where={"split": "test"})
+    return list(source_examples(source, data, "test", 0))
+
+
+def _chinese(example: Example) -> bool:
+    return any("\u4e00" <= c <= "\u9fff" for c in example.note) and not example.task.startswith("translation")
+
+
+def _shown(values: np.ndarray | None) -> str:
+    return "" if values is None else f"{values[0]:.1f}"
+
+
+def _plus(gain: Interval) -> str:
+    return f"{gain.value:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
 
 
 if __name__ == "__main__":

@@ -59,6 +59,14 @@ SETS = (
 )
 
 
+def set_named(name: str) -> LabelSet:
+    """Raises ConfigError."""
+    for labelled in SETS:
+        if labelled.name == name:
+            return labelled
+    raise ConfigError(f"labelled set {name!r} is unknown; use one of {', '.join(s.name for s in SETS)}")
+
+
 def read_split(folder: Path, labelled: LabelSet, split: str) -> tuple[list[str], list[str]]:
     """(texts, categories) of one split, in the file's order. Raises ConfigError."""
     file = folder / labelled.file

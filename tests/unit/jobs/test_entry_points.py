@@ -24,6 +24,10 @@ JOBS = (
     "calibrate_moderation",
     "evaluate_redone",
     "evaluate_search",
+    "redone_pretrain",
+    "redone_finetune",
+    "redone_prefer",
+    "search_mixture",
 )
 DATA = {
     "train_redrec",

@@ -1,0 +1,39 @@
+"""Near duplicates by MinHash (Broder 1997; the library is datasketch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from datasketch import MinHash, MinHashLSH
+
+from rayapp.redone.tasks.texts import words
+
+PERMUTATIONS = 64
+SHINGLE = 3  # words
+
+
+class Duplicates:
+    """Remembers what it has seen; the first of a kind is new. `threshold`: Jaccard similarity of word shingles."""
+
+    def __init__(self, threshold: float = 0.8) -> None:
+        self.index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+        self.count = 0
+
+    def is_new(self, text: str) -> bool:
+        sketch = MinHash(PERMUTATIONS, seed=1)
+        sketch.update_batch([shingle.encode() for shingle in shingles(text)])
+        if self.index.query(sketch):
+            return False
+        self.index.insert(self.count, sketch)
+        self.count += 1
+        return True
+
+
+def without_duplicates(texts: Iterable[str], threshold: float = 0.8) -> Iterator[str]:
+    seen = Duplicates(threshold)
+    return (text for text in texts if seen.is_new(text))
+
+
+def shingles(text: str) -> set[str]:
+    found = words(text)
+    return {" ".join(found[n : n + SHINGLE]) for n in range(max(1, len(found) - SHINGLE + 1))}

@@ -1,0 +1,168 @@
+"""From a recipe to packed rows: drawn by weight, cleaned, checked against the evaluation sets, and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rayapp.redone.corpus import quality, rules
+from rayapp.redone.corpus.contamination import Contamination
+from rayapp.redone.corpus.duplicates import Duplicates
+from rayapp.redone.corpus.source import Source, source_examples, texts
+from rayapp.redone.label_sets import LabelSet, read_split, set_named
+from rayapp.redone.moderation import Moderation
+from rayapp.redone.policy import load_policy
+from rayapp.redone.tasks.example import Example
+from rayapp.redone.training.chat import ChatTokens
+from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
+from rayapp.redone.training.recipe import Recipe
+
+Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
+SCORED_AT_ONCE = 512
+
+
+class Prepared(NamedTuple):
+    """`report`: of every source how many were read, left out and why, and taken."""
+
+    train: list[Row]
+    held_out: list[Row]
+    report: dict[str, dict[str, int]]
+
+
+class Preparation:
+    """One recipe over one data folder, for one tokenizer. `known`: questions and notes of the evaluation sets."""
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, tokenizer: Any, known: Contamination, scores: Scores | None = None
+    ) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.chat = ChatTokens(tokenizer)
+        self.tokenizer = tokenizer
+        self.known = known
+        self.scores = scores
+        self.report: dict[str, Counter[str]] = {}
+        self.moderation: Moderation | None = None
+
+    def run(self) -> Prepared:
+        """Raises ConfigError."""
+        rng = np.random.default_rng(self.recipe.seed)
+        weights = np.array([source.weight for source in self.recipe.sources])
+        streams = [self._endless(source) for source in self.recipe.sources]
+        drawn: list[Piece] = []
+        used, prefixes = 0, set[tuple[int, ...]]()
+        while used < self.recipe.tokens and weights.sum() > 0:
+            which = int(rng.choice(len(streams), p=weights / weights.sum()))
+            piece = next(streams[which], None)
+            if piece is None:
+                weights[which] = 0
+                continue
+            drawn.append(piece)
+            used += len(piece.ids)
+            if piece.prefix not in prefixes:
+                prefixes.add(piece.prefix)
+                used += len(piece.prefix)
+            self.report[self.recipe.sources[which].name]["taken"] += 1
+        rows = list(pack(drawn, self.recipe.length))
+        rows = [rows[n] for n in rng.permutation(len(rows))]
+        total = np.cumsum([len(row.ids) for row in rows])
+        rows = rows[: int(np.searchsorted(total, self.recipe.tokens)) + 1]
+        held_out = [piece for s in self.recipe.sources for piece in self._few(s, self.recipe.evaluate_rows * 4)]
+        report = {name: dict(counts) for name, counts in self.report.items()}
+        return Prepared(rows, list(pack(held_out, self.recipe.length))[: self.recipe.evaluate_rows], report)
+
+    def _endless(self, source: Source) -> Iterator[Piece]:
+        """Again and again in another order, if it has anything."""
+        counts = self.report.setdefault(source.name, Counter())
+        for turn in range(1000):
+            found = 0
+            for piece in self._pieces(source, "train", self.recipe.seed + turn):
+                found += 1
+                yield piece
+            if not found:
+                return
+            counts["passes"] += 1
+
+    def _few(self, source: Source, count: int) -> list[Piece]:
+        """Of the dev split; text has none and is judged by its tasks."""
+        if source.kind not in ("task", "moderation"):
+            return []
+        pieces = self._pieces(source, "dev", self.recipe.seed)
+        return [piece for piece, _ in zip(pieces, range(max(2, count // len(self.recipe.sources))), strict=False)]
+
+    def _pieces(self, source: Source, split: str, seed: int) -> Iterator[Piece]:
+        if source.kind == "text":
+            yield from self._text(source, seed)
+        elif source.kind == "moderation":
+            yield from self._labelled(source, set_named(source.name), split, seed)
+        else:
+            counts = self.report.setdefault(source.name, Counter())
+            for example in source_examples(source, self.folder, split, seed):
+                counts["read"] += 1
+                if split == "train" and self._repeats(example):
+                    counts["in an evaluation set"] += 1
+                    continue
+                yield self.chat.piece(
+                    example, self.recipe.question_tokens, self.recipe.answer_tokens, self.recipe.evenness
+                )
+
+    def _repeats(self, example: Example) -> bool:
+        return self.known.repeats(example.note or example.question)
+
+    def _labelled(self, source: Source, labelled: LabelSet, split: str, seed: int) -> Iterator[Piece]:
+        """The prompt that moderation serves and the letter of the label; rare labels count as much as common ones."""
+        if self.moderation is None:
+            self.moderation = Moderation(self.tokenizer, load_policy(None))
+        (question,) = self.moderation.questions
+        letters = dict(zip(self.moderation.policy.names, question.answers, strict=True))
+        notes, labels = read_split(self.folder, labelled, split)
+        shares = Counter(labels)
+        counts = self.report.setdefault(source.name, Counter())
+        for n in np.random.default_rng(seed).permutation(len(notes)):
+            note, label = notes[n], labels[n]
+            counts["read"] += 1
+            if split == "train" and self.known.repeats(note):
+                counts["in an evaluation set"] += 1
+                continue
+            ids = (*self.moderation.note_ids(note), *question.prompt.suffix, letters[label])
+            yield Piece(
+                question.prompt.prefix,
+                ids,
+                (*[IGNORED] * (len(ids) - 1), ids[-1]),
+                len(notes) / (len(shares) * shares[label]),
+            )
+
+    def _text(self, source: Source, seed: int) -> Iterator[Piece]:
+        """Cleaned text, every token learned but the first; long text in parts of a row."""
+        cleaning = self.recipe.cleaning
+        counts = self.report.setdefault(source.name, Counter())
+        seen = Duplicates(cleaning.duplicates)
+        kept: list[str] = []
+        for text in texts(source, self.folder):
+            counts["read"] += 1
+            why = rules.reason(text, cleaning.rules)
+            if why is None and self.known.repeats(text):
+                why = "in an evaluation set"
+            if why is None and not seen.is_new(text):
+                why = "near duplicate"
+            if why is not None:
+                counts[why] += 1
+                continue
+            kept.append(text)
+        rng = np.random.default_rng(seed)
+        order = [kept[n] for n in rng.permutation(len(kept))]
+        for start in range(0, len(order), SCORED_AT_ONCE):
+            part = order[start : start + SCORED_AT_ONCE]
+            if self.scores is not None and cleaning.quality is not None:
+                good = quality.keep(self.scores(part), cleaning.quality)
+                counts["odd or empty to the quality model"] += int((~good).sum())
+                part = [text for text, fine in zip(part, good, strict=True) if fine]
+            for text in part:
+                ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
+                for first in range(0, len(ids), self.recipe.length):
+                    piece = tuple(ids[first : first + self.recipe.length])
+                    yield Piece((), piece, piece, 1.0)

@@ -1,0 +1,46 @@
+"""Quality filter by a small language model: text that it finds very odd, or that it could have written blindfold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+MAX_TOKENS = 256
+
+
+class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which share of the texts to leave out at either end of their perplexity, source by source."""
+
+    odd: float = 0.05
+    empty: float = 0.02
+
+
+def losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
+    """[N] mean negative log-likelihood in nats a token of the first MAX_TOKENS tokens of each text."""
+    order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+    found = np.zeros(len(texts))
+    tokenizer.padding_side = "right"
+    for start in range(0, len(order), batch):
+        rows = order[start : start + batch]
+        tokens = tokenizer(
+            [texts[n] for n in rows], return_tensors="pt", padding=True, truncation=True, max_length=MAX_TOKENS
+        )
+        with torch.no_grad():
+            logits = model(**tokens).logits[:, :-1].float()
+        wanted = tokens["input_ids"][:, 1:]
+        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+        mask = tokens["attention_mask"][:, 1:]
+        found[rows] = ((each * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy()
+    return found
+
+
+def keep(found: np.ndarray, settings: Quality) -> np.ndarray:
+    """[N] bool of losses of one source."""
+    if not len(found):
+        return np.zeros(0, dtype=bool)
+    low, high = np.quantile(found, [settings.empty, 1 - settings.odd])
+    return (found >= low) & (found <= high)

@@ -1,0 +1,42 @@
+"""Rule filter of text: what is too short, too long, mostly not words, or says the same again and again.
+
+After Rae et al. 2021 (Gopher, appendix A), with limits for notes, which are short.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import msgspec
+
+from rayapp.redone.tasks.texts import words
+
+_LINK = re.compile(r"https?://\S+|\[URL\]|@user|\[USER\]", re.I)
+
+
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares are of 1."""
+
+    min_words: int = 4
+    max_words: int = 20_000
+    min_letters: float = 0.5
+    max_links: float = 0.3
+    max_top_word: float = 0.3
+
+
+def reason(text: str, rules: Rules) -> str | None:
+    """Why this text is left out; None keeps it."""
+    found = words(text)
+    if len(found) < rules.min_words:
+        return "too short"
+    if len(found) > rules.max_words:
+        return "too long"
+    solid = [c for c in text if not c.isspace()]
+    if sum(c.isalpha() for c in solid) < rules.min_letters * len(solid):
+        return "few letters"
+    if len(_LINK.findall(text)) > rules.max_links * len(found):
+        return "mostly links and names"
+    if len(found) >= 10 and Counter(found).most_common(1)[0][1] > rules.max_top_word * len(found):
+        return "one word again and again"
+    return None

@@ -1,0 +1,102 @@
+"""Where training text and examples come from: files or URLs of Parquet, JSONL or plain text, and the public sets by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import fsspec
+import msgspec
+import pyarrow.parquet as pq
+
+from rayapp.config import ConfigError
+from rayapp.redone.public_sets.mixture import SETS, examples
+from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.official import is_official
+
+INSTRUCTION_COLUMNS = ("instruction", "output")
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One source of a mixture.
+
+    `kind`: `text` fills `template` from each row; `instructions` has columns instruction, input, output; `examples` is
+    our JSONL of task examples; `task` is a public set by name and `moderation` a labelled set, both from the data folder.
+    `path`: a file, a pattern, or a URL that fsspec knows; below the data folder where it is relative.
+    `weight`: its share of the examples, among the weights of all. `where`: values that columns must have.
+    """
+
+    name: str
+    kind: Literal["text", "instructions", "examples", "task", "moderation"]
+    path: str = ""
+    template: str = "{text}"
+    weight: float = 1.0
+    where: dict[str, str] = {}
+    limit: int = 0
+
+
+def texts(source: Source, folder: Path) -> Iterator[str]:
+    """Of a `text` source. Raises ConfigError."""
+    for row in _rows(source, folder):
+        flat = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
+        try:
+            yield source.template.format(**flat)
+        except KeyError as error:
+            raise ConfigError(
+                f"source {source.name}: template {source.template!r} wants {error}; there are {', '.join(row)}"
+            ) from None
+
+
+def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iterator[Example]:
+    """Of `task`, `examples` and `instructions`. Raises ConfigError."""
+    if source.kind == "task":
+        if source.name not in SETS:
+            raise ConfigError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
+        yield from examples(folder, source.name, split, source.limit or None, seed)
+        return
+    for row in _rows(source, folder):
+        if source.kind == "examples":
+            yield msgspec.convert(row, Example)
+            continue
+        missing = [name for name in INSTRUCTION_COLUMNS if name not in row]
+        if missing:
+            raise ConfigError(f"source {source.name}: no column {missing[0]}; there are {', '.join(row)}")
+        question = f"{row['instruction']}\n{row['input']}" if row.get("input") else str(row["instruction"])
+        yield Example("instruction", question, str(row["output"]), source=source.name)
+
+
+def _rows(source: Source, folder: Path) -> Iterator[dict[str, Any]]:
+    where = source.path if "://" in source.path or source.path.startswith("/") else str(folder / source.path)
+    files = fsspec.open_files(where, "rb")
+    official = [opened.path for opened in files if is_official(opened.path)]
+    if official:
+        raise ConfigError(f"source {source.name}: {official[0]} is an official benchmark file, for evaluation only")
+    if not files:
+        raise ConfigError(f"source {source.name}: {source.path} matches no file; give a file, a pattern or a URL")
+    count = 0
+    for opened in files:
+        for row in _of(source, opened):
+            if any(str(row.get(column)) != value for column, value in source.where.items()):
+                continue
+            yield row
+            count += 1
+            if count == source.limit:
+                return
+
+
+def _of(source: Source, opened: Any) -> Iterator[dict[str, Any]]:
+    try:
+        with opened as file:
+            if opened.path.endswith(".parquet"):
+                for batch in pq.ParquetFile(file).iter_batches(1000):
+                    yield from batch.to_pylist()
+            elif opened.path.endswith((".jsonl", ".ndjson")):
+                yield from (json.loads(line) for line in file if line.strip())
+            else:
+                yield from ({"text": part} for part in file.read().decode().split("\n\n") if part.strip())
+    except FileNotFoundError:
+        raise ConfigError(f"source {source.name}: {opened.path} is not there") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"source {source.name}: {opened.path} cannot be read: {error}") from None

@@ -1,0 +1,67 @@
+"""Instructions whose form a program can check (after IFEval, Zhou et al. 2023): whether general ability is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rayapp.redone.public_sets.rows import rows
+from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.task import Task
+from rayapp.redone.tasks.texts import words
+
+WORDS = ("however", "today", "people", "example", "simple", "together")
+# Name: what is asked, and whether an answer does it. {} is drawn.
+FORMS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
+    "at most": ("Answer in at most {} words.", lambda said, n: 0 < len(words(said)) <= int(n)),
+    "at least": ("Answer in at least {} words.", lambda said, n: len(words(said)) >= int(n)),
+    "has word": ('Use the word "{}" in your answer.', lambda said, word: word in words(said)),
+    "begins": ('Begin your answer with the word "{}".', lambda said, word: words(said)[:1] == [word]),
+    "lower case": ("Write all of it in lower case, without capital letters.", lambda said, _: said == said.lower()),
+    "bullets": (
+        "Give exactly {} bullet points, each on a line that begins with * and nothing else.",
+        lambda said, n: len(re.findall(r"(?m)^\s*[*-] ", said)) == int(n),
+    ),
+    "no commas": ("Do not use any commas.", lambda said, _: "," not in said),
+    "quoted": ("Put your whole answer in double quotation marks.", lambda said, _: said[:1] == said[-1:] == '"'),
+}
+
+
+class Form(Task):
+    """Share of instructions whose form was kept; an empty answer keeps none."""
+
+    name, family, metric, max_tokens = "instruction_form", "general", "accuracy", 96
+
+    def judge(self, said: str, example: Example) -> Any:
+        kind, _, drawn = example.query.partition(":")
+        return float(bool(said.strip()) and FORMS[kind][1](said.strip(), drawn))
+
+    def score(self, judged: Sequence[Any]) -> float:
+        return 100 * float(np.mean(judged)) if len(judged) else 0.0
+
+    def trivial(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
+        return ["yes"] * len(tests)
+
+    def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
+        """The instruction said again."""
+        return [example.question for example in tests]
+
+
+def checkable(folder: Path, split: str, seed: int) -> Iterator[Example]:
+    """Every held-out instruction with every form: about 800."""
+    found = rows(folder, "general/alpaca_en.parquet", split, has=("train", "test"))
+    for number, row in enumerate(found):
+        for place, (kind, (ask, _)) in enumerate(FORMS.items()):
+            rng = np.random.default_rng([seed, number, place])
+            drawn = {
+                "at most": str(int(rng.choice([10, 20, 30]))),
+                "at least": str(int(rng.choice([20, 30, 40]))),
+                "bullets": str(int(rng.choice([2, 3, 4]))),
+            }.get(kind, str(rng.choice(WORDS)) if "{}" in ask else "")
+            asked = f"{row['instruction']} {row['input']}".strip()
+            question = f"{asked}\n{ask.format(drawn)}"
+            yield Example(Form.name, question, "", query=f"{kind}:{drawn}", source="Alpaca, form added")

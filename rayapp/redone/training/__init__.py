@@ -1,0 +1,1 @@
+"""Post-training in three stages: recipes, tokens, packed rows, and the TRL trainers. No Ray."""

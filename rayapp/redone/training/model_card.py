@@ -1,0 +1,51 @@
+"""The README of a trained model, as the Hugging Face hub reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rayapp.redone.training.recipe import Recipe
+
+STAGES = {
+    "pretrain": "continued pretraining",
+    "finetune": "supervised fine-tuning",
+    "prefer": "preference optimisation",
+}
+
+
+def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
+    """`about`: what the run says of itself (run.json)."""
+    lines = [
+        "---",
+        f"base_model: {recipe.model}",
+        f"library_name: {'peft' if recipe.method == 'lora' else 'transformers'}",
+        "pipeline_tag: text-generation",
+        "---",
+        f"# {recipe.name}",
+        "",
+        f"{STAGES[recipe.stage].capitalize()} of {about['from']} for social-network tasks (RedOne, arXiv 2507.10605), "
+        f"by {recipe.method}, {recipe.tokens:,} tokens, {about['steps']} steps.",
+        "",
+        "## Data",
+        "",
+        "| source | weight | read | taken | left out |",
+        "|---|---:|---:|---:|---|",
+    ]
+    for source in recipe.sources:
+        counts = about["data"].get(source.name, {})
+        left = ", ".join(f"{why} {n:,}" for why, n in counts.items() if why not in ("read", "taken", "passes"))
+        lines.append(
+            f"| {source.name} | {source.weight:g} | {counts.get('read', 0):,} | {counts.get('taken', 0):,} | {left} |"
+        )
+    losses = [loss for _, loss in about["curve"]]
+    lines += ["", "## Training", ""]
+    if losses:
+        edge = max(1, len(losses) // 10)
+        first, last = sum(losses[:edge]) / edge, sum(losses[-edge:]) / edge
+        lines.append(f"Loss of the first tenth of the steps {first:.3f}, of the last {last:.3f}.")
+    if about["held_out"]:
+        lines.append(f"Held-out loss {', '.join(f'{loss:.3f} (step {step})' for step, loss in about['held_out'])}.")
+    recipe_yaml = msgspec.yaml.encode(msgspec.to_builtins(recipe)).decode()
+    return "\n".join([*lines, "", "## Recipe", "", "```yaml", recipe_yaml.rstrip(), "```", ""])

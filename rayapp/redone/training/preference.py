@@ -1,0 +1,120 @@
+"""Stage 3: pairs of answers of which one is better, and TRL's DPO trainer with an SFT term (RedOne, section 3.3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import DPOConfig, DPOTrainer
+
+from rayapp.config import ConfigError
+from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.registry import TASKS
+from rayapp.redone.training.recipe import Recipe
+
+WRONG = 90.0  # an answer of a lower score is a mistake
+
+
+class Pair(NamedTuple):
+    """Token ids; the answers with what ends a turn."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+
+
+class Judged(NamedTuple):
+    """Texts of one pair."""
+
+    question: str
+    chosen: str
+    rejected: str
+
+
+def option_rejected(example: Example, rng: np.random.Generator) -> str | None:
+    """A wrong option, for objective questions."""
+    wrong = [option for option in example.options if option != example.answer]
+    return wrong[int(rng.integers(len(wrong)))] if wrong else None
+
+
+def mistake_rejected(example: Example, said: Iterable[str]) -> str | None:
+    """The model's own worst answer, if it is wrong."""
+    task = TASKS[example.task]
+    scored = [(task.score([task.judge(answer, example)]), answer.strip()) for answer in said if answer.strip()]
+    score, worst = min(scored, default=(100.0, ""))
+    return worst if score < WRONG else None
+
+
+def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
+    """Columns conversations, chosen, rejected in JSON ({"from", "value"}), as preference sets are published; the last
+    turn of a conversation is the question, an instruction before it stands above. Raises ConfigError."""
+    if not file.is_file():
+        raise ConfigError(f"preference: {file} is not there; give a Parquet file of judged pairs, or judged: ''")
+    for number, row in enumerate(pq.read_table(file).to_pylist()):
+        if limit and number >= limit:
+            return
+        turns = json.loads(row["conversations"])
+        question = "\n".join(turn["value"] for turn in turns if turn["from"] in ("system", "human"))
+        chosen, rejected = (json.loads(row[name])["value"] for name in ("chosen", "rejected"))
+        if len(turns) <= 2 and chosen != rejected:
+            yield Judged(question, chosen, rejected)
+
+
+class _IdsTrainer(DPOTrainer):
+    """Of pairs that are token ids already: the ones that evaluation and serving see."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
+        return dataset
+
+
+def preference_trainer(
+    recipe: Recipe,
+    model: Any,
+    tokenizer: Any,
+    pairs: Sequence[Pair],
+    folder: Path,
+    callbacks: list[TrainerCallback],
+) -> DPOTrainer:
+    """The reference is the model as the stage before left it."""
+    names = ("prompt_ids", "chosen_ids", "rejected_ids")
+    per_step = max(1, recipe.batch // (recipe.micro_batch * recipe.workers))
+    arguments = DPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=recipe.micro_batch,
+        gradient_accumulation_steps=per_step,
+        num_train_epochs=1,
+        learning_rate=recipe.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=max(1, int(recipe.warmup * len(pairs) / recipe.batch)),
+        max_grad_norm=recipe.max_grad_norm,
+        beta=recipe.preference.beta,
+        loss_type=["sigmoid", "sft"],
+        loss_weights=[1.0, recipe.preference.sft_weight],
+        max_length=recipe.length,
+        bf16=recipe.bf16,
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=10**9,
+        save_total_limit=1,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not recipe.gpus,
+        dataloader_pin_memory=recipe.gpus,
+    )
+    print(f"{len(pairs):,} pairs", flush=True)
+    return _IdsTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_dict({name: [pair[n] for pair in pairs] for n, name in enumerate(names)}),
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )

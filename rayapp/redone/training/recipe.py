@@ -1,0 +1,97 @@
+"""One run of post-training as one YAML: model, sources with weights, budget, method, optimiser, machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rayapp.config import ConfigError
+from rayapp.redone.base_model import PACKAGED
+from rayapp.redone.corpus.quality import Quality
+from rayapp.redone.corpus.rules import Rules
+from rayapp.redone.corpus.source import Source
+
+
+class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PEFT's LoraConfig; `targets` all-linear: every linear layer but the head."""
+
+    r: int = 32
+    alpha: int = 64
+    dropout: float = 0.0
+    targets: str | list[str] = "all-linear"
+
+
+class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of text: rules, near duplicates above this similarity, the quality model's ends. Decontamination is always on."""
+
+    rules: Rules = Rules()
+    duplicates: float = 0.8
+    quality: Quality | None = Quality()
+
+
+class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stage 3. `beta` of DPO and the weight of its SFT term; `mistakes`: questions for which the model's own wrong
+    answers are sampled, `judged`: a Parquet file of judged pairs below the data folder."""
+
+    beta: float = 0.1
+    sft_weight: float = 0.2
+    mistakes: int = 600
+    samples: int = 2
+    temperature: float = 0.8
+    judged: str = ""
+    judged_limit: int = 0
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tokens`: budget of the run, prefixes that are shared in a row counted once. `length`: of a packed row.
+    `batch`: rows a step, all workers together; `micro_batch`: rows a worker at once. `evenness`: see ChatTokens.piece.
+    `sharding`: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
+
+    stage: Literal["pretrain", "finetune", "prefer"]
+    sources: list[Source]
+    name: str = ""
+    model: str = PACKAGED
+    tokens: int = 300_000
+    length: int = 1024
+    question_tokens: int = 256
+    answer_tokens: int = 128
+    batch: int = 4
+    micro_batch: int = 1
+    method: Literal["lora", "full"] = "lora"
+    lora: Lora = Lora()
+    lr: float = 5e-4
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    evenness: float = 0.5
+    seed: int = 0
+    bf16: bool = True
+    gradient_checkpointing: bool = False
+    workers: int = 1
+    gpus: bool = False
+    sharding: Literal["none", "fsdp", "deepspeed"] = "none"
+    deepspeed: dict[str, object] = {}
+    checkpoint_s: float = 60.0
+    evaluate_s: float = 120.0
+    evaluate_rows: int = 16
+    cleaning: Cleaning = Cleaning()
+    preference: Preference = Preference()
+
+
+def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = None) -> Recipe:
+    """Raises ConfigError with the key at fault."""
+    try:
+        raw = msgspec.yaml.decode(file.read_bytes())
+        chosen = {k: v for k, v in (overrides or {}).items() if v is not None}
+        recipe = msgspec.convert({"stage": stage, "name": file.stem, **raw, **chosen}, Recipe)
+    except OSError as error:
+        raise ConfigError(f"recipe {file} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, TypeError) as error:
+        raise ConfigError(f"recipe {file}: {error}; every key is in rayapp/redone/training/recipe.py") from None
+    if recipe.stage != stage:
+        raise ConfigError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
+    if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:
+        raise ConfigError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
+    return recipe

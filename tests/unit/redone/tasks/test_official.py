@@ -1,0 +1,75 @@
+"""Benchmark files as they may lie in a folder, made here: none of the real ones is in this project."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rayapp.config import ConfigError
+from rayapp.redone.tasks.official import is_official, official_examples
+from rayapp.redone.tasks.registry import task_of
+
+FILES = {
+    "Note-Taxonomy-Single.json": [
+        {"instruction": "Which?", "input": "A note", "output": "food", "candidates": "food; travel"}
+    ],
+    "Note_Hashtag_Multiple.json": {"data": [{"prompt": "Tags of the note?", "answer": ["#a", "#b"]}]},
+    "note-querycorr-explain.jsonl": [
+        {"messages": [{"role": "user", "content": "Related?"}, {"role": "assistant", "content": "Yes"}]},
+        {"messages": [{"role": "user", "content": "Related, this?"}, {"role": "assistant", "content": "No"}]},
+    ],
+    "NoteNER.json": [{"question": "People?", "answer": []}],
+    "RedTrans-Bench.json": [
+        {"en": "Good morning", "zh": "早上好", "source": "x", "src_lang": "en", "dst_lang": "zh"},
+        {"en": "Good night", "zh": "晚安", "source": "x", "src_lang": "zh", "dst_lang": "en"},
+    ],
+    "notes.json": [{"about": "something else"}],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, records in FILES.items():
+        lines = name.endswith("l")
+        (tmp_path / name).write_text("\n".join(map(json.dumps, records)) if lines else json.dumps(records))
+    return tmp_path
+
+
+def test_every_file_is_of_its_task(folder: Path) -> None:
+    found = {}
+    for example in official_examples(folder):
+        found.setdefault(example.task, []).append(example)
+    assert set(found) == {
+        "taxonomy_single", "hashtag_multiple", "query_corr_explain", "ner", "translation_en_zh", "translation_zh_en"
+    }  # fmt: skip
+    (taxonomy,) = found["taxonomy_single"]
+    assert (taxonomy.question, taxonomy.answer, taxonomy.options) == ("Which?\nA note", "food", ("food", "travel"))
+    assert found["hashtag_multiple"][0].answer == "#a; #b"
+    assert [e.options for e in found["query_corr_explain"]] == [("No", "Yes")] * 2
+    assert found["ner"][0].answer == "[]"
+    assert found["translation_en_zh"][0].answer == "早上好"
+    assert found["translation_zh_en"][0].note == "晚安"
+    for name, examples in found.items():
+        task = task_of(name)
+        assert all(answer is not None for answer in task.lexical([], examples))
+        if task.family != "translation":  # two words have no 4-grams
+            assert task.score([task.judge(e.answer, e) for e in examples]) == pytest.approx(100)
+
+
+def test_training_refuses_them() -> None:
+    assert [name for name in FILES if is_official(name)] == [name for name in FILES if name != "notes.json"]
+    assert not is_official("stackexchange.parquet")
+    assert not is_official("notes_of_today.jsonl")
+
+
+def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no file of SNS-Bench or RedTrans-Bench is there"):
+        official_examples(tmp_path)
+    (tmp_path / "Note-Gender.json").write_text('[{"id": 1, "title": "x"}]')
+    with pytest.raises(ConfigError, match="record 1: no question or answer; it has id, title, known are instruction"):
+        official_examples(tmp_path)
+    (tmp_path / "Note-Gender.json").write_text("[")
+    with pytest.raises(ConfigError, match="not JSON"):
+        official_examples(tmp_path)
