@@ -36,7 +36,11 @@ DATA = {
     "calibrate_moderation",
     "evaluate_redone",
     "evaluate_search",
+    "redone_pretrain",
+    "redone_finetune",
+    "redone_prefer",
 }
+STAGE = ["--recipe", "/no/such.yaml", "--output", "/nowhere"]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,7 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     file.write_text("prots: {}")
     command = importlib.import_module(f"jobs.{name}").main
     needed = ["--data", "/nowhere"] if name in DATA else []
+    needed += STAGE if name in ("redone_pretrain", "redone_finetune", "redone_prefer") else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2
     assert "prots" in failed.output
@@ -76,7 +81,12 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("evaluate_online", ["--data", "WORLD", "--start", "soon"], "give an ISO date"),
         ("evaluate_online", ["--data", "WORLD", "--arms", "1h,1d"], "longest"),
         ("calibrate_moderation", ["--data", "WORLD"], "edos.parquet is not there"),
-        ("evaluate_redone", ["--data", "/nowhere"], "edos.parquet is not there"),
+        ("evaluate_redone", ["--data", "/nowhere", "--part", "moderation"], "edos.parquet is not there"),
+        ("evaluate_redone", ["--data", "/nowhere"], "emotion.parquet is not there"),
+        ("evaluate_redone", ["--data", "/nowhere", "--official", "/nowhere"], "no file of SNS-Bench or RedTrans-Bench"),
+        ("redone_finetune", ["--data", "/nowhere", *STAGE], "recipe /no/such.yaml cannot be read"),
+        ("search_mixture", [], "give --runs FOLDER, or --recipe YAML with --data FOLDER"),
+        ("search_mixture", ["--runs", "/nowhere"], "regmix_train_mixture_1m.parquet is not there"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

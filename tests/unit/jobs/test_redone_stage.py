@@ -15,7 +15,6 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from rayapp.redone.base_model import PACKAGED, model_folder
 from tests.conftest import DATA
 from tests.e2e.conftest import eventually
 
@@ -36,9 +35,9 @@ evaluate_rows: 1
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(language_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "model"
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(PACKAGED, folder.parent / "llm"))
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
     torch.manual_seed(0)
     settings = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4

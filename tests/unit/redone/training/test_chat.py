@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from rayapp.redone.base_model import PACKAGED, model_folder
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED
@@ -19,8 +18,8 @@ EXAMPLE = Example(
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return AutoTokenizer.from_pretrained(model_folder(PACKAGED, tmp_path_factory.mktemp("llm")))
+def tokenizer(language_model: Path) -> Any:
+    return AutoTokenizer.from_pretrained(language_model)
 
 
 def test_a_prompt_is_the_chat_templates(tokenizer: Any) -> None:

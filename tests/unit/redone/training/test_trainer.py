@@ -9,7 +9,6 @@ import pytest
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from rayapp.redone.base_model import PACKAGED, model_folder
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.training.packing import IGNORED, Piece, pack
 from rayapp.redone.training.recipe import Recipe, load_recipe
@@ -40,8 +39,8 @@ def examples(count: int) -> list[Piece]:
     return found
 
 
-def test_it_learns_and_its_loss_is_that_of_the_examples_alone(tmp_path: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(PACKAGED, tmp_path / "llm"))
+def test_it_learns_and_its_loss_is_that_of_the_examples_alone(language_model: Path, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
     recipe = Recipe("finetune", [Source("x", "task")], length=48, batch=2, lr=0.02, bf16=False, method="full")
     pieces = examples(160)
     rows = list(pack(pieces, recipe.length))
