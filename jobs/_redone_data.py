@@ -12,7 +12,6 @@ from jobs._generation import answered, in_small_blocks
 from jobs._job import connect_ray, console, print_table
 from rayapp.config import Config
 from rayapp.redone.adapter import merged
-from rayapp.redone.base_model import model_folder
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.prepare import Preparation, Prepared
 from rayapp.redone.corpus.quality import losses
@@ -64,7 +63,7 @@ def packed_data(recipe: Recipe, base: str, data: Path, official: Path | None) ->
 def preference_data(
     config: Config, recipe: Recipe, base: str, adapter: str, data: Path, official: Path | None
 ) -> tuple[list[Pair], dict[str, Any]]:
-    """Stage 3: wrong options, the model's own mistakes, judged pairs, in this order a third each at most; shuffled."""
+    """Stage 3: wrong options, the model's own mistakes, judged pairs; shuffled, and cut at the budget."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -85,11 +84,7 @@ def preference_data(
         return Pair(prompt, chat.answer(example.answer)[:cut], chat.answer(rejected)[:cut])
 
     options = [pair(e, wrong) for e in asked if (wrong := option_rejected(e, rng)) is not None]
-    serving = (
-        merged(base, Path(adapter), config.state_path / "llm")
-        if adapter
-        else model_folder(recipe.model, config.state_path / "llm")
-    )
+    serving = merged(base, Path(adapter), config.state_path / "llm") if adapter else base
     said = _sampled(asked, chat, serving, recipe)
     mistakes = [
         pair(e, wrong) for e, answers in zip(asked, said, strict=True) if (wrong := mistake_rejected(e, answers))

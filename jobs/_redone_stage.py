@@ -73,14 +73,14 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
 
     Raises ConfigError, JobError.
     """
-    recipe, adapter, output, data, _ = options
+    recipe, adapter, output, data, official = options
     base = model_folder(recipe.model, config.state_path / "llm")
     if adapter and not is_adapter(Path(adapter)):
         raise JobError(f"--adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
         raise JobError("--adapter goes on with LoRA, and the recipe's method is full; merge it into the model instead")
     version = f"{model_version(base)}+{_digest(Path(adapter))}" if adapter else model_version(base)
-    key = json.dumps([msgspec.to_builtins(recipe), version, str(data.resolve())], sort_keys=True)
+    key = json.dumps([msgspec.to_builtins(recipe), version, str(data.resolve()), str(official or "")], sort_keys=True)
     run = f"redone-{recipe.stage}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     if (output / "run.json").is_file() and json.loads((output / "run.json").read_text()).get("run") == run:
         console.print(f"{output} is the result of this run already; nothing to do (another seed makes another run)")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from datasketch import MinHash, MinHashLSH
 
 from rayapp.redone.tasks.texts import words
@@ -27,11 +25,6 @@ class Duplicates:
         self.index.insert(self.count, sketch)
         self.count += 1
         return True
-
-
-def without_duplicates(texts: Iterable[str], threshold: float = 0.8) -> Iterator[str]:
-    seen = Duplicates(threshold)
-    return (text for text in texts if seen.is_new(text))
 
 
 def shingles(text: str) -> set[str]:

@@ -23,8 +23,7 @@ class PackedTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Weighted negative log-likelihood. Most tokens of a task's row are question: their logits are never made,
-        which on a CPU halves a step of a small model with a large vocabulary."""
+        """Weighted negative log-likelihood. Most tokens of a task's row are question: their logits are never made."""
         labels, weights = inputs.pop("labels")[:, 1:], inputs.pop("weights")[:, 1:]
         learned = labels != IGNORED
         places = learned.any(0).nonzero().squeeze(1)

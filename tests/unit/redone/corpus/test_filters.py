@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.duplicates import without_duplicates
+from rayapp.redone.corpus.duplicates import Duplicates
 from rayapp.redone.corpus.quality import Quality, keep
 from rayapp.redone.corpus.rules import Rules, reason
 
@@ -38,7 +38,8 @@ def test_near_duplicates_go_and_the_first_stays() -> None:
         NOTE.replace("Lisbon", "Porto") + " at the harbour by the river",
         "Something else",
     ]
-    assert list(without_duplicates(texts)) == [texts[0], texts[3], texts[4]]
+    seen = Duplicates()
+    assert [text for text in texts if seen.is_new(text)] == [texts[0], texts[3], texts[4]]
 
 
 def test_text_that_repeats_an_evaluation_set() -> None:
