@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from jobs._generation import Row, answered, in_small_blocks
 from jobs._job import console
 from rayapp.config import Config
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import model_folder
+from rayapp.redone.model_version import model_version
 from rayapp.redone.moderation import Moderation
 from rayapp.redone.policy import load_policy
 from rayapp.redone.tasks.example import Example
@@ -26,8 +27,8 @@ TELL_S = 15.0
 
 
 class Answers(NamedTuple):
-    """In the order of what was asked. `likeliest`: the option of the highest mean logprob a token, None where a question
-    has none; `labels`: of every note the policy's categories; `losses`: (nats, tokens) of every text's answer."""
+    """In the order of what was asked. `likeliest`: the option of the highest mean logprob a token, None where none
+    was scored; `labels`: of every note the policy's categories; `losses`: (nats, tokens) of every text's answer."""
 
     said: list[str]
     likeliest: list[str | None]
@@ -36,11 +37,13 @@ class Answers(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """`examples` are answered, `notes` moderated; of `texts` the answers are scored."""
+    """`examples` are answered, `notes` moderated; of `texts` the answers are scored. `options`: whether those of the
+    examples are scored too."""
 
     examples: Sequence[Example]
     notes: Sequence[str]
     texts: Sequence[Example]
+    options: bool = True
 
 
 class Request(NamedTuple):
@@ -82,7 +85,7 @@ def _requests(asked: Asked, chat: ChatTokens, moderation: Moderation) -> Iterato
     for n, example in enumerate(asked.examples):
         prompt = chat.prompt(example, QUESTION_TOKENS)
         yield request("said", n, prompt, max_tokens=task_of(example.task).max_tokens, temperature=0.0)
-        for option in example.options:
+        for option in example.options if asked.options else ():
             yield request("option", n, [*prompt, *chat.answer(option)], len(prompt), **scored)
     for n, text in enumerate(asked.texts):
         prompt = chat.prompt(text, QUESTION_TOKENS)
@@ -159,7 +162,7 @@ def _collected(asked: Asked, requests: Sequence[Request], known: Mapping[str, An
         else:
             labels[request.of] = moderation.labels([{int(token): value for token, value in found.items()}])
     likeliest = [
-        example.options[max(range(len(options[n])), key=options[n].__getitem__)] if example.options else None
+        example.options[max(range(len(options[n])), key=options[n].__getitem__)] if n in options else None
         for n, example in enumerate(asked.examples)
     ]
     return Answers(said, likeliest, labels, losses)

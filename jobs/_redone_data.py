@@ -10,6 +10,7 @@ import numpy as np
 
 from jobs._generation import answered, in_small_blocks
 from jobs._job import connect_ray, console, print_table
+from jobs._redone_stage import StageOptions
 from rayapp.config import Config
 from rayapp.redone.adapter import merged
 from rayapp.redone.corpus.contamination import Contamination
@@ -24,6 +25,7 @@ from rayapp.redone.tasks.official import official_examples
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.preference import Pair, judged_pairs, mistake_rejected, option_rejected
 from rayapp.redone.training.recipe import Recipe
+from rayapp.redone.training.rows import examples_of, tokens_of
 
 
 def evaluation_texts(data: Path, official: Path | None) -> Contamination:
@@ -35,10 +37,11 @@ def evaluation_texts(data: Path, official: Path | None) -> Contamination:
     return Contamination(found)
 
 
-def packed_data(recipe: Recipe, base: str, data: Path, official: Path | None) -> tuple[Prepared, dict[str, Any]]:
+def packed_data(config: Config, options: StageOptions, base: str) -> tuple[Prepared, dict[str, Any]]:
     """Stages 1 and 2. Raises ConfigError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    recipe, data = options.recipe, options.data
     tokenizer = AutoTokenizer.from_pretrained(base)
     scores = None
     if any(source.kind == "text" for source in recipe.sources) and recipe.cleaning.quality is not None:
@@ -50,9 +53,12 @@ def packed_data(recipe: Recipe, base: str, data: Path, official: Path | None) ->
             console.print(f"      quality of {len(texts):,} texts")
             return losses(small, tokenizer, texts)
 
-    known = evaluation_texts(data, official)
+    known = evaluation_texts(data, options.official)
     prepared = Preparation(recipe, data, tokenizer, known, scores).run()
-    reasons = sorted({why for counts in prepared.report.values() for why in counts} - {"read", "taken", "passes"})
+    prepared.report["trained"] = {"taken": examples_of(prepared.train), "tokens": tokens_of(prepared.train)}
+    reasons = sorted(
+        {why for counts in prepared.report.values() for why in counts} - {"read", "taken", "passes", "tokens"}
+    )
     table = [
         [name, *(counts.get(c, 0) for c in ("read", "taken", *reasons))] for name, counts in prepared.report.items()
     ]
@@ -60,15 +66,14 @@ def packed_data(recipe: Recipe, base: str, data: Path, official: Path | None) ->
     return prepared, prepared.report
 
 
-def preference_data(
-    config: Config, recipe: Recipe, base: str, adapter: str, data: Path, official: Path | None
-) -> tuple[list[Pair], dict[str, Any]]:
+def preference_data(config: Config, options: StageOptions, base: str) -> tuple[list[Pair], dict[str, Any]]:
     """Stage 3: wrong options, the model's own mistakes, judged pairs; shuffled, and cut at the budget."""
     from transformers import AutoTokenizer
 
+    recipe, data = options.recipe, options.data
     tokenizer = AutoTokenizer.from_pretrained(base)
     chat, rng = ChatTokens(tokenizer), np.random.default_rng(recipe.seed)
-    known = evaluation_texts(data, official)
+    known = evaluation_texts(data, options.official)
     weights = np.array([source.weight for source in recipe.sources])
     shares = weights / weights.sum()
     wanted = recipe.preference.mistakes
@@ -83,9 +88,11 @@ def preference_data(
         cut = recipe.answer_tokens
         return Pair(prompt, chat.answer(example.answer)[:cut], chat.answer(rejected)[:cut])
 
-    options = [pair(e, wrong) for e in asked if (wrong := option_rejected(e, rng)) is not None]
-    serving = merged(base, Path(adapter), config.state_path / "llm") if adapter else base
-    said = _sampled(asked, chat, serving, recipe)
+    wrong_options = [pair(e, wrong) for e in asked if (wrong := option_rejected(e, rng)) is not None]
+    said: list[list[str]] = [[] for _ in asked]
+    if recipe.preference.samples:
+        serving = merged(base, Path(options.adapter), config.state_path / "llm") if options.adapter else base
+        said = _sampled(asked, chat, serving, recipe)
     mistakes = [
         pair(e, wrong) for e, answers in zip(asked, said, strict=True) if (wrong := mistake_rejected(e, answers))
     ]
@@ -95,17 +102,13 @@ def preference_data(
             example = Example("instruction", row.question, row.chosen)
             if len(chat.prompt(example, 10**6)) <= recipe.question_tokens:
                 judged.append(pair(example, row.rejected))
-    found = [*options, *mistakes, *judged]
+    found = [*wrong_options, *mistakes, *judged]
     found = [found[n] for n in rng.permutation(len(found))]
-    used, kept = 0, []
-    for one in found:
-        used += 2 * len(one.prompt) + len(one.chosen) + len(one.rejected)
-        if used > recipe.tokens:
-            break
-        kept.append(one)
-    for name, pairs in (("wrong options", options), ("own mistakes", mistakes), ("judged pairs", judged)):
+    used = np.cumsum([2 * len(one.prompt) + len(one.chosen) + len(one.rejected) for one in found])
+    kept = found[: int(np.searchsorted(used, recipe.tokens, side="right"))]
+    for name, pairs in (("wrong options", wrong_options), ("own mistakes", mistakes), ("judged pairs", judged)):
         report[name] = {"taken": len(pairs)}
-    report["trained"] = {"taken": len(kept)}
+    report["trained"] = {"taken": len(kept), "tokens": int(used[len(kept) - 1]) if kept else 0}
     print_table(
         "pairs", ["", "pairs"], [[name, counts.get("taken", counts.get("read"))] for name, counts in report.items()]
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,8 +20,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 
 from rayapp.redone.training.recipe import Recipe
 
-NEVER = 10**9
-
 
 def train_loop(config: dict[str, Any]) -> None:
     """`config`: recipe, base (a model's folder), adapter (to go on with, or ''), data (what the stage prepared)."""
@@ -31,6 +30,8 @@ def train_loop(config: dict[str, Any]) -> None:
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(config["base"])
     model = open_model(recipe, config["base"], config["adapter"])
+    if recipe.compile:
+        compile_layers(model, on_cpu=not recipe.gpus)
     with Path(config["data"]).open("rb") as file:
         data = pickle.load(file)
     callbacks: list[TrainerCallback] = [ByTheClock(recipe), Progress(), RayTrainReportCallback()]
@@ -43,9 +44,7 @@ def train_loop(config: dict[str, Any]) -> None:
         else:
             from rayapp.redone.training.trainer import packed_trainer
 
-            trainer = packed_trainer(
-                recipe, model, tokenizer, data.train, data.held_out, Path(folder), callbacks, save_steps=NEVER
-            )
+            trainer = packed_trainer(recipe, model, tokenizer, data.train, data.held_out, Path(folder), callbacks)
         trainer.remove_callback(PrinterCallback)
         trainer = prepare_trainer(trainer)
         with newest_checkpoint() as checkpoint:
@@ -66,6 +65,15 @@ def open_model(recipe: Recipe, base: str, adapter: str) -> Any:
         r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets, task_type="CAUSAL_LM"
     )
     return get_peft_model(model, settings)
+
+
+def compile_layers(model: Any, on_cpu: bool) -> None:
+    """Layer by layer: one is compiled, the others are like it. Their names stay, and with them the checkpoints'."""
+    if on_cpu and not any(map(shutil.which, ("g++", "clang++"))):
+        print("compile: there is no g++ or clang++ here; training goes on without compiling, slower", flush=True)
+        return
+    for layer in next(module for name, module in model.named_modules() if name.endswith("layers")):
+        layer.compile(dynamic=True)
 
 
 @contextlib.contextmanager
@@ -99,13 +107,18 @@ class ByTheClock(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """One line every fifteen seconds."""
+    """One line every fifteen seconds; what each step took stands beside its loss."""
 
     def __init__(self) -> None:
-        self.told = 0.0
+        self.told = self.began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.began = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
         logs = logs or {}
+        if "loss" in logs:
+            state.log_history[-1]["seconds"] = time.monotonic() - self.began
         if not state.is_world_process_zero or not ("eval_loss" in logs or time.monotonic() - self.told > 15):
             return
         self.told = time.monotonic()

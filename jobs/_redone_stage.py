@@ -7,6 +7,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +22,10 @@ from jobs._job import JobError, connect_ray, console
 from jobs._redone_loop import train_loop
 from rayapp.config import Config
 from rayapp.redone.adapter import is_adapter, merged
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import model_folder
+from rayapp.redone.model_version import model_version
 from rayapp.redone.training.model_card import model_card
-from rayapp.redone.training.recipe import Recipe, load_recipe
-
-Prepare = Callable[[Recipe, str, str], tuple[Any, dict[str, Any]]]  # recipe, base, adapter -> data, report
+from rayapp.redone.training.recipe import Recipe, load_recipe, only_sources
 
 
 class StageOptions(NamedTuple):
@@ -36,6 +36,10 @@ class StageOptions(NamedTuple):
     output: Path
     data: Path
     official: Path | None
+
+
+# Of the configuration, the options and the base's folder: what the workers learn, and a report of it.
+Prepare = Callable[[Config, StageOptions, str], tuple[Any, dict[str, Any]]]
 
 
 def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -49,6 +53,7 @@ def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., An
         @click.option("--model", help="Model to begin with, in place of the recipe's.")
         @click.option("--tokens", type=click.IntRange(1), help="Budget, in place of the recipe's.")
         @click.option("--seed", type=int, help="In place of the recipe's.")
+        @click.option("--only", multiple=True, help="Only this source of the recipe; give it again for more.")
         @click.option("--official", type=click.Path(path_type=Path), help="Benchmark files that must not be learned.")
         @functools.wraps(main)
         def run(
@@ -57,10 +62,13 @@ def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., An
             recipe: Path,
             output: Path,
             adapter: str,
+            only: tuple[str, ...],
             official: Path | None,
             **overrides: Any,
         ) -> Any:
             chosen = load_recipe(recipe, stage, overrides)
+            if only:
+                chosen = only_sources(chosen, only)
             return main(config, StageOptions(chosen, adapter, output, data, official))
 
         return run
@@ -90,7 +98,7 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
     kept.mkdir(parents=True, exist_ok=True)
     console.print(f"[1/3] preparing data for {recipe.name} from {data}")
     if not (kept / "report.json").is_file():
-        prepared, report = prepare(recipe, base, adapter)
+        prepared, report = prepare(config, options, base)
         (kept / "data.pkl").write_bytes(pickle.dumps(prepared))
         (kept / "report.json").write_text(json.dumps(report))
     report = json.loads((kept / "report.json").read_text())
@@ -154,7 +162,9 @@ def _export(checkpoint: Path, recipe: Recipe, output: Path) -> dict[str, Any]:
         (output / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
     curve = [[row["step"], row["loss"]] for row in state["log_history"] if "loss" in row]
     held_out = [[row["step"], row["eval_loss"]] for row in state["log_history"] if "eval_loss" in row]
-    return {"steps": state["global_step"], "curve": curve, "held_out": held_out}
+    # The median: the first step compiles, and a run that was cut off has two of them.
+    seconds = statistics.median(row["seconds"] for row in state["log_history"] if "seconds" in row)
+    return {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
 
 
 def _digest(adapter: Path) -> str:

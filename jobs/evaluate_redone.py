@@ -16,7 +16,7 @@ from jobs._moderation_scores import moderation_scores
 from rayapp.config import Config
 from rayapp.redone.bootstrap import Interval, draws, interval, mean_of
 from rayapp.redone.label_sets import SETS as LABEL_SETS
-from rayapp.redone.label_sets import read_split
+from rayapp.redone.label_sets import LabelSet, read_split
 from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
 from rayapp.redone.tasks.example import Example, read_examples
 from rayapp.redone.tasks.form import checkable
@@ -31,9 +31,16 @@ TRAIN = 3000  # examples of each set that baselines learn from
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the public sets.")
 @click.option("--model", "models", multiple=True, help="Model; give it again for more. Default: the configured one.")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Default: all of them.")
+@click.option("--only", multiple=True, help="Only this public set; give it again for more.")
 @click.option("--split", default="test", type=click.Choice(["dev", "test"]), help="Of the public sets' tasks.")
 @click.option("--limit", default=200, help="Questions of each set of tasks (0: all).")
 @click.option("--notes", default=0, help="Notes of each moderation set, from its start (0: all).")
+@click.option(
+    "--likelihood",
+    default="first",
+    type=click.Choice(["first", "all", "none"]),
+    help="Of which models the likeliest option is asked for, beside what they say.",
+)
 @click.option(
     "--official", type=click.Path(path_type=Path), help="Folder of SNS-Bench or RedTrans-Bench files instead."
 )
@@ -43,25 +50,31 @@ def main(
     data: Path,
     models: tuple[str, ...],
     parts: tuple[str, ...],
+    only: tuple[str, ...],
     split: str,
     limit: int,
     notes: int,
+    likelihood: str,
     official: Path | None,
     own: Path | None,
 ) -> dict[str, Any]:
-    chosen, names = parts or PARTS, models or (config.llm.model,)
+    chosen, names = parts or (PARTS[:2] if only else PARTS), models or (config.llm.model,)
     if official is not None or own is not None:
         chosen = ("tasks",)
-    tests, train = _tests(data, split, limit or None, official, own) if "tasks" in chosen else ([], {})
+    public, labelled = _chosen_sets(only)
+    tests, train = _tests(data, public, split, limit or None, official, own) if "tasks" in chosen else ([], {})
     forms = list(checkable(data, "test", 0)) if "general" in chosen else []
-    sets = {s.name: read_split(data, s, "test") for s in LABEL_SETS} if "moderation" in chosen else {}
+    sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
     if notes:
         sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
     asked = Asked([*tests, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
+    if not any(asked[:3]):
+        raise JobError(f"--part {' --part '.join(chosen)} with these sets asks nothing; leave out --part or --only")
     connect_ray(quiet=True)
     answers: dict[str, Answers] = {}
-    for model in names:
-        found, version = ask_model(config, model, asked, {})
+    for number, model in enumerate(names):
+        options = likelihood == "all" or (likelihood == "first" and number == 0)
+        found, version = ask_model(config, model, asked._replace(options=options), {})
         if version in answers:
             raise JobError(f"--model {model}: {version} was given twice")
         answers[version] = found
@@ -75,17 +88,27 @@ def main(
     return result
 
 
+def _chosen_sets(only: Sequence[str]) -> tuple[list[str], list[LabelSet]]:
+    """(public sets of tasks, labelled sets of moderation)."""
+    there = [*ENGLISH, *CHINESE, *(s.name for s in LABEL_SETS)]
+    for name in only:
+        if name not in there:
+            raise JobError(f"--only {name}: there is no such set; use one of {', '.join(there)}")
+    public = [name for name in (*ENGLISH, *CHINESE) if not only or name in only]
+    return public, [s for s in LABEL_SETS if not only or s.name in only]
+
+
 def _tests(
-    data: Path, split: str, limit: int | None, official: Path | None, own: Path | None
+    data: Path, names: Sequence[str], split: str, limit: int | None, official: Path | None, own: Path | None
 ) -> tuple[list[Example], dict[str, list[Example]]]:
     """(questions, training examples by task, for the baselines)."""
     if own is not None:
         return list(read_examples(own)), {}
     if official is not None:
         return official_examples(official), {}
-    tests = [e for name in (*ENGLISH, *CHINESE) for e in examples(data, name, split, limit)]
+    tests = [e for name in names for e in examples(data, name, split, limit)]
     train: dict[str, list[Example]] = {}
-    for name in (*ENGLISH, *CHINESE):
+    for name in names:
         for example in examples(data, name, "train", TRAIN):
             train.setdefault(example.task, []).append(example)
     return tests, train
@@ -112,7 +135,7 @@ def _task_scores(
         arms = {"trivial floor": task.trivial(known, asked), "lexical": task.lexical(known, asked)}
         for name, said in models.items():
             arms[name] = [said[n][0] for n in own]
-            if asked[0].options:
+            if said[own[0]][1] is not None:
                 arms[f"{name}, likelihood"] = [said[n][1] or "" for n in own]
         for arm, answers in arms.items():
             judged = [task.judge(answer, example) for answer, example in zip(answers, asked, strict=True)]

@@ -8,18 +8,12 @@ from jobs._job import job
 from jobs._redone_data import packed_data
 from jobs._redone_stage import StageOptions, run_stage, stage_options
 from rayapp.config import Config
-from rayapp.redone.training.recipe import Recipe
 
 
 @job("Stage 1, continued pretraining: cleaned social text and general text, packed. Run again to resume.")
 @stage_options("pretrain")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
-    data, official = options.data, options.official
-
-    def prepare(chosen: Recipe, base: str, begun: str) -> tuple[Any, dict[str, Any]]:
-        return packed_data(chosen, base, data, official)
-
-    return run_stage(config, options, prepare)
+    return run_stage(config, options, packed_data)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from rayapp.config import ConfigError
+from rayapp.redone.model_version import LINEAGE, model_version
 
 SETTINGS = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -40,8 +41,10 @@ def merged(base: str, folder: Path, cache: Path) -> str:
 
     if not is_adapter(folder) or not (folder / WEIGHTS).is_file():
         raise AdapterError(f"adapter {folder}: no {SETTINGS} and {WEIGHTS} there; give a folder that PEFT saved")
-    digest = hashlib.sha256(base.encode() + (folder / SETTINGS).read_bytes() + (folder / WEIGHTS).read_bytes())
-    target = cache / f"{folder.resolve().name}-{digest.hexdigest()[:8]}"
+    learned = hashlib.sha256((folder / SETTINGS).read_bytes() + (folder / WEIGHTS).read_bytes()).hexdigest()
+    lineage = {"name": folder.resolve().name, "base": model_version(base), "adapter": learned}
+    told = json.dumps(lineage, indent=1).encode()
+    target = cache / f"{lineage['name']}-{hashlib.sha256(told).hexdigest()[:8]}"
     if (target / "config.json").is_file():
         return str(target.resolve())
     model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
@@ -53,5 +56,6 @@ def merged(base: str, folder: Path, cache: Path) -> str:
     shutil.rmtree(partial, ignore_errors=True)
     model.save_pretrained(partial)
     AutoTokenizer.from_pretrained(base).save_pretrained(partial)
+    (partial / LINEAGE).write_bytes(told)
     partial.rename(target)
     return str(target.resolve())

@@ -6,7 +6,6 @@ vLLM and TRL want a folder of safetensors, so it is written out in bfloat16.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import shutil
 from pathlib import Path
@@ -45,18 +44,6 @@ def model_folder(name: str, cache: Path) -> str:
     if not (target / "config.json").is_file():
         _unpack(target)
     return str(target.resolve())
-
-
-def model_version(folder: str) -> str:
-    """Name and a digest of what the folder says of itself; a Hugging Face id is its own version."""
-    path = Path(folder)
-    if not path.is_dir():
-        return folder
-    digest = hashlib.sha256((path / "config.json").read_bytes())
-    for weights in sorted(path.glob("*.safetensors")):
-        with weights.open("rb") as file:
-            digest.update(weights.stat().st_size.to_bytes(8, "big") + file.read(1 << 20))
-    return f"{path.name}@{digest.hexdigest()[:8]}"
 
 
 def _unpack(target: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from rayapp.config import Config
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import model_folder
 from rayapp.redone.completions import Completions
+from rayapp.redone.model_version import model_version
 
 
 class Chooser(Protocol):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rayapp.redone.corpus import quality, rules
+from rayapp.redone.corpus.clean_text import CleanText, Scores
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.duplicates import Duplicates
 from rayapp.redone.corpus.source import Source, source_examples, texts
 from rayapp.redone.label_sets import LabelSet, read_split, set_named
 from rayapp.redone.moderation import Moderation
@@ -21,8 +21,7 @@ from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
 from rayapp.redone.training.recipe import Recipe
 
-Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
-SCORED_AT_ONCE = 512
+MEASURED = 64  # examples of a source that tell how long its answers are
 
 
 class Prepared(NamedTuple):
@@ -47,6 +46,8 @@ class Preparation:
         self.scores = scores
         self.report: dict[str, Counter[str]] = {}
         self.moderation: Moderation | None = None
+        self.clean: dict[str, CleanText] = {}
+        self.weights: dict[str, float] = {}
 
     def run(self) -> Prepared:
         """Raises ConfigError."""
@@ -101,20 +102,28 @@ class Preparation:
             yield from self._labelled(source, set_named(source.name), split, seed)
         else:
             counts = self.report.setdefault(source.name, Counter())
-            for example in source_examples(source, self.folder, split, seed):
+            found = source_examples(source, self.folder, split, seed)
+            first = list(islice(found, MEASURED))
+            weight = self._weight(source, first)
+            for example in chain(first, found):
                 counts["read"] += 1
                 if split == "train" and self._repeats(example):
                     counts["in an evaluation set"] += 1
                     continue
-                yield self.chat.piece(
-                    example, self.recipe.question_tokens, self.recipe.answer_tokens, self.recipe.evenness
-                )
+                yield self.chat.piece(example, self.recipe.question_tokens, self.recipe.answer_tokens, weight)
+
+    def _weight(self, source: Source, some: Sequence[Example]) -> float:
+        if source.name not in self.weights:
+            lengths = [min(len(self.chat.answer(e.answer)), self.recipe.answer_tokens) for e in some]
+            self.weights[source.name] = float(np.mean(lengths or [1]) ** -self.recipe.evenness)
+        return self.weights[source.name]
 
     def _repeats(self, example: Example) -> bool:
         return self.known.repeats(example.note or example.question)
 
     def _labelled(self, source: Source, labelled: LabelSet, split: str, seed: int) -> Iterator[Piece]:
-        """The prompt that moderation serves and the letter of the label; rare labels count as much as common ones."""
+        """The prompt that moderation serves and the letter of the label; a rarer label counts more, by the root of how rare it is
+        (between the set's own shares and even ones)."""
         if self.moderation is None:
             self.moderation = Moderation(self.tokenizer, load_policy(None))
         (question,) = self.moderation.questions
@@ -133,36 +142,17 @@ class Preparation:
                 question.prompt.prefix,
                 ids,
                 (*[IGNORED] * (len(ids) - 1), ids[-1]),
-                len(notes) / (len(shares) * shares[label]),
+                float(np.sqrt(len(notes) / (len(shares) * shares[label]))),
             )
 
     def _text(self, source: Source, seed: int) -> Iterator[Piece]:
-        """Cleaned text, every token learned but the first; long text in parts of a row."""
-        cleaning = self.recipe.cleaning
-        counts = self.report.setdefault(source.name, Counter())
-        seen = Duplicates(cleaning.duplicates)
-        kept: list[str] = []
-        for text in texts(source, self.folder):
-            counts["read"] += 1
-            why = rules.reason(text, cleaning.rules)
-            if why is None and self.known.repeats(text):
-                why = "in an evaluation set"
-            if why is None and not seen.is_new(text):
-                why = "near duplicate"
-            if why is not None:
-                counts[why] += 1
-                continue
-            kept.append(text)
-        rng = np.random.default_rng(seed)
-        order = [kept[n] for n in rng.permutation(len(kept))]
-        for start in range(0, len(order), SCORED_AT_ONCE):
-            part = order[start : start + SCORED_AT_ONCE]
-            if self.scores is not None and cleaning.quality is not None:
-                good = quality.keep(self.scores(part), cleaning.quality)
-                counts["odd or empty to the quality model"] += int((~good).sum())
-                part = [text for text, fine in zip(part, good, strict=True) if fine]
-            for text in part:
-                ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
-                for first in range(0, len(ids), self.recipe.length):
-                    piece = tuple(ids[first : first + self.recipe.length])
-                    yield Piece((), piece, piece, 1.0)
+        """Every token is learned but the first; long text comes in parts of a row."""
+        if source.name not in self.clean:
+            counts = self.report.setdefault(source.name, Counter())
+            found = texts(source, self.folder)
+            self.clean[source.name] = CleanText(found, self.recipe.cleaning, self.known, self.scores, counts)
+        for text in self.clean[source.name].read(seed):
+            ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
+            for first in range(0, len(ids), self.recipe.length):
+                piece = tuple(ids[first : first + self.recipe.length])
+                yield Piece((), piece, piece, 1.0)

@@ -32,9 +32,9 @@ def losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) ->
         with torch.no_grad():
             logits = model(**tokens).logits[:, :-1].float()
         wanted = tokens["input_ids"][:, 1:]
-        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+        each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
         mask = tokens["attention_mask"][:, 1:]
-        found[rows] = ((each * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy()
+        found[rows] = ((each.view_as(mask) * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy()
     return found
 
 

@@ -48,12 +48,12 @@ class ChatTokens:
         """With what ends a turn."""
         return [*self._text(text), *self.end]
 
-    def piece(self, example: Example, limit: int, answer_limit: int, evenness: float) -> Piece:
-        """`evenness` 0: every learned token counts the same in the loss; 1: every example does."""
+    def piece(self, example: Example, limit: int, answer_limit: int, weight: float = 1.0) -> Piece:
+        """`weight`: of every token of the answer, in the loss."""
         prefix, rest = self.question(example, limit)
         said = self.answer(example.answer)[:answer_limit]
         labels = (*[IGNORED] * len(rest), *said)
-        return Piece(prefix, (*rest, *said), labels, float(len(said) ** -evenness))
+        return Piece(prefix, (*rest, *said), labels, weight)
 
     def _text(self, text: str) -> list[int]:
         return [i for i in self._encode(text) if i not in self.special]

@@ -17,6 +17,7 @@ STAGES = {
 
 def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
     """`about`: what the run says of itself (run.json)."""
+    trained = about["data"].get("trained", {})
     lines = [
         "---",
         f"base_model: {recipe.model}",
@@ -26,7 +27,8 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
         f"# {recipe.name}",
         "",
         f"{STAGES[recipe.stage].capitalize()} of {about['from']} for social-network tasks (RedOne, arXiv 2507.10605), "
-        f"by {recipe.method}, {recipe.tokens:,} tokens, {about['steps']} steps.",
+        f"by {recipe.method}: {about['steps']} steps, {trained.get('tokens', 0):,} tokens, "
+        f"{trained.get('taken', 0):,} examples.",
         "",
         "## Data",
         "",

@@ -59,14 +59,6 @@ def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[R
     yield from _packed(held, length)
 
 
-def visible(groups: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """[..., L, L] bool of [..., L]: whether position i may attend to position j."""
-    same = groups[..., :, None] == groups[..., None, :]
-    own = (members[..., :, None] == members[..., None, :]) | (members[..., None, :] == 0)
-    length = groups.shape[-1]
-    return same & own & np.tri(length, dtype=bool)
-
-
 def _packed(pieces: Sequence[Piece], length: int) -> Iterator[Row]:
     bins: list[dict[tuple[int, ...], list[Piece]]] = []
     room: list[int] = []

@@ -16,6 +16,7 @@ from trl import DPOConfig, DPOTrainer
 from rayapp.config import ConfigError
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import TASKS
+from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.recipe import Recipe
 
 WRONG = 90.0  # an answer of a lower score is a mistake
@@ -83,32 +84,11 @@ def preference_trainer(
 ) -> DPOTrainer:
     """The reference is the model as the stage before left it."""
     names = ("prompt_ids", "chosen_ids", "rejected_ids")
-    per_step = max(1, recipe.batch // (recipe.micro_batch * recipe.workers))
     arguments = DPOConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=recipe.micro_batch,
-        gradient_accumulation_steps=per_step,
-        num_train_epochs=1,
-        learning_rate=recipe.lr,
-        lr_scheduler_type="cosine",
-        warmup_steps=max(1, int(recipe.warmup * len(pairs) / recipe.batch)),
-        max_grad_norm=recipe.max_grad_norm,
         beta=recipe.preference.beta,
         loss_type=["sigmoid", "sft"],
         loss_weights=[1.0, recipe.preference.sft_weight],
-        max_length=recipe.length,
-        bf16=recipe.bf16,
-        gradient_checkpointing=recipe.gradient_checkpointing,
-        seed=recipe.seed,
-        data_seed=recipe.seed,
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=10**9,
-        save_total_limit=1,
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not recipe.gpus,
-        dataloader_pin_memory=recipe.gpus,
+        **trainer_arguments(recipe, folder, len(pairs)),
     )
     print(f"{len(pairs):,} pairs", flush=True)
     return _IdsTrainer(

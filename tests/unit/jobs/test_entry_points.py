@@ -83,6 +83,8 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("calibrate_moderation", ["--data", "WORLD"], "edos.parquet is not there"),
         ("evaluate_redone", ["--data", "/nowhere", "--part", "moderation"], "edos.parquet is not there"),
         ("evaluate_redone", ["--data", "/nowhere"], "emotion.parquet is not there"),
+        ("evaluate_redone", ["--data", "/nowhere", "--only", "poems"], "no such set; use one of emotion"),
+        ("evaluate_redone", ["--data", "/nowhere", "--part", "moderation", "--only", "emotion"], "asks nothing"),
         ("evaluate_redone", ["--data", "/nowhere", "--official", "/nowhere"], "no file of SNS-Bench or RedTrans-Bench"),
         ("redone_finetune", ["--data", "/nowhere", *STAGE], "recipe /no/such.yaml cannot be read"),
         ("search_mixture", [], "give --runs FOLDER, or --recipe YAML with --data FOLDER"),

@@ -19,19 +19,33 @@ from tests.conftest import DATA
 from tests.e2e.conftest import eventually
 
 SNS = DATA / "sns"
-RECIPE = """\
-sources:
-  - {name: emotion, kind: task, weight: 1}
-  - {name: "EDOS, task A", kind: moderation, weight: 1}
+COMMON = """\
 tokens: 60000
 length: 512
 batch: 2
-method: METHOD
 bf16: false
 lora: {r: 4, alpha: 8}
 checkpoint_s: 2
 evaluate_rows: 1
 """
+TASKS = """\
+  - {name: emotion, kind: task, weight: 1}
+"""
+RECIPES = {
+    "pretrain": """\
+cleaning: {quality: null}
+sources:
+  - {name: emotion, kind: text, path: tweeteval/emotion.parquet, where: {split: train}}
+""",
+    "finetune": f"""\
+sources:
+{TASKS}  - {{name: "EDOS, task A", kind: moderation, weight: 1}}
+""",
+    "prefer": f"""\
+preference: {{mistakes: 400, samples: 0}}
+sources:
+{TASKS}""",
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +64,18 @@ def tiny(language_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.mark.long  # three runs of Ray Train
 @pytest.mark.data
 @pytest.mark.skipif(not SNS.is_dir(), reason=f"{SNS} is not there")
-@pytest.mark.parametrize("method", ["lora", "full"])
-def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "method"), [("pretrain", "lora"), ("finetune", "lora"), ("finetune", "full"), ("prefer", "lora")]
+)
+def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, stage: str, method: str) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(RECIPE.replace("METHOD", method))
+    recipe.write_text(f"{COMMON}method: {method}\n{RECIPES[stage]}")
 
     def command(name: str) -> list[str]:
         config = tmp_path / f"{name}.yaml"
         config.write_text(f"state: {tmp_path / name}\n")
         told = ["--config", str(config), "--data", str(SNS), "--recipe", str(recipe), "--model", str(tiny)]
-        return [sys.executable, "-m", "jobs.redone_finetune", *told, "--output", str(tmp_path / f"{name}-out")]
+        return [sys.executable, "-m", f"jobs.redone_{stage}", *told, "--output", str(tmp_path / f"{name}-out")]
 
     def result(name: str) -> dict[str, Any]:
         return json.loads((tmp_path / f"{name}-out" / "run.json").read_text())

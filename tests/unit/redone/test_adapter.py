@@ -11,7 +11,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from rayapp.redone.adapter import AdapterError
-from rayapp.redone.base_model import model_folder, model_version
+from rayapp.redone.base_model import model_folder
+from rayapp.redone.model_version import model_version
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_a_folder_with_an_adapter_is_its_base_with_the_adapter_in_it(base: Path,
     folder = model_folder(str(adapter), tmp_path)
     assert not torch.allclose(logits(folder), logits(str(base)), atol=1e-3)
     assert model_version(folder) != model_version(str(base))
-    assert model_version(folder).startswith("social-")
+    assert model_version(folder).startswith("social@")
     AutoTokenizer.from_pretrained(folder)
     written = Path(folder, "config.json").stat().st_mtime_ns
     assert model_folder(f"{base}+{adapter}", tmp_path) == folder

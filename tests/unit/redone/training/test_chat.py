@@ -36,11 +36,11 @@ def test_a_prompt_is_the_chat_templates(tokenizer: Any) -> None:
 
 def test_a_piece_learns_the_answer_alone(tokenizer: Any) -> None:
     chat = ChatTokens(tokenizer)
-    piece = chat.piece(EXAMPLE, 100, 8, evenness=0.5)
+    piece = chat.piece(EXAMPLE, 100, 8, weight=0.25)
     learned = [label for label in piece.labels if label != IGNORED]
     assert learned == chat.answer("Yes")
     assert piece.ids[-len(learned) :] == tuple(learned)
-    assert piece.weight == pytest.approx(len(learned) ** -0.5)
+    assert piece.weight == 0.25
     assert [*piece.prefix, *piece.ids[: -len(learned)]] == chat.prompt(EXAMPLE, 100)
     assert tokenizer.decode(piece.prefix).endswith("Does this appeal?")
 

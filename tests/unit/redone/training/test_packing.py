@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rayapp.redone.training.packing import IGNORED, Piece, pack, visible
+from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
+from rayapp.redone.training.prefix_attention import NAME, SHORTEST, layout
+from rayapp.redone.training.rows import as_dataset, collated
 
 LENGTH = 24
 tokens = st.lists(st.integers(1, 30), min_size=1, max_size=12).map(tuple)
@@ -23,6 +25,13 @@ def pieces(draw: st.DrawFn) -> Piece:
     return Piece(draw(prefixes), ids, (*[IGNORED] * learned, *ids[learned:]), draw(st.sampled_from([1.0, 0.5])))
 
 
+def visible(row: Row) -> np.ndarray:
+    """[L, L] bool: whether one position may attend to another. What it means to share a prefix, spelt out."""
+    same = row.groups[:, None] == row.groups[None, :]
+    own = (row.members[:, None] == row.members[None, :]) | (row.members[None, :] == 0)
+    return same & own & np.tri(len(row.ids), dtype=bool)
+
+
 @given(st.lists(pieces(), max_size=30), st.integers(1, 40))
 def test_every_piece_is_there_once_as_if_it_were_alone(found: list[Piece], window: int) -> None:
     rows = list(pack(found, LENGTH, window))
@@ -30,7 +39,7 @@ def test_every_piece_is_there_once_as_if_it_were_alone(found: list[Piece], windo
     for row in rows:
         assert len(row.ids) <= LENGTH
         assert len({len(column) for column in row}) == 1
-        sees = visible(row.groups, row.members)
+        sees = visible(row)
         for group in np.unique(row.groups):
             for member in np.unique(row.members[row.groups == group]):
                 if member == 0:
@@ -57,24 +66,63 @@ def test_what_does_not_fit_is_cut_or_refused() -> None:
         list(pack([Piece(tuple(range(20)), (1,), (1,))], LENGTH))
 
 
-def test_a_model_says_the_same_packed_and_alone() -> None:
+@given(st.lists(pieces(), min_size=1, max_size=30))
+def test_the_layout_lets_each_place_see_what_it_may(found: list[Piece]) -> None:
+    (*_, row) = pack(found, LENGTH)
+    laid = layout(row.groups, row.members)
+    sees = np.zeros((len(row.ids), len(row.ids)), dtype=int)
+    placed = []
+    for own, seen, hidden in laid.buckets:
+        for places, others, not_these in zip(own.tolist(), seen.tolist(), hidden.numpy(), strict=True):
+            placed += [
+                (place, [o for o, no in zip(others, line, strict=True) if not no])
+                for place, line in zip(places, not_these, strict=True)
+            ]
+    for place, at in enumerate(laid.back.tolist()):
+        own_place, others = placed[at]
+        assert own_place == place
+        np.add.at(sees[place], others, 1)
+    assert (sees == visible(row)).all()
+
+
+@pytest.mark.parametrize("key_heads", [4, 2])
+def test_a_model_says_and_learns_the_same_packed_and_alone(key_heads: int) -> None:
     torch.manual_seed(0)
     settings = LlamaConfig(
-        vocab_size=64, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=key_heads,
     )
-    model = LlamaForCausalLM(settings).eval()
+    model = LlamaForCausalLM(settings)
     rng = np.random.default_rng(0)
-    found = [
-        Piece(prefix, tuple(rng.integers(1, 60, size=size).tolist()), (0,) * size)
-        for prefix, size in [((61, 62, 63), 4), ((), 7), ((61, 62, 63), 3), ((), 2)]
-    ]
-    (row,) = pack(found, LENGTH)
-    mask = torch.from_numpy(visible(row.groups, row.members))[None, None]
-    ids, positions = torch.from_numpy(row.ids)[None], torch.from_numpy(row.positions)[None]
-    with torch.no_grad():
-        packed = model(input_ids=ids, position_ids=positions, attention_mask=mask).logits[0]
-        for piece in found:
-            alone = model(input_ids=torch.tensor([[*piece.prefix, *piece.ids]])).logits[0, len(piece.prefix) :]
-            text = torch.tensor(piece.ids)
-            starts = [n for n in range(len(row.ids)) if torch.equal(ids[0, n : n + len(text)], text)]
-            assert any(torch.allclose(packed[n : n + len(text)], alone, atol=1e-5) for n in starts)
+    sizes = [((61, 62, 63), 4), ((), 7), ((61, 62, 63), 3), ((), 2), ((), SHORTEST + 5), ((61, 62), 9)]
+    notes = [(prefix, tuple(rng.integers(1, 60, size=size).tolist())) for prefix, size in sizes]
+    found = [Piece(prefix, ids, ids) for prefix, ids in notes]
+
+    def total(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(logits, ids, reduction="sum")
+
+    lost = 0.0
+    for piece in found:
+        ids = torch.tensor([[*piece.prefix, *piece.ids]])
+        own = model(input_ids=ids).logits[0, len(piece.prefix) :]
+        loss = total(own[:-1], ids[0, len(piece.prefix) + 1 :])
+        loss.backward()
+        lost += loss.item()
+    wanted = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    model.set_attn_implementation(NAME)
+    rows = as_dataset(list(pack(found, 48)))
+    assert len(rows) > 1
+    batch = collated([rows[n] for n in range(len(rows))])
+    labels, _, _ = batch.pop("labels"), batch.pop("weights"), batch.pop("rows")
+    places = (labels[0, 1:] != IGNORED).nonzero().squeeze(1)
+    loss = total(model(**batch, use_cache=False).logits[0, places], labels[0, 1:][places])
+    loss.backward()
+    assert loss.item() == pytest.approx(lost, rel=1e-5)
+    for name, weight in model.named_parameters():
+        if weight.grad is not None:
+            assert torch.allclose(weight.grad, wanted[name], atol=1e-4), name

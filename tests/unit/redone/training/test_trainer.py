@@ -11,12 +11,11 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.training.packing import IGNORED, Piece, pack
-from rayapp.redone.training.recipe import Recipe, load_recipe
+from rayapp.redone.training.recipe import Recipe
 from rayapp.redone.training.rows import learned_weight
 from rayapp.redone.training.trainer import packed_trainer
 
 PREFIX = (5, 6, 7)
-RECIPES = Path(__file__).resolve().parents[4] / "jobs" / "configs"
 
 
 def tiny(vocabulary: int) -> LlamaForCausalLM:
@@ -53,39 +52,9 @@ def test_it_learns_and_its_loss_is_that_of_the_examples_alone(language_model: Pa
             logits = model(input_ids=ids).logits[0, :-1]
         each = torch.nn.functional.cross_entropy(logits, labels[1:], ignore_index=IGNORED, reduction="sum")
         before += piece.weight * float(each)
-    trainer = packed_trainer(recipe, model, tokenizer, rows, rows, tmp_path / "run", [], save_steps=10**9)
+    trainer = packed_trainer(recipe, model, tokenizer, rows, rows, tmp_path / "run", [])
     # All rows together: the constant that rows are divided by is their mean, so this is the weighted mean.
     evaluated = trainer.evaluate()["eval_loss"]
     assert evaluated * learned_weight(rows) * len(rows) == pytest.approx(before, rel=1e-3)
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < 0.8 * evaluated
-
-
-@pytest.mark.parametrize(
-    ("file", "stage"),
-    [
-        ("redone_pretrain", "pretrain"),
-        ("redone_finetune", "finetune"),
-        ("redone_refine", "finetune"),
-        ("redone_prefer", "prefer"),
-    ],
-)
-def test_the_recipes_that_come_with_it_can_be_read(file: str, stage: str) -> None:
-    recipe = load_recipe(RECIPES / f"{file}.yaml", stage, {"tokens": 7, "seed": None})
-    assert recipe.tokens == 7
-    assert recipe.name == file
-
-
-def test_a_recipe_says_what_is_wrong_with_it(tmp_path: Path) -> None:
-    file = tmp_path / "r.yaml"
-    for text, message in [
-        ("sources: []", "sources have no weight"),
-        ("sources: [{name: a, kind: poem}]", "Invalid enum value 'poem'"),
-        ("sources: [{name: a, kind: task}]\nlearning_rate: 1", "unknown field `learning_rate`"),
-        ("stage: prefer\nsources: [{name: a, kind: task}]", "is of stage prefer; this job runs finetune"),
-    ]:
-        file.write_text(text)
-        with pytest.raises(Exception, match=message):
-            load_recipe(file, "finetune")
-    with pytest.raises(Exception, match="cannot be read: No such file"):
-        load_recipe(tmp_path / "none.yaml", "finetune")

@@ -1,0 +1,64 @@
+"""A source of text with what is bad, repeated or part of an evaluation set left out; each reason counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from rayapp.redone.corpus import quality, rules
+from rayapp.redone.corpus.contamination import Contamination
+from rayapp.redone.corpus.duplicates import Duplicates
+from rayapp.redone.training.recipe import Cleaning
+
+Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
+SCORED_AT_ONCE = 128
+
+
+class CleanText:
+    """Filtered once however often it is read; the small model scores no more than what is read, and no text twice."""
+
+    def __init__(
+        self,
+        texts: Iterable[str],
+        cleaning: Cleaning,
+        known: Contamination,
+        scores: Scores | None,
+        counts: Counter[str],
+    ) -> None:
+        self.cleaning = cleaning
+        self.known = known
+        self.scores = scores
+        self.counts = counts
+        self.kept = list(self._filtered(texts))
+        self._good: dict[int, bool] = {}
+
+    def read(self, seed: int) -> Iterator[str]:
+        """All of it in the order of `seed`."""
+        order = np.random.default_rng(seed).permutation(len(self.kept))
+        for start in range(0, len(order), SCORED_AT_ONCE):
+            part = [int(n) for n in order[start : start + SCORED_AT_ONCE]]
+            self._score([n for n in part if n not in self._good])
+            yield from (self.kept[n] for n in part if self._good[n])
+
+    def _filtered(self, texts: Iterable[str]) -> Iterator[str]:
+        seen = Duplicates(self.cleaning.duplicates)
+        for text in texts:
+            self.counts["read"] += 1
+            why = rules.reason(text, self.cleaning.rules)
+            if why is None and self.known.repeats(text):
+                why = "in an evaluation set"
+            if why is None and not seen.is_new(text):
+                why = "near duplicate"
+            if why is None:
+                yield text
+            else:
+                self.counts[why] += 1
+
+    def _score(self, places: list[int]) -> None:
+        good = np.ones(len(places), dtype=bool)
+        if places and self.scores is not None and self.cleaning.quality is not None:
+            good = quality.keep(self.scores([self.kept[n] for n in places]), self.cleaning.quality)
+            self.counts["odd or empty to the quality model"] += int((~good).sum())
+        self._good |= dict(zip(places, good.tolist(), strict=True))
