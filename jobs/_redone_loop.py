@@ -34,7 +34,8 @@ def train_loop(config: dict[str, Any]) -> None:
         compile_layers(model, on_cpu=not recipe.gpus)
     with Path(config["data"]).open("rb") as file:
         data = pickle.load(file)
-    callbacks: list[TrainerCallback] = [ByTheClock(recipe), Progress(), RayTrainReportCallback()]
+    held_out = recipe.stage != "prefer" and bool(data.held_out)
+    callbacks: list[TrainerCallback] = [ByTheClock(recipe, held_out), Progress(), RayTrainReportCallback()]
     with tempfile.TemporaryDirectory() as folder:
         trainer: Any
         if recipe.stage == "prefer":
@@ -91,8 +92,9 @@ def newest_checkpoint() -> Iterator[str | None]:
 class ByTheClock(TrainerCallback):
     """Checkpoints and evaluations by seconds, not steps: what a kill costs is the same on every machine."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, held_out: bool) -> None:
         self.recipe = recipe
+        self.held_out = held_out
         self.saved = self.evaluated = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -100,8 +102,7 @@ class ByTheClock(TrainerCallback):
         if last or now - self.saved >= self.recipe.checkpoint_s:
             control.should_save = True
             self.saved = now
-        held_out = self.recipe.evaluate_rows and self.recipe.stage != "prefer"
-        if held_out and (last or now - self.evaluated >= self.recipe.evaluate_s):
+        if self.held_out and (last or now - self.evaluated >= self.recipe.evaluate_s):
             control.should_evaluate = True
             self.evaluated = now
 

@@ -73,6 +73,14 @@ class _IdsTrainer(DPOTrainer):
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Beside the reference, which lies in a folder of its own, transformers leaves the learned adapter unread."""
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        found = model or self.model
+        if "ref" in getattr(found, "peft_config", {}):
+            found.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
+            found.set_adapter("default")
+
 
 def preference_trainer(
     recipe: Recipe,

@@ -20,7 +20,6 @@ from tests.e2e.conftest import eventually
 
 SNS = DATA / "sns"
 COMMON = """\
-tokens: 60000
 length: 512
 batch: 2
 bf16: false
@@ -33,15 +32,18 @@ TASKS = """\
 """
 RECIPES = {
     "pretrain": """\
+tokens: 60000
 cleaning: {quality: null}
 sources:
   - {name: emotion, kind: text, path: tweeteval/emotion.parquet, where: {split: train}}
 """,
     "finetune": f"""\
+tokens: 60000
 sources:
 {TASKS}  - {{name: "EDOS, task A", kind: moderation, weight: 1}}
 """,
     "prefer": f"""\
+tokens: 15000
 preference: {{mistakes: 400, samples: 0}}
 sources:
 {TASKS}""",
