@@ -122,8 +122,8 @@ class Preparation:
         return self.known.repeats(example.note or example.question)
 
     def _labelled(self, source: Source, labelled: LabelSet, split: str, seed: int) -> Iterator[Piece]:
-        """The prompt that moderation serves and the letter of the label; a rarer label counts more, by the root of how rare it is
-        (between the set's own shares and even ones)."""
+        """The prompt that moderation serves and the letter of the label. A rarer label counts more, by the root of how
+        rare it is: between the set's own shares and even ones."""
         if self.moderation is None:
             self.moderation = Moderation(self.tokenizer, load_policy(None))
         (question,) = self.moderation.questions

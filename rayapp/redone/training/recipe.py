@@ -50,7 +50,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `batch`: rows a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
     token counts the same; 1: every source's example does, by the mean length of the source's answers (by each answer's
     own, the shortest, `[]`, would win where answers are of many lengths).
-    `compile`: the layers, by torch.compile: a minute at the start, a quarter more tokens a second after it; on a CPU it
+    `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
     takes a C++ compiler. `sharding`: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
 
     stage: Literal["pretrain", "finetune", "prefer"]
