@@ -23,6 +23,8 @@ from rayapp.redone.training.chat import ChatTokens
 
 QUESTION_TOKENS = 384
 TEXT_TOKENS = 512
+LONG_CONTEXT, LONGER = 8192, 4  # tokens; times a task's longest answer
+FRAME = 256  # tokens for instruction and chat template around a question
 TELL_S = 15.0
 
 
@@ -38,12 +40,14 @@ class Answers(NamedTuple):
 
 class Asked(NamedTuple):
     """`examples` are answered, `notes` moderated; of `texts` the answers are scored. `options`: whether those of the
-    examples are scored too."""
+    examples are scored too. `long`: questions are as long as the model takes (up to LONG_CONTEXT) and answers
+    longer, not cut to what the project's own sets need."""
 
     examples: Sequence[Example]
     notes: Sequence[str]
     texts: Sequence[Example]
     options: bool = True
+    long: bool = False
 
 
 class Request(NamedTuple):
@@ -57,25 +61,30 @@ class Request(NamedTuple):
     sampling: str  # JSON
 
 
-def ask_model(config: Config, model: str, asked: Asked, engine: dict[str, Any]) -> tuple[Answers, str]:
+def ask_model(config: Config, model: str, asked: Asked) -> tuple[Answers, str]:
     """(answers, model version). What was answered before a kill is not asked again. Raises ConfigError."""
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     folder = model_folder(model, config.state_path / "llm")
     version = model_version(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     moderation = Moderation(tokenizer, load_policy(config.llm.policy or None))
-    requests = list(_requests(asked, ChatTokens(tokenizer), moderation))
+    context = 0
+    if asked.long:
+        context = min(
+            LONG_CONTEXT, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", LONG_CONTEXT)
+        )
+    requests = list(_requests(asked, ChatTokens(tokenizer), moderation, context))
     kept = config.state_path / "evaluate" / f"{version.replace('/', '-')}.jsonl"
     known = _known(kept)
     waiting = list({r.key: r for r in requests if r.key not in known}.values())
     console.print(f"{version}: {len(requests):,} requests, {len(waiting):,} not answered yet")
     if waiting:
-        _answer(waiting, folder, kept, known, engine)
+        _answer(waiting, folder, kept, known, {"max_model_len": context} if context else {})
     return _collected(asked, requests, known, moderation), version
 
 
-def _requests(asked: Asked, chat: ChatTokens, moderation: Moderation) -> Iterator[Request]:
+def _requests(asked: Asked, chat: ChatTokens, moderation: Moderation, context: int) -> Iterator[Request]:
     def request(kind: Any, of: int, prompt: list[int], start: int = 0, **sampling: Any) -> Request:
         text = json.dumps(sampling)
         key = hashlib.blake2b(json.dumps([kind, prompt, start, text]).encode(), digest_size=12).hexdigest()
@@ -83,8 +92,9 @@ def _requests(asked: Asked, chat: ChatTokens, moderation: Moderation) -> Iterato
 
     scored = {"max_tokens": 1, "prompt_logprobs": 0}
     for n, example in enumerate(asked.examples):
-        prompt = chat.prompt(example, QUESTION_TOKENS)
-        yield request("said", n, prompt, max_tokens=task_of(example.task).max_tokens, temperature=0.0)
+        longest = task_of(example.task).max_tokens * (LONGER if context else 1)
+        prompt = chat.prompt(example, context - longest - FRAME if context else QUESTION_TOKENS)
+        yield request("said", n, prompt, max_tokens=longest, temperature=0.0)
         for option in example.options if asked.options else ():
             yield request("option", n, [*prompt, *chat.answer(option)], len(prompt), **scored)
     for n, text in enumerate(asked.texts):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jobs._job import JobError, console
 from rayapp.config import Config
-from rayapp.redone.base_model import PACKAGED
+from rayapp.redone.base_model import PACKAGED, TRAINED
 from rayapp.redone.judge import Judge
 from rayapp.redone.language_model import LanguageModel
 
@@ -18,7 +18,7 @@ TELL_S = 15.0
 def offline_judge(config: Config, model: str | None = None) -> Judge:
     """Of the configured model or another one, its labels uncalibrated. Raises ConfigError."""
     name = model or config.llm.model
-    if name != PACKAGED and not Path(name).is_dir():
+    if name not in (PACKAGED, TRAINED) and not Path(name).is_dir():
         console.print(f"{name} is taken from the Hugging Face hub")
     try:
         return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)

@@ -128,6 +128,7 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
     with result.checkpoint.as_directory() as folder:
         about = _export(Path(folder) / RayTrainReportCallback.CHECKPOINT_NAME, recipe, output)
     about |= {"run": run, "from": version, "data": report, "recipe": msgspec.to_builtins(recipe)}
+    about["before"] = _stages_of(Path(adapter)) if adapter else []
     if recipe.method == "lora":
         served = merged(base, output, config.state_path / "llm")
         console.print(f"      merged for serving: {served}")
@@ -165,6 +166,17 @@ def _export(checkpoint: Path, recipe: Recipe, output: Path) -> dict[str, Any]:
     # The median: the first step compiles, and a run that was cut off has two of them.
     seconds = statistics.median(row["seconds"] for row in state["log_history"] if "seconds" in row)
     return {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
+
+
+def _stages_of(adapter: Path) -> list[dict[str, Any]]:
+    """What an adapter went through until now, the first stage first; nothing where another program made it."""
+    if not (adapter / "run.json").is_file():
+        return []
+    about = json.loads((adapter / "run.json").read_text())
+    recipe = about["recipe"]
+    counts = about["data"].get("trained", {})
+    own = {"stage": recipe["stage"], "recipe": recipe["name"], "steps": about["steps"], **counts}
+    return [*about.get("before", []), own]
 
 
 def _digest(adapter: Path) -> str:

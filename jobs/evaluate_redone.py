@@ -68,13 +68,14 @@ def main(
     if notes:
         sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
     asked = Asked([*tests, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
+    asked = asked._replace(long=official is not None or own is not None)
     if not any(asked[:3]):
         raise JobError(f"--part {' --part '.join(chosen)} with these sets asks nothing; leave out --part or --only")
     connect_ray(quiet=True)
     answers: dict[str, Answers] = {}
     for number, model in enumerate(names):
         options = likelihood == "all" or (likelihood == "first" and number == 0)
-        found, version = ask_model(config, model, asked._replace(options=options), {})
+        found, version = ask_model(config, model, asked._replace(options=options))
         if version in answers:
             raise JobError(f"--model {model}: {version} was given twice")
         answers[version] = found

