@@ -22,6 +22,7 @@ from rayapp.redone.tasks.example import Example, read_examples
 from rayapp.redone.tasks.form import checkable
 from rayapp.redone.tasks.official import official_examples
 from rayapp.redone.tasks.registry import SNS_FAMILIES, task_of
+from rayapp.redone.tasks.wording import unseen
 
 PARTS = ("moderation", "tasks", "general")
 TRAIN = 3000  # examples of each set that baselines learn from
@@ -42,6 +43,12 @@ TRAIN = 3000  # examples of each set that baselines learn from
     help="Of which models the likeliest option is asked for, beside what they say.",
 )
 @click.option(
+    "--wording",
+    default="own",
+    type=click.Choice(["own", "unseen"]),
+    help="How tasks are asked: as in training, or in words that no training saw.",
+)
+@click.option(
     "--official", type=click.Path(path_type=Path), help="Folder of SNS-Bench or RedTrans-Bench files instead."
 )
 @click.option("--examples", "own", type=click.Path(path_type=Path), help="JSONL of task examples instead.")
@@ -55,6 +62,7 @@ def main(
     limit: int,
     notes: int,
     likelihood: str,
+    wording: str,
     official: Path | None,
     own: Path | None,
 ) -> dict[str, Any]:
@@ -67,7 +75,9 @@ def main(
     sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
     if notes:
         sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
-    asked = Asked([*tests, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
+    # Baselines read the task's own wording; what a model is asked may be another one.
+    worded = [unseen(example) for example in tests] if wording == "unseen" else tests
+    asked = Asked([*worded, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
     asked = asked._replace(long=official is not None or own is not None)
     if not any(asked[:3]):
         raise JobError(f"--part {' --part '.join(chosen)} with these sets asks nothing; leave out --part or --only")
@@ -79,7 +89,7 @@ def main(
         if version in answers:
             raise JobError(f"--model {model}: {version} was given twice")
         answers[version] = found
-    result: dict[str, Any] = {"models": list(answers), "split": split}
+    result: dict[str, Any] = {"models": list(answers), "split": split, "wording": wording}
     if sets:
         result["moderation"] = moderation_scores(data, sets, {name: a.labels for name, a in answers.items()})
     if tests:

@@ -17,6 +17,7 @@ from rayapp.redone.label_sets import LabelSet, read_split, set_named
 from rayapp.redone.moderation import Moderation
 from rayapp.redone.policy import load_policy
 from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
 from rayapp.redone.training.recipe import Recipe
@@ -105,11 +106,14 @@ class Preparation:
             found = source_examples(source, self.folder, split, seed)
             first = list(islice(found, MEASURED))
             weight = self._weight(source, first)
+            rng = np.random.default_rng([self.recipe.seed, seed])
             for example in chain(first, found):
                 counts["read"] += 1
                 if split == "train" and self._repeats(example):
                     counts["in an evaluation set"] += 1
                     continue
+                if split == "train" and rng.random() < self.recipe.reword:
+                    example = reworded(example, rng)
                 yield self.chat.piece(example, self.recipe.question_tokens, self.recipe.answer_tokens, weight)
 
     def _weight(self, source: Source, some: Sequence[Example]) -> float:

@@ -50,6 +50,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `batch`: rows a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
     token counts the same; 1: every source's example does, by the mean length of the source's answers (by each answer's
     own, the shortest, `[]`, would win where answers are of many lengths).
+    `reword`: share of the tasks' examples that are asked in other words than the task's own (`tasks/wording`).
     `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
     takes a C++ compiler. `sharding`: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
 
@@ -70,6 +71,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.0
     max_grad_norm: float = 1.0
     evenness: float = 0.5
+    reword: float = 0.0
     seed: int = 0
     bf16: bool = True
     gradient_checkpointing: bool = False
