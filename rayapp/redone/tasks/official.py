@@ -1,8 +1,9 @@
 """The official files of SNS-Bench and RedTrans-Bench, read from a folder as they are: for evaluation only.
 
-Which task a file is of follows from its name; of a record the usual names of fields
-are known. What cannot be read says which fields there are, and nothing is guessed
-beyond that.
+Which task a file is of follows from its name and its folder's; of a record the usual
+names of fields are known. What cannot be read says which fields there are, and
+nothing is guessed beyond that. Records that are data without an instruction are
+asked in the wording that no training saw (`wording`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rayapp.config import ConfigError
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.texts import EMPTY
 from rayapp.redone.tasks.translation import translation
+from rayapp.redone.tasks.wording import instruction_of
 
 # In the file's name, lower case and without marks; the first that fits.
 FILES = {
@@ -34,8 +36,9 @@ FILES = {
     "query_gen": r"querygen",
 }
 TRANSLATION = {"en", "zh", "src_lang", "dst_lang"}
-QUESTIONS = ("prompt", "question", "query", "input", "content", "text")
-ANSWERS = ("output", "answer", "answers", "label", "response", "target", "reference", "gold")
+INSTRUCTIONS = ("instruction", "prompt")
+QUESTIONS = ("question", "query", "input", "title", "content", "text", "note", "comment")
+ANSWERS = ("output", "answer", "label", "response", "target", "reference", "gold", "truth")
 OPTIONS = ("options", "candidates", "choices", "categories")
 FEW = 20  # distinct answers of a file that are its options
 CLOSED = ("query_corr_topic", "query_corr_explain", "gender", "taxonomy_single", "hashtag_single")
@@ -44,7 +47,7 @@ CLOSED = ("query_corr_topic", "query_corr_explain", "gender", "taxonomy_single",
 def official_examples(folder: Path) -> list[Example]:
     """All questions of all files of the folder. Raises ConfigError."""
     files = sorted(f for f in folder.rglob("*") if f.suffix in (".json", ".jsonl")) if folder.is_dir() else []
-    found = [example for file in files for example in _of(file)]
+    found = [example for file in files for example in _of(file, folder)]
     if not found:
         raise ConfigError(
             f"--official {folder}: no file of SNS-Bench or RedTrans-Bench is there; give the folder with their JSON files"
@@ -53,54 +56,69 @@ def official_examples(folder: Path) -> list[Example]:
 
 
 def is_official(file: str) -> bool:
-    """Whether a file is one of theirs by its name: training refuses it."""
-    name = re.sub(r"[^a-z0-9]", "", Path(file).stem.lower())
-    return (
-        "snsbench" in name
-        or "redtrans" in name
-        or bool(re.match(r"note(taxonomy|hashtag|querycorr|mrc|ner|gender|chlw|querygen)", name))
+    """Whether a file is one of theirs by its name or its folder's: training refuses it."""
+    name, folder = _plain(Path(file).stem), _plain(Path(file).parent.name)
+    return any(bench in part for bench in ("snsbench", "redtrans") for part in (name, folder)) or bool(
+        re.match(r"note(taxonomy|hashtag|querycorr|mrc|ner|gender|chlw|querygen)", name)
     )
 
 
-def _of(file: Path) -> Iterator[Example]:
+def _of(file: Path, folder: Path) -> Iterator[Example]:
     records = _records(file)
     if records and set(records[0]) >= TRANSLATION:
         for record in records:
             yield translation(record[record["src_lang"]], record[record["dst_lang"]], record["dst_lang"], file.stem)
         return
-    name = re.sub(r"[^a-z0-9]", "", file.stem.lower())
+    name = _plain(str(file.relative_to(folder).with_suffix("")))
     task = next((task for task, pattern in FILES.items() if re.search(pattern, name)), None)
     if task is None:
         return
     read = [_read(record, task, f"{file}, record {n}") for n, record in enumerate(records, 1)]
-    answers = sorted({answer for _, answer, _ in read})
+    answers = sorted({answer for _, _, answer, _ in read})
     shared = tuple(answers) if task in CLOSED and len(answers) <= FEW else ()
-    for question, answer, options in read:
-        yield Example(
-            task, question, answer, options or shared, note=question, query=", ".join(options), source=file.stem
-        )
+    for instruction, asked, answer, options in read:
+        possible = options or shared
+        question = f"{instruction or instruction_of(task, possible)}\n{asked}".strip()
+        yield Example(task, question, answer, possible, note=asked, query=", ".join(options), source=file.stem)
 
 
-def _read(record: dict[str, Any], task: str, where: str) -> tuple[str, str, tuple[str, ...]]:
-    """(question, answer, options)."""
+def _read(record: dict[str, Any], task: str, where: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """(instruction, what it is about, answer, options); one of the first two may be empty."""
     turns = record.get("messages") or record.get("conversations")
     if turns:
         texts = [str(turn.get("content", turn.get("value", ""))) for turn in turns]
-        question, answer = "\n".join(texts[:-1]), texts[-1]
+        instruction, asked, answer = texts[0], "\n".join(texts[1:-1]), texts[-1]
     else:
-        asked = [str(record[k]) for k in ("instruction", *QUESTIONS) if record.get(k)]
-        said = next((record[k] for k in ANSWERS if k in record), None)
-        if not asked or said is None:
+        answers = _named(record, ANSWERS)
+        said = [record[k] for k in answers]
+        instructions = [record[k] for k in _named(record, INSTRUCTIONS) if record[k]]
+        instruction = "\n".join(map(str, instructions))
+        others = [k for k in _named(record, QUESTIONS) if k not in answers and record[k]]
+        # Under an instruction the fields are as the benchmark wants them; without one a name says what each is.
+        asked = "\n".join(str(record[k]) if instruction else f"{k}: {record[k]}" for k in others)
+        if not (instruction or asked) or not said:
             raise ConfigError(
-                f"{where}: no question or answer; it has {', '.join(record)}, known are instruction, "
-                f"{', '.join(QUESTIONS)} and {', '.join(ANSWERS)}"
+                f"{where}: no question or answer; it has {', '.join(record)}, known are "
+                f"{', '.join((*INSTRUCTIONS, *QUESTIONS))} and {', '.join(ANSWERS)}"
             )
-        question, answer = "\n".join(asked), _text(said, " " if task == "mrc_simple" else "; ")
+        answer = _text(said[0], " " if task == "mrc_simple" else "; ")
     options = next((record[k] for k in OPTIONS if record.get(k)), ())
     if isinstance(options, str):
         options = [part.strip() for part in re.split(r"[;,\n、，；]", options) if part.strip()]
     chosen = tuple(map(str, options))
-    return question, answer, chosen if answer in chosen else ()
+    return instruction, asked, answer, chosen if answer in chosen else ()
+
+
+def _named(record: dict[str, Any], known: tuple[str, ...]) -> list[str]:
+    """The record's fields of these names, and after them those that end in one (`note_title`, `gold_answers`)."""
+    exact = [name for name in known if name in record]
+    ending = tuple(f"_{name}{s}" for name in known for s in ("", "s"))
+    plural = [f for f in record if f not in exact and (f.endswith(ending) or f.removesuffix("s") in known)]
+    return [*exact, *plural]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _text(said: Any, between: str) -> str:

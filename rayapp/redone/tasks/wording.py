@@ -8,6 +8,7 @@ never trained on and measures what is left when somebody else asks (`evaluate_re
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -180,6 +181,20 @@ def unseen(example: Example) -> Example:
     if wordings is None:
         return example
     return _worded(example, wordings.own, wordings.unseen, {k: other for k, (_, other) in LABELS.items()}, last=False)
+
+
+def instruction_of(task: str, options: Sequence[str]) -> str:
+    """The wording that is not for training, for a question that brings none of its own."""
+    shown = ", ".join(options)
+    return WORDINGS[task].unseen.format(
+        about="it",
+        options=shown,
+        grades=shown,
+        best=max(options, default="the highest"),
+        worst=min(options, default="the lowest"),
+        kind="the type asked for",
+        readers="the readers asked for",
+    )
 
 
 def _worded(example: Example, own: str, template: str, labels: dict[str, str], last: bool) -> Example:

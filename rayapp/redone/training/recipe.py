@@ -81,7 +81,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sharding: Literal["none", "fsdp", "deepspeed"] = "none"
     deepspeed: dict[str, object] = {}
     checkpoint_s: float = 60.0
-    evaluate_s: float = 120.0
+    evaluate_s: float = 300.0
     evaluate_rows: int = 16
     cleaning: Cleaning = Cleaning()
     preference: Preference = Preference()

@@ -58,8 +58,26 @@ def test_every_file_is_of_its_task(folder: Path) -> None:
             assert task.score([task.judge(e.answer, e) for e in examples]) == pytest.approx(100)
 
 
+def test_records_of_bare_data_are_asked_in_words_of_our_own(tmp_path: Path) -> None:
+    (tmp_path / "Note-QueryCorr").mkdir()
+    records = [
+        {"id": 1, "query": "espresso", "note_title": "Coffee", "note_content": "Beans", "gold_label": 3},
+        {"id": 2, "query": "tea", "note_title": "Cake", "note_content": "Flour", "gold_label": -1},
+    ]
+    (tmp_path / "Note-QueryCorr" / "topic.json").write_text(json.dumps(records))
+    (tmp_path / "Note-Gender.json").write_text(json.dumps([{"prompt": "For women? A lipstick.", "answers": "Yes"}]))
+    gender, first, second = sorted(official_examples(tmp_path), key=lambda e: (e.task, e.answer != "3"))
+    assert (first.task, first.answer, second.answer) == ("query_corr_topic", "3", "-1")
+    assert first.options == ("-1", "3")
+    assert first.question.endswith("query: espresso\nnote_title: Coffee\nnote_content: Beans")
+    assert first.question.startswith("Please score")
+    assert "-1, 3" in first.question
+    assert (gender.question, gender.answer) == ("For women? A lipstick.", "Yes")
+
+
 def test_training_refuses_them() -> None:
     assert [name for name in FILES if is_official(name)] == [name for name in FILES if name != "notes.json"]
+    assert is_official("data/SNS-Bench/all.json")
     assert not is_official("stackexchange.parquet")
     assert not is_official("notes_of_today.jsonl")
 
