@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from rayapp.experiments.assignment import arm_of, in_namespace
+from rayapp.experiments.metric import COUNTS, DEFAULT_METRICS, LATENCIES, Guardrail, Metric
 
 
 class ExperimentError(ValueError):
@@ -23,26 +24,53 @@ class Arm(msgspec.Struct, frozen=True):
     params: dict[str, Any] = {}
 
 
-class Experiment(msgspec.Struct, frozen=True):
-    """Who takes part and in which arm; keys that only the report needs are left to it.
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who takes part, in which arm, and what is compared. The first arm is the control.
 
-    Without a namespace the experiment takes its whole layer.
+    Without a namespace the experiment takes its whole layer, without scenarios it is in all of them.
     """
 
     name: str
     layer: str
     arms: tuple[Arm, ...]
+    unit: Literal["user"] = "user"
     namespace: tuple[float, float] = (0.0, 1.0)
     coverage: float = 1.0
+    scenarios: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = DEFAULT_METRICS
+    guardrails: tuple[Guardrail, ...] = ()
 
     def __post_init__(self) -> None:
         total = math.fsum(arm.weight for arm in self.arms)
         if abs(total - 1) > 1e-6:
             raise ExperimentError(f"experiment {self.name}: weights sum to {total:g}, must be 1")
-        if len({arm.name for arm in self.arms}) < len(self.arms):
-            raise ExperimentError(f"experiment {self.name}: two arms have the same name")
+        if any(arm.weight < 0 for arm in self.arms):
+            raise ExperimentError(f"experiment {self.name}: a weight is below 0")
+        for what, names in (("arms", [a.name for a in self.arms]), ("metrics", [m.name for m in self.metrics])):
+            if len(set(names)) < len(names):
+                raise ExperimentError(f"experiment {self.name}: two {what} have the same name")
         if not 0 <= self.coverage <= 1:
             raise ExperimentError(f"experiment {self.name}: coverage {self.coverage:g}, must be between 0 and 1")
+        if not 0 <= self.namespace[0] < self.namespace[1] <= 1:
+            raise ExperimentError(
+                f"experiment {self.name}: namespace {list(self.namespace)}, must be [start, end) within [0, 1]"
+            )
+        for metric in self.metrics:
+            for count in metric.counts:
+                if count not in COUNTS:
+                    raise ExperimentError(
+                        f"experiment {self.name}, metric {metric.name}: nothing counts {count!r}; use {', '.join(COUNTS)}"
+                    )
+        known = (*LATENCIES, *(metric.name for metric in self.metrics))
+        for guardrail in self.guardrails:
+            if guardrail.metric not in known:
+                raise ExperimentError(
+                    f"experiment {self.name}: there is no {guardrail.metric!r} to guard; use {', '.join(known)}"
+                )
+
+    @property
+    def control(self) -> Arm:
+        return self.arms[0]
 
     def arm(self, user_id: str) -> Arm | None:
         """The user's arm; None for those who do not take part."""
@@ -56,12 +84,23 @@ class Experiment(msgspec.Struct, frozen=True):
         found = ((arm.name, str(arm.params.get("model", default))) for arm in self.arms)
         return tuple(name for name, served in found if served.split("@")[0] == model)
 
+    def meets(self, other: Experiment) -> bool:
+        """Whether a user could be in both: the same layer, and namespaces that overlap."""
+        (a, b), (c, d) = self.namespace, other.namespace
+        return self.layer == other.layer and a < d and c < b
+
 
 def load_experiment(file: str | Path) -> Experiment:
     """Raises ExperimentError."""
     try:
-        return msgspec.yaml.decode(Path(file).read_bytes(), type=Experiment)
+        return parse_experiment(Path(file).read_bytes(), f"experiment {file}")
     except OSError as error:
         raise ExperimentError(f"experiment {file} cannot be read: {error.strerror}") from None
+
+
+def parse_experiment(text: bytes, what: str = "experiment") -> Experiment:
+    """YAML, of which JSON is a part. Raises ExperimentError."""
+    try:
+        return msgspec.yaml.decode(text, type=Experiment)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ExperimentError(f"experiment {file}: {error}") from None
+        raise ExperimentError(f"{what}: {error}") from None

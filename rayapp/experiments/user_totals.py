@@ -1,0 +1,95 @@
+"""What each user of an experiment did, from exposures and behaviour joined on the request: the table a report is made of.
+
+The unit is the user (Deng et al. 2017): a user's events depend on each other, so
+totals a user are what is independent. An event counts for the arm whose answer it
+follows, by `request_id`, and only where that answer was given to the same user.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rayapp.experiments.experiment import Experiment
+
+PRE = "pre_"  # of columns: the same count before the experiment, for CUPED
+
+
+class UserTotals:
+    """One experiment. Feed it exposures and events in any order within an answer's life; `start_ms` begins it."""
+
+    def __init__(self, experiment: Experiment, start_ms: int, end_ms: int | None = None) -> None:
+        self.experiment = experiment
+        self.start_ms = start_ms
+        self.end_ms = end_ms
+        self.arms: dict[str, str] = {}
+        self.moved: set[str] = set()
+        self.totals: dict[str, Counter[str]] = {}
+        self.before: dict[str, Counter[str]] = {}
+        self.latencies: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
+        self._answers: dict[str, str] = {}
+        self._clicked: set[str] = set()
+        self._waiting: dict[str, list[Mapping[str, Any]]] = {}
+
+    def expose(self, exposure: Mapping[str, Any]) -> None:
+        """A record of `rayapp.exposures`; those of other experiments are left out."""
+        arm = exposure["experiments"].get(self.experiment.name)
+        if arm not in self.latencies or not self._within(exposure["at_ms"]) or not self._counts(exposure["scenario"]):
+            return
+        user, request = exposure["user_id"], exposure["request_id"]
+        if request in self._answers:
+            return
+        if self.arms.setdefault(user, arm) != arm:
+            self.moved.add(user)  # never by the hash: a sign that somebody changed the arms
+            return
+        self._answers[request] = user
+        self.latencies[arm].append(float(exposure["latency_ms"]))
+        totals = self.totals.setdefault(user, Counter())
+        totals["answers"] += 1
+        totals["items"] += len(exposure["items"])
+        for event in self._waiting.pop(request, ()):
+            self._count(event)
+
+    def act(self, event: Mapping[str, Any]) -> None:
+        """A valid, distinct record of `rayapp.behaviour`."""
+        user, at = event["user_id"], event["received_ms"]
+        if at < self.start_ms:
+            if self._counts(event["scenario"]):
+                self.before.setdefault(user, Counter())[event["action"]] += 1
+            return
+        request = event.get("request_id")
+        if not request or not self._within(at):
+            return
+        if request in self._answers:
+            self._count(event)
+        else:  # the exposure lies on another partition, or comes a moment later
+            self._waiting.setdefault(request, []).append(event)
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        request, user = event["request_id"], event["user_id"]
+        if self._answers[request] != user:
+            return
+        self.totals[user][event["action"]] += 1
+        if event["action"] == "click" and request not in self._clicked:
+            self._clicked.add(request)
+            self.totals[user]["clicked_answers"] += 1
+
+    def table(self) -> pd.DataFrame:
+        """A row a user who was answered at least once: user_id, arm, every count the metrics need, and the same before."""
+        counts = list(dict.fromkeys(count for metric in self.experiment.metrics for count in metric.counts))
+        users = [user for user in self.arms if user not in self.moved]
+        rows: dict[str, Sequence[Any]] = {"user_id": users, "arm": [self.arms[user] for user in users]}
+        for count in counts:
+            rows[count] = np.array([self.totals[user][count] for user in users], dtype=float)
+            rows[PRE + count] = np.array([self.before.get(user, Counter())[count] for user in users], dtype=float)
+        return pd.DataFrame(rows)
+
+    def _within(self, at_ms: int) -> bool:
+        return self.start_ms <= at_ms and (self.end_ms is None or at_ms < self.end_ms)
+
+    def _counts(self, scenario: str) -> bool:
+        return not self.experiment.scenarios or scenario in self.experiment.scenarios

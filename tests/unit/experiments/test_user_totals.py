@@ -1,0 +1,91 @@
+"""Feedback counts for the arm whose answer it follows, once, and for nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rayapp.experiments.experiment import Arm, Experiment
+from rayapp.experiments.metric import Mean, Ratio
+from rayapp.experiments.user_totals import UserTotals
+
+METRICS = (Ratio("ctr", "click", "impression"), Mean("likes", "like"), Ratio("page", "clicked_answers", "answers"))
+TWO = Experiment("x", "feed", (Arm("control", 0.5), Arm("new", 0.5)), scenarios=("homefeed",), metrics=METRICS)
+
+
+def answer(request: str, user: str, arm: str | None, at: int = 1000, scenario: str = "homefeed") -> dict[str, Any]:
+    experiments = {"x": arm} if arm else {}
+    items = [{"item_id": "i1"}, {"item_id": "i2"}]
+    return {
+        "request_id": request, "user_id": user, "scenario": scenario, "items": items,
+        "experiments": experiments, "latency_ms": 12.5, "at_ms": at,
+    }  # fmt: skip
+
+
+def event(request: str | None, user: str, action: str, at: int = 1001, scenario: str = "homefeed") -> dict[str, Any]:
+    return {"user_id": user, "action": action, "request_id": request, "received_ms": at, "scenario": scenario}
+
+
+@pytest.fixture
+def totals() -> UserTotals:
+    return UserTotals(TWO, start_ms=1000, end_ms=2000)
+
+
+def row(totals: UserTotals, user: str) -> dict[str, Any]:
+    table = totals.table()
+    (found,) = table[table["user_id"] == user].to_dict("records")
+    return found
+
+
+def test_counts_a_user(totals: UserTotals) -> None:
+    totals.expose(answer("r1", "ann", "new"))
+    totals.expose(answer("r2", "ann", "new", at=1500))
+    totals.expose(answer("r3", "bob", "control"))
+    for action in ("impression", "impression", "click", "click", "like"):
+        totals.act(event("r1", "ann", action))
+    totals.act(event("r2", "ann", "impression"))
+    found = row(totals, "ann")
+    assert {k: found[k] for k in ("arm", "click", "impression", "like", "clicked_answers", "answers")} == {
+        "arm": "new", "click": 2, "impression": 3, "like": 1, "clicked_answers": 1, "answers": 2
+    }  # fmt: skip
+    assert row(totals, "bob")["click"] == 0, "a user without feedback is a user all the same"
+    assert totals.latencies == {"control": [12.5], "new": [12.5, 12.5]}
+
+
+def test_what_counts_for_nobody(totals: UserTotals) -> None:
+    totals.expose(answer("r1", "ann", "new"))
+    totals.expose(answer("r1", "ann", "new"))  # sent twice
+    totals.expose(answer("r2", "cat", None))
+    totals.expose(answer("r3", "cat", "gone"))
+    totals.expose(answer("r4", "cat", "new", at=999))
+    totals.expose(answer("r5", "cat", "new", at=2000))
+    totals.expose(answer("r6", "cat", "new", scenario="ads"))
+    totals.act(event("r1", "bob", "click"))  # another user's answer
+    totals.act(event(None, "ann", "click"))
+    totals.act(event("r1", "ann", "click", at=2000))
+    assert list(totals.table()["user_id"]) == ["ann"]
+    assert row(totals, "ann")["click"] == 0
+    assert row(totals, "ann")["answers"] == 1
+
+
+def test_feedback_may_be_read_before_its_answer(totals: UserTotals) -> None:
+    totals.act(event("r1", "ann", "click"))
+    totals.expose(answer("r1", "ann", "new"))
+    assert row(totals, "ann")["click"] == 1
+
+
+def test_what_was_before_is_a_covariate_of_the_same_scenarios(totals: UserTotals) -> None:
+    totals.act(event(None, "ann", "click", at=500))
+    totals.act(event("old", "ann", "click", at=600))
+    totals.act(event("old", "ann", "click", at=600, scenario="search"))
+    totals.expose(answer("r1", "ann", "new"))
+    assert row(totals, "ann")["pre_click"] == 2
+    assert row(totals, "ann")["click"] == 0
+
+
+def test_a_user_of_two_arms_is_left_out(totals: UserTotals) -> None:
+    totals.expose(answer("r1", "ann", "new"))
+    totals.expose(answer("r2", "ann", "control"))
+    assert totals.moved == {"ann"}
+    assert not len(totals.table())
