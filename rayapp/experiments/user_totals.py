@@ -69,6 +69,13 @@ class UserTotals:
         else:  # the exposure lies on another partition, or comes a moment later
             self._waiting.setdefault(request, []).append(event)
 
+    def forget(self, user_id: str) -> None:
+        """Nothing of what the user did until now counts."""
+        self.arms.pop(user_id, None)
+        self.before.pop(user_id, None)
+        if self.totals.pop(user_id, None) is not None:
+            self._answers = {request: user for request, user in self._answers.items() if user != user_id}
+
     def _count(self, event: Mapping[str, Any]) -> None:
         request, user = event["request_id"], event["user_id"]
         if self._answers[request] != user:

@@ -89,3 +89,15 @@ def test_a_user_of_two_arms_is_left_out(totals: UserTotals) -> None:
     totals.expose(answer("r2", "ann", "control"))
     assert totals.moved == {"ann"}
     assert not len(totals.table())
+
+
+def test_a_forgotten_user_begins_anew(totals: UserTotals) -> None:
+    totals.act(event(None, "ann", "click", at=500))
+    totals.expose(answer("r1", "ann", "new"))
+    totals.act(event("r1", "ann", "click"))
+    totals.forget("ann")
+    totals.forget("nobody")
+    assert not len(totals.table())
+    totals.act(event("r1", "ann", "click"))
+    totals.expose(answer("r2", "ann", "new"))
+    assert (row(totals, "ann")["click"], row(totals, "ann")["pre_click"], row(totals, "ann")["answers"]) == (0, 0, 1)

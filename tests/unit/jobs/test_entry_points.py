@@ -28,6 +28,7 @@ JOBS = (
     "redone_finetune",
     "redone_prefer",
     "search_mixture",
+    "report_experiment",
 )
 DATA = {
     "train_redrec",
@@ -64,6 +65,7 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     file.write_text("prots: {}")
     command = importlib.import_module(f"jobs.{name}").main
     needed = ["--data", "/nowhere"] if name in DATA else []
+    needed += ["name"] if name == "report_experiment" else []
     needed += STAGE if name in ("redone_pretrain", "redone_finetune", "redone_prefer") else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2

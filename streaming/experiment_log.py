@@ -1,0 +1,104 @@
+"""An experiment as the log tells it: exposures and behaviour since it began, read on from where the last look ended."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+
+from rayapp.config import Config
+from rayapp.domain import Forget, InvalidRecord
+from rayapp.experiments.report import Report, report
+from rayapp.experiments.user_totals import UserTotals
+from rayapp.stores.experiments import Started
+from streaming.reading import consumer_for, read_ranges, watermarks
+from streaming.records import behaviour_record
+from streaming.topics import DAY_MS
+from streaming.windows import Range
+
+ROWS = 20_000
+BEFORE_DAYS = 14  # for CUPED: habits of two weeks tell most (Deng et al. 2013)
+SLACK_MS = 60_000  # clocks of the gateway and the broker differ
+
+
+class ExperimentLog:
+    """`read_on()`, then `report()`; each look reads what came since. Not safe for several threads."""
+
+    def __init__(self, config: Config, started: Started, before_days: int = BEFORE_DAYS) -> None:
+        self.config = config
+        self.started = started
+        self.before_ms = before_days * DAY_MS
+        self.totals = UserTotals(started.experiment, started.started_ms, started.stopped_ms)
+        self.at: dict[tuple[str, int], int] = {}
+        self.seen: set[bytes] = set()
+        self.unreadable = 0
+
+    def follow(self, started: Started) -> None:
+        """The same experiment as it stands now: with more coverage, or stopped."""
+        self.started = started
+        self.totals.end_ms = started.stopped_ms
+
+    def read_on(self) -> int:
+        """Records read: all that were there when it began. Raises WindowError, KafkaException."""
+        consumer = consumer_for(self.config.bootstrap)
+        try:
+            ranges = [*self._ranges(consumer, "exposures"), *self._ranges(consumer, "behaviour")]
+        finally:
+            consumer.close()
+        exposures = self.config.topic("exposures")
+        for planned, table in zip(ranges, read_ranges(self.config.bootstrap, ranges), strict=True):
+            for row in table.to_pylist():
+                if planned.topic == exposures:
+                    self._exposure(row["value"])
+                else:
+                    self._behaviour(row["value"], row["append_ms"], f"{planned.partition}-{row['offset']}")
+            self.at[planned.topic, planned.partition] = planned.end
+        return sum(planned.rows for planned in ranges)
+
+    def report(self) -> Report:
+        warnings = [f"{self.unreadable:,} records could not be read and are left out"] if self.unreadable else []
+        return report(
+            self.started.experiment, self.totals.table(), self.totals.latencies, len(self.totals.moved), warnings
+        )
+
+    def _ranges(self, consumer: Consumer, short: str) -> list[Range]:
+        topic = self.config.topic(short)
+        marks = watermarks(consumer, topic)
+        since = self.started.started_ms - (self.before_ms if short == "behaviour" else SLACK_MS)
+        new = [TopicPartition(topic, p, max(0, since)) for p in marks if (topic, p) not in self.at]
+        for place in consumer.offsets_for_times(new, timeout=10) if new else ():
+            low, high = marks[place.partition]
+            self.at[topic, place.partition] = high if place.offset == OFFSET_END else max(low, place.offset)
+        found = []
+        for partition, (low, high) in sorted(marks.items()):
+            start = max(low, self.at[topic, partition])
+            found += [Range(topic, partition, s, min(high, s + ROWS)) for s in range(start, high, ROWS)]
+        return found
+
+    def _exposure(self, value: bytes | None) -> None:
+        try:
+            self.totals.expose(msgspec.json.decode(value or b""))
+        except (msgspec.DecodeError, KeyError, TypeError):
+            self.unreadable += 1
+
+    def _behaviour(self, value: bytes | None, append_ms: int, place: str) -> None:
+        try:
+            record = behaviour_record(value, self.config.scenarios, append_ms, place)
+        except InvalidRecord:
+            return  # the history writer sends it to the dead-letter topic with its reason
+        if isinstance(record, Forget):
+            self.totals.forget(record.user_id)
+            return
+        key = hashlib.blake2b(f"{record.user_id}\0{record.event_id}".encode(), digest_size=16).digest()
+        if key not in self.seen:
+            self.seen.add(key)
+            self.totals.act(
+                {
+                    "user_id": record.user_id,
+                    "action": record.action.value,
+                    "request_id": record.request_id,
+                    "received_ms": record.received_ms,
+                    "scenario": record.scenario,
+                }
+            )
