@@ -45,7 +45,7 @@ def own_arm(experiment: Experiment, name: str, default: str) -> Callable[[str], 
     """Is a user in an arm that the model line `name` serves? Raises ExperimentError when there is no such arm."""
     arms = experiment.arms_of(name, default)
     if not arms:
-        served = {arm.name: arm.params.get("model", default) for arm in experiment.arms}
+        served = {arm.name: arm.params.model or default for arm in experiment.arms}
         raise ExperimentError(f"experiment {experiment.name}: no arm is served by {name} (arms and models: {served})")
     return lambda user_id: (arm := experiment.arm(user_id)) is not None and arm.name in arms
 

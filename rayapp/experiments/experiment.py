@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from rayapp.experiments.arm_params import DEFAULT, ArmParams
 from rayapp.experiments.assignment import arm_of, in_namespace
 from rayapp.experiments.metric import COUNTS, DEFAULT_METRICS, LATENCIES, Guardrail, Metric
 
@@ -21,7 +22,7 @@ class Arm(msgspec.Struct, frozen=True):
 
     name: str
     weight: float
-    params: dict[str, Any] = {}
+    params: ArmParams = DEFAULT
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +82,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def arms_of(self, model: str, default: str) -> tuple[str, ...]:
         """Names of the arms that a model line serves; an arm that names none has the default model."""
-        found = ((arm.name, str(arm.params.get("model", default))) for arm in self.arms)
+        found = ((arm.name, arm.params.model or default) for arm in self.arms)
         return tuple(name for name, served in found if served.split("@")[0] == model)
 
     def meets(self, other: Experiment) -> bool:

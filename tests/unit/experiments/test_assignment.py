@@ -11,6 +11,7 @@ from growthbook import GrowthBook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError, load_experiment
 
 TWO = Experiment(
@@ -18,7 +19,7 @@ TWO = Experiment(
     layer="feed",
     namespace=(0.0, 0.5),
     coverage=0.8,
-    arms=(Arm("control", 0.3), Arm("four", 0.7, {"model": "four@7"})),
+    arms=(Arm("control", 0.3), Arm("four", 0.7, ArmParams(model="four@7"))),
 )
 
 

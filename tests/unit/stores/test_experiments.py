@@ -6,11 +6,16 @@ import msgspec
 import pytest
 import redis
 
+from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
 from rayapp.stores.experiments import EXPERIMENTS, ExperimentConflict, ExperimentStore, UnknownExperiment
 
 HALF = Experiment(
-    "first", "feed", (Arm("control", 0.5), Arm("new", 0.5, {"model": "redrec@3"})), namespace=(0.0, 0.5), coverage=0.2
+    "first",
+    "feed",
+    (Arm("control", 0.5), Arm("new", 0.5, ArmParams(model="redrec@3"))),
+    namespace=(0.0, 0.5),
+    coverage=0.2,
 )
 
 
