@@ -22,6 +22,7 @@ from jobs._learner import Learner
 from jobs.learn_online import own_arm
 from rayapp.config import Config
 from rayapp.domain import Item
+from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
 from rayapp.redrec.artifact import load_user_side, model_description, save_space, save_user_side
 from rayapp.redrec.frequency import Frequency
@@ -308,7 +309,7 @@ def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> 
 
 def test_a_candidate_learns_from_its_own_arm_and_remembers_everybody(config: Config) -> None:
     produce(config, 0, 100)
-    arms = (Arm("control", 0.5), Arm("four", 0.5, {"model": "four@7"}))
+    arms = (Arm("control", 0.5), Arm("four", 0.5, ArmParams(model="four@7")))
     experiment = Experiment(name="interests-4", layer="feed", arms=arms)
     Path(config.models, "redrec").rename(Path(config.models, "four"))
     learner = LocalLearner(config, "four", takes=own_arm(experiment, "four", "redrec"))
