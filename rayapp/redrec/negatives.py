@@ -24,6 +24,8 @@ class NegativeSampler:
     count of item i for a row of scenario s is
     `uniform / |items of s|` (if i is one of them) plus `in_batch * p(i)`,
     with p(i) the share of i among the training targets as they are sampled.
+    A scenario with no more items than draws gives each of them once: with
+    `in_batch` 0 that is the full softmax.
     """
 
     def __init__(
@@ -42,8 +44,10 @@ class NegativeSampler:
         parts, owners = [], []
         for scenario in scenarios:
             items = self.scenario_items[scenario]
-            parts.append(items[torch.randint(len(items), (self.uniform,), generator=self.generator)])
-            owners.append(torch.full((self.uniform,), scenario))
+            if self.uniform < len(items):
+                items = items[torch.randint(len(items), (self.uniform,), generator=self.generator)]
+            parts.append(items)
+            owners.append(torch.full((len(items),), scenario))
         taken = 0
         if self.in_batch and len(targets_M):
             pick = torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)
@@ -53,7 +57,7 @@ class NegativeSampler:
         rows, owner = torch.cat(parts), torch.cat(owners)
         expected = []
         for scenario in scenarios:
-            rate = self.uniform / len(self.scenario_items[scenario])
+            rate = min(1.0, self.uniform / len(self.scenario_items[scenario]))
             count = self.member[scenario][rows] * rate + taken * self.share[rows]
             visible = (owner == scenario) | (owner == -1)
             expected.append(torch.where(visible, count.clamp(min=1e-12).log(), torch.inf))

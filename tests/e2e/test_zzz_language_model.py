@@ -97,7 +97,7 @@ def test_labels_are_a_distribution_whatever_the_note_says(system: System) -> Non
         assert sum(found["labels"].values()) == pytest.approx(1, abs=1e-4)
         assert found["decision"] in ("allow", "limit", "block")
         assert found["policy_version"].startswith(POLICY.version)
-        assert found["model_version"].startswith("SmolLM2-135M-Instruct@")
+        assert found["model_version"].startswith("RedOne-135M@")
     assert moderate(system, "A walk in the hills")[0]["labels"] == pytest.approx(verdicts[0]["labels"], abs=0.02)
 
 

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayapp.config import ConfigError
+from rayapp.redone.base_model import PACKAGED, TRAINED, model_folder
 from rayapp.redone.calibration import Calibration, Labelled, described, fit, load_calibration, prevalence_weights
+from rayapp.redone.model_version import model_version
 from rayapp.redone.policy import load_policy
 
 POLICY = load_policy()
@@ -85,3 +87,11 @@ def test_it_is_used_for_its_model_and_its_categories_alone(tmp_path: Path) -> No
     file.write_text("{}")
     with pytest.raises(ConfigError, match="missing required field"):
         load_calibration(file, "m", POLICY)
+
+
+@pytest.mark.parametrize("name", [PACKAGED, TRAINED])
+def test_the_packaged_models_have_their_calibration(name: str, language_model: Path) -> None:
+    version = model_version(model_folder(name, language_model.parent))
+    found = load_calibration(None, version, POLICY)
+    assert found is not None, f"run jobs.calibrate_moderation for {version}"
+    assert set(found.calibrated) == {"hate", "sexism", "harassment"}
