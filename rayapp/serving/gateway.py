@@ -20,7 +20,7 @@ from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redone.judge import Note
 from rayapp.redrec.text_encoder import text_key
-from rayapp.serving import errors, schemas
+from rayapp.serving import console, errors, schemas
 from rayapp.serving.answer import Ask
 from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
 from rayapp.serving.errors import ApiError, Json, clean
@@ -53,6 +53,7 @@ app = FastAPI(
     responses=PROBLEMS,
 )
 errors.install(app)
+console.install(app)
 LIMIT = int(os.environ.get("RAYAPP_MAX_ONGOING", Config().serving.max_ongoing))
 app.add_middleware(Guard, metrics=METRICS, keys=Config().api_keys, max_ongoing=LIMIT)
 
@@ -250,11 +251,6 @@ class Gateway:
             )
             METRICS.set("rayapp_model_age_seconds", self.engine.host.age_s(), model=name)
         return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
-
-    @app.get("/", include_in_schema=False)
-    async def root(self) -> Response:
-        """What is here."""
-        return Json({"name": "rayapp", "version": __version__, "openapi": "/openapi.json", "docs": "/docs"})
 
     def _known(self, item_id: str) -> Any:
         item = self.engine.catalogue.find(item_id)

@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 from rayapp.metrics import Metrics
+from rayapp.serving import console
 from rayapp.serving.errors import ApiError, error_response
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", *console.PATHS})
 MAX_BODY = 8 * 1024 * 1024
 
 

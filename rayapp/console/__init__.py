@@ -1,0 +1,1 @@
+"""The console page: static files, served by rayapp.serving.console."""
