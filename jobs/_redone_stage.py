@@ -154,6 +154,7 @@ def _export(checkpoint: Path, recipe: Recipe, output: Path) -> dict[str, Any]:
             weights = safetensors.torch.load_file(file)
             halved = {name: w.to(torch.bfloat16) if w.is_floating_point() else w for name, w in weights.items()}
             safetensors.torch.save_file(halved, output / file.name, metadata={"format": "pt"})
+            (output / file.name).chmod(0o644)  # a temporary file's mode would keep other users' servers out
         elif (file.name.endswith(".json") and file.name not in ("trainer_state.json",)) or file.suffix == ".jinja":
             shutil.copy(file, output / file.name)
     if recipe.method == "lora":

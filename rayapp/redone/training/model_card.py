@@ -36,11 +36,14 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
         "| source | weight | read | taken | left out |",
         "|---|---:|---:|---:|---|",
     ]
-    for source in recipe.sources:
-        counts = about["data"].get(source.name, {})
+    weights = {source.name: f"{source.weight:g}" for source in recipe.sources}
+    # What a stage counts: its sources, or kinds of pairs; a source of pairs is counted within them.
+    for name, counts in about["data"].items():
+        if name == "trained":
+            continue
         left = ", ".join(f"{why} {n:,}" for why, n in counts.items() if why not in ("read", "taken", "passes"))
         lines.append(
-            f"| {source.name} | {source.weight:g} | {counts.get('read', 0):,} | {counts.get('taken', 0):,} | {left} |"
+            f"| {name} | {weights.get(name, '')} | {counts.get('read', 0):,} | {counts.get('taken', 0):,} | {left} |"
         )
     losses = [loss for _, loss in about["curve"]]
     lines += ["", "## Training", ""]

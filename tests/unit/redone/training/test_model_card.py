@@ -36,3 +36,11 @@ def test_a_card_tells_the_stages_before_in_order() -> None:
         "| continued pretraining | texts | 5 | 10,000 | 70 |",
         "| supervised fine-tuning | all | 9 | 20,000 | 300 |",
     ]
+
+
+def test_a_card_of_pairs_counts_kinds_of_pairs() -> None:
+    data = {"asked": {"read": 240}, "wrong options": {"taken": 131}, "trained": {"taken": 126, "tokens": 29_854}}
+    card = model_card(Recipe(stage="prefer", name="prefer", sources=RECIPE.sources), about(data=data))
+    assert "| wrong options |  | 0 | 131 |  |" in card
+    assert "| trained" not in card
+    assert "| irony" not in card
