@@ -14,9 +14,13 @@ from rayapp.redone.corpus.clean_text import CleanText, Scores
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.source import Source, source_examples, texts
 from rayapp.redone.label_sets import LabelSet, read_split, set_named
+from rayapp.redone.language_model import LanguageModel
 from rayapp.redone.moderation import Moderation
+from rayapp.redone.offline import NoAnswers
 from rayapp.redone.policy import load_policy
+from rayapp.redone.relevance import Relevance
 from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.query_corr import YES_NO
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
@@ -47,6 +51,7 @@ class Preparation:
         self.scores = scores
         self.report: dict[str, Counter[str]] = {}
         self.moderation: Moderation | None = None
+        self.relevance: Relevance | None = None
         self.clean: dict[str, CleanText] = {}
         self.weights: dict[str, float] = {}
 
@@ -91,7 +96,7 @@ class Preparation:
 
     def _few(self, source: Source, count: int) -> list[Piece]:
         """Of the dev split; text has none and is judged by its tasks."""
-        if source.kind not in ("task", "moderation"):
+        if source.kind not in ("task", "moderation", "relevance"):
             return []
         pieces = self._pieces(source, "dev", self.recipe.seed)
         return [piece for piece, _ in zip(pieces, range(max(2, count // len(self.recipe.sources))), strict=False)]
@@ -101,6 +106,8 @@ class Preparation:
             yield from self._text(source, seed)
         elif source.kind == "moderation":
             yield from self._labelled(source, set_named(source.name), split, seed)
+        elif source.kind == "relevance":
+            yield from self._relevant(source, split, seed)
         else:
             counts = self.report.setdefault(source.name, Counter())
             found = source_examples(source, self.folder, split, seed)
@@ -148,6 +155,21 @@ class Preparation:
                 (*[IGNORED] * (len(ids) - 1), ids[-1]),
                 float(np.sqrt(len(notes) / (len(shares) * shares[label]))),
             )
+
+    def _relevant(self, source: Source, split: str, seed: int) -> Iterator[Piece]:
+        """The prompt that the reranker asks, and its one token of an answer."""
+        if self.relevance is None:
+            self.relevance = Relevance(LanguageModel(self.tokenizer, "", NoAnswers()))
+        prefix = self.relevance.prompt.prefix
+        counts = self.report.setdefault(source.name, Counter())
+        for example in source_examples(source, self.folder, split, seed):
+            counts["read"] += 1
+            if split == "train" and self._repeats(example):
+                counts["in an evaluation set"] += 1
+                continue
+            (whole,) = self.relevance.prompts(example.query, [example.note])
+            ids = (*whole[len(prefix) :], self.relevance.answers[YES_NO.index(example.answer)])
+            yield Piece(prefix, ids, (*[IGNORED] * (len(ids) - 1), ids[-1]))
 
     def _text(self, source: Source, seed: int) -> Iterator[Piece]:
         """Every token is learned but the first; long text comes in parts of a row."""

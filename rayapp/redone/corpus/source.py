@@ -23,13 +23,15 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One source of a mixture.
 
     `kind`: `text` fills `template` from each row; `instructions` has columns instruction, input, output; `examples` is
-    our JSONL of task examples; `task` is a public set by name and `moderation` a labelled set, both from the data folder.
-    `path`: a file, a pattern, or a URL that fsspec knows; below the data folder where it is relative.
+    our JSONL of task examples; `task` is a public set by name and `moderation` a labelled set, both from the data
+    folder; `relevance` is a public set of notes that answer a query or not, in the prompt that search's reranker asks.
+    `path`: a file, a pattern, or a URL that fsspec knows; below the data folder where it is relative. Of a public set its
+    name, where the source is named otherwise.
     `weight`: its share of the examples, among the weights of all. `where`: values that columns must have.
     """
 
     name: str
-    kind: Literal["text", "instructions", "examples", "task", "moderation"]
+    kind: Literal["text", "instructions", "examples", "task", "moderation", "relevance"]
     path: str = ""
     template: str = "{text}"
     weight: float = 1.0
@@ -50,11 +52,13 @@ def texts(source: Source, folder: Path) -> Iterator[str]:
 
 
 def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """Of `task`, `examples` and `instructions`. Raises ConfigError."""
-    if source.kind == "task":
-        if source.name not in SETS:
+    """Of `task`, `relevance`, `examples` and `instructions`. Raises ConfigError."""
+    if source.kind in ("task", "relevance"):
+        # A recipe may have a set twice, as a task and as what the reranker asks: its sources are told apart by name.
+        name = source.path or source.name
+        if name not in SETS:
             raise ConfigError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
-        yield from examples(folder, source.name, split, source.limit or None, seed)
+        yield from examples(folder, name, split, source.limit or None, seed)
         return
     for row in _rows(source, folder):
         if source.kind == "examples":
