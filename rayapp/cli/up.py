@@ -275,6 +275,7 @@ def wait_caught_up(config: Config) -> None:
 
 
 def print_urls(config: Config, layout: Layout, url: str) -> None:
+    say(f"  console    {url}/")
     say(f"  feed       {url}/v1/feed?user_id=YOU")
     say(f"  API        {url}/docs")
     if config.llm.enabled:

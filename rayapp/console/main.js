@@ -13,6 +13,7 @@ const shown = { feed: new Set(), ads: new Set(), search: new Set() };
 let cursor;
 
 function choose(tab) {
+  say("");
   for (const other of tabs) {
     const chosen = other === tab;
     other.setAttribute("aria-selected", String(chosen));
