@@ -29,7 +29,7 @@ unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit -q
 
 e2e: $(VENV)/.ready-dev
-	deploy/system_packages.sh kcat prometheus
+	deploy/system_packages.sh kcat
 	$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(VENV)/.ready-dev

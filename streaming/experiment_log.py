@@ -33,6 +33,7 @@ class ExperimentLog:
         self.at: dict[tuple[str, int], int] = {}
         self.seen: set[bytes] = set()
         self.unreadable = 0
+        self.newest_ms = 0
 
     def follow(self, started: Started) -> None:
         """The same experiment as it stands now: with more coverage, or stopped."""
@@ -54,6 +55,7 @@ class ExperimentLog:
                 else:
                     self._behaviour(row["value"], row["append_ms"], f"{planned.partition}-{row['offset']}")
             self.at[planned.topic, planned.partition] = planned.end
+        self.totals.give_up(self.newest_ms - SLACK_MS)
         return sum(planned.rows for planned in ranges)
 
     def report(self) -> Report:
@@ -83,6 +85,7 @@ class ExperimentLog:
             self.unreadable += 1
 
     def _behaviour(self, value: bytes | None, append_ms: int, place: str) -> None:
+        self.newest_ms = max(self.newest_ms, append_ms)
         try:
             record = behaviour_record(value, self.config.scenarios, append_ms, place)
         except InvalidRecord:

@@ -73,8 +73,17 @@ class UserTotals:
         """Nothing of what the user did until now counts."""
         self.arms.pop(user_id, None)
         self.before.pop(user_id, None)
+        self._waiting = {
+            request: events for request, events in self._waiting.items() if events[0]["user_id"] != user_id
+        }
         if self.totals.pop(user_id, None) is not None:
             self._answers = {request: user for request, user in self._answers.items() if user != user_id}
+
+    def give_up(self, before_ms: int) -> None:
+        """Events older than this wait for no answer any more: most follow answers outside the experiment."""
+        self._waiting = {
+            request: events for request, events in self._waiting.items() if events[-1]["received_ms"] >= before_ms
+        }
 
     def _count(self, event: Mapping[str, Any]) -> None:
         request, user = event["request_id"], event["user_id"]

@@ -79,7 +79,9 @@ def _of(file: Path, folder: Path) -> Iterator[Example]:
     for instruction, asked, answer, options in read:
         possible = options or shared
         question = f"{instruction or instruction_of(task, possible)}\n{asked}".strip()
-        yield Example(task, question, answer, possible, note=asked, query=", ".join(options), source=file.stem)
+        yield Example(
+            task, question, answer, possible, note=asked or instruction, query=", ".join(options), source=file.stem
+        )
 
 
 def _read(record: dict[str, Any], task: str, where: str) -> tuple[str, str, str, tuple[str, ...]]:

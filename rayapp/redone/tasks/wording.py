@@ -25,7 +25,7 @@ class Wordings(NamedTuple):
     unseen: str
 
 
-NONE = r" If there is none, answer []."
+NONE = " If there is none, answer []."
 WORDINGS: dict[str, Wordings] = {
     "taxonomy_single": Wordings(
         r"Which category is (?P<about>.+) of this note\? Categories: (?P<options>.+)\.",

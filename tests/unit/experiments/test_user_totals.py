@@ -101,3 +101,13 @@ def test_a_forgotten_user_begins_anew(totals: UserTotals) -> None:
     totals.act(event("r1", "ann", "click"))
     totals.expose(answer("r2", "ann", "new"))
     assert (row(totals, "ann")["click"], row(totals, "ann")["pre_click"], row(totals, "ann")["answers"]) == (0, 0, 1)
+
+
+def test_feedback_waits_for_its_answer_for_a_while_and_not_for_a_forgotten_user(totals: UserTotals) -> None:
+    for request, user, at in (("r1", "ann", 1100), ("r2", "bob", 1500), ("r3", "cat", 1500)):
+        totals.act(event(request, user, "click", at=at))
+    totals.give_up(1200)
+    totals.forget("cat")
+    for request, user in (("r1", "ann"), ("r2", "bob"), ("r3", "cat")):
+        totals.expose(answer(request, user, "new"))
+    assert [row(totals, user)["click"] for user in ("ann", "bob", "cat")] == [0, 1, 0]

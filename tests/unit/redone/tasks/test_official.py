@@ -73,6 +73,7 @@ def test_records_of_bare_data_are_asked_in_words_of_our_own(tmp_path: Path) -> N
     assert first.question.startswith("Please score")
     assert "-1, 3" in first.question
     assert (gender.question, gender.answer) == ("For women? A lipstick.", "Yes")
+    assert gender.note == gender.question, "what the lexical baseline reads"
 
 
 def test_training_refuses_them() -> None:
