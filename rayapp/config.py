@@ -20,7 +20,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Ports(Section):
-    """Where the embedded parts listen on this machine."""
+    """Where the embedded parts listen on this machine. `prometheus` 0: it is not started, installed or not."""
 
     http: int = 8000
     kafka: int = 9092
@@ -30,6 +30,7 @@ class Ports(Section):
     ray_client: int = 10001
     dashboard_agent: int = 52365
     metrics: int = 8090
+    prometheus: int = 9090
     worker_low: int = 20000
     worker_high: int = 20999
 
@@ -128,7 +129,8 @@ class Llm(Section):
     `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
     server that runs the same model. `policy`: a moderation policy's YAML, see
     rayapp/redone/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
-    wrote for this model and policy, empty: the packaged one. `prefills`: one a note, or one a category.
+    wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
+    `prefills`: one a note, or one a category.
     Notes that nobody waits for are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
     """
 
@@ -137,6 +139,7 @@ class Llm(Section):
     name: str = "redone"
     url: str = ""
     policy: str = ""
+    policies: dict[str, str] = {}
     calibration: str = ""
     prefills: Literal["one", "each"] = "one"
     deadline_s: float = 30.0
@@ -160,6 +163,12 @@ class Search(Section):
     rerank_ms: int = 1000
 
 
+class Experiments(Section):
+    """A report of every running experiment is made each `look_s`, for the alarms; reports may be asked for at any time."""
+
+    look_s: float = 300.0
+
+
 class Config(Section):
     """Everything; `state` is where models, logs and embedded data live."""
 
@@ -177,6 +186,7 @@ class Config(Section):
     training: Training = Training()
     llm: Llm = Llm()
     search: Search = Search()
+    experiments: Experiments = Experiments()
 
     @property
     def llm_url(self) -> str:

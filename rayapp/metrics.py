@@ -36,6 +36,14 @@ SERIES = {
         "counter", "Verdicts by decision and by who or what gave it.", ("decision", "outcome")
     ),
     "rayapp_exposures_total": Series("counter", "Exposure records.", ("experiment", "arm")),
+    "rayapp_experiment_users": Series("gauge", "Users who were answered, by arm.", ("experiment", "arm")),
+    "rayapp_experiment_lift": Series(
+        "gauge",
+        "Over the control: lift, and low and high of 95% at any time.",
+        ("experiment", "arm", "metric", "bound"),
+    ),
+    "rayapp_guardrail_holds": Series("gauge", "1 while an arm keeps a limit.", ("experiment", "arm", "metric")),
+    "rayapp_sample_ratio_pvalue": Series("gauge", "Of users by arm against the weights.", ("experiment",)),
     "rayapp_dead_letters_total": Series("counter", "Records that could not be used.", ("reason",)),
 }
 

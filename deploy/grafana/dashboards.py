@@ -160,6 +160,18 @@ BOARDS = (
                 Panel("Answers by arm", (Query("sum by (experiment, arm) (rate(rayapp_exposures_total[$__rate_interval]))", "{{experiment}} {{arm}}"),), "cps"),
                 Panel("Answers of a day by arm", (Query("sum by (experiment, arm) (increase(rayapp_exposures_total[1d]))", "{{experiment}} {{arm}}"),), kind="bars"),
             ),
+            "Results": (
+                Panel("Users by arm", (Query("max by (experiment, arm) (rayapp_experiment_users)", "{{experiment}} {{arm}}"),)),
+                Panel(
+                    "Lift, and 95% at any time",
+                    (Query("max by (experiment, arm, metric, bound) (rayapp_experiment_lift)", "{{experiment}} {{arm}} {{metric}} {{bound}}"),),
+                    "percentunit",
+                ),
+            ),
+            "Trust": (
+                Panel("Sample ratio, p (below 0.001 the split is broken)", (Query("min by (experiment) (rayapp_sample_ratio_pvalue)", "{{experiment}}"),)),
+                Panel("Guardrails (0: broken)", (Query("min by (experiment, arm, metric) (rayapp_guardrail_holds)", "{{experiment}} {{arm}} {{metric}}"),)),
+            ),
         },
     ),
 )  # fmt: skip

@@ -172,5 +172,51 @@ def resume(state: str, name: str) -> None:
     let_go(running_config(state), name)
 
 
+@cli.group()
+def experiment() -> None:
+    """Experiments on the running system."""
+
+
+@experiment.command("create")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.pass_obj
+def create_experiment(state: str, file: Path) -> None:
+    """Begin the experiment of a YAML or JSON file; again with more coverage, it grows."""
+    from rayapp.cli.experiments import create
+
+    create(running_config(state), file)
+
+
+@experiment.command("list")
+@click.pass_obj
+def list_experiments(state: str) -> None:
+    """All experiments, the newest first."""
+    from rayapp.cli.experiments import show_all
+
+    show_all(running_config(state))
+
+
+@experiment.command("report")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the lifts, as PNG or SVG.")
+@click.pass_obj
+def report_experiment(state: str, name: str, as_json: bool, plot: Path | None) -> None:
+    """Users, lifts and intervals until now."""
+    from rayapp.cli.experiments import report
+
+    report(running_config(state), name, as_json, plot)
+
+
+@experiment.command("stop")
+@click.argument("name")
+@click.pass_obj
+def stop_experiment(state: str, name: str) -> None:
+    """From now on nobody is in it; its report stays."""
+    from rayapp.cli.experiments import stop
+
+    stop(running_config(state), name)
+
+
 if __name__ == "__main__":
     cli()

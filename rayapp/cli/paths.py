@@ -27,6 +27,7 @@ class Layout:
         self.token = self.state / "ray_token"
         self.supervisor = self.state / "supervisord.conf"
         self.pid = self.state / "supervisord.pid"
+        self.prometheus = self.state / "prometheus.yml"
         self.logs = self.state / "logs"
         self.sent = self.state / "sent"
         self.system = self.state / "system.json"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from rayapp.cli.http import base_url
 from rayapp.cli.paths import Layout
 from rayapp.config import Config, ConfigError
 from rayapp.redrec.data_folder import DataFolder
@@ -26,10 +27,9 @@ def run_simulation(
         raise ConfigError("no data was loaded yet; run: rayapp up")
     folder = DataFolder(data)
     popularity = dict(Counter(folder.interactions()["item_id"].to_pylist()))
-    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
     key = config.api_keys[0] if config.api_keys else None
     simulation = Simulation(
-        f"http://{host}:{config.ports.http}",
+        base_url(config),
         folder.items(),
         popularity,
         users,

@@ -11,10 +11,12 @@ import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
+from rayapp.cli.http import base_url, key_header
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.config import Config
 from rayapp.stores.client import connect
+from rayapp.stores.experiments import ExperimentStore
 from rayapp.stores.post_view import PostViewStore
 from rayapp.stores.registry import Registry
 from rayapp.stores.verdicts import VerdictStore
@@ -28,16 +30,13 @@ def gather(config: Config) -> dict[str, Any]:
     """Everything as plain values; a part that does not answer says so in its own entry."""
     layout = Layout.of(config)
     supervisor = Supervisor(layout)
-    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
-    url = f"http://{host}:{config.ports.http}"
-    keys = config.api_keys
-    headers = {"Authorization": f"Bearer {keys[0]}"} if keys else {}
+    url = base_url(config)
     try:
         ready: dict[str, Any] = httpx.get(f"{url}/readyz", timeout=5).json()
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         ready = {"ready": False, "components": {}, "error": str(error) or type(error).__name__}
     try:
-        freshness = freshness_table(httpx.get(f"{url}/metrics", timeout=10, headers=headers).text)
+        freshness = freshness_table(httpx.get(f"{url}/metrics", timeout=10, headers=key_header(config)).text)
     except httpx.HTTPError:
         freshness = {}
     registry = Registry(config.models, config.name)
@@ -58,8 +57,17 @@ def gather(config: Config) -> dict[str, Any]:
         "lag": lag(config, registry),
         "moderation": moderation(config),
         "freshness_s": freshness,
-        "experiments": {},
+        "experiments": running_arms(config),
     }
+
+
+def running_arms(config: Config) -> dict[str, list[str]]:
+    """Arms of every running experiment; empty without a store."""
+    try:
+        found = ExperimentStore(connect(config.store_url)).all()
+    except redis.RedisError:
+        return {}
+    return {s.experiment.name: [arm.name for arm in s.experiment.arms] for s in found if s.running}
 
 
 def moderation(config: Config) -> dict[str, int]:
@@ -145,6 +153,8 @@ def show_status(config: Config, as_json: bool) -> None:
     if found["moderation"]:
         waiting = found["moderation"]
         click.echo(f"  moderation  {waiting['waiting']:,} notes wait, {waiting['post_view']:,} for post-view queries")
+    for name, arms in found["experiments"].items():
+        click.echo(f"  experiment  {name}: arms {', '.join(arms)}")
     for stage, row in found["freshness_s"].items():
         click.echo(
             f"  freshness   {stage}: p50 <= {row['p50']:g} s, p95 <= {row['p95']:g} s, p99 <= {row['p99']:g} s "

@@ -20,11 +20,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from rayapp.cli.paths import Layout
+from rayapp.cli.prometheus import prometheus_command, write_prometheus_config
 from rayapp.config import Config
 from streaming.embedded import broker_command, store_command
 
 POLITE_S = 5.0
-PARTS = ("broker", "store", "ray", "control")
+PARTS = ("broker", "store", "ray", "control", "prometheus")
 
 
 class SupervisionError(RuntimeError):
@@ -64,6 +65,10 @@ def write_supervisor_config(config: Config, layout: Layout) -> None:
         commands["store"] = store_command(config)
     commands["ray"] = ray_command(config, layout)
     commands["control"] = [sys.executable, "-m", "rayapp.cli.control"]
+    prometheus = prometheus_command(config, layout)
+    if prometheus is not None:
+        write_prometheus_config(config, layout)
+        commands["prometheus"] = prometheus
     parser = configparser.RawConfigParser()
     parser["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
     parser["rpcinterface:supervisor"] = {

@@ -15,9 +15,11 @@ import click
 import httpx
 import msgspec
 
+from rayapp.cli.http import base_url
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
+from rayapp.cli.prometheus import prometheus_command
 from rayapp.cli.status import lag
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
@@ -84,6 +86,7 @@ def run_up(
     language_model(config)
     layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
     supervisor.start("control")
+    supervisor.start("prometheus")
     url = wait_ready(config, layout)
     wait_caught_up(config)
     wait_language_model(config, url)
@@ -209,8 +212,7 @@ def language_model(config: Config) -> None:
 
 def wait_ready(config: Config, layout: Layout) -> str:
     """Poll /readyz until the whole system answers for itself."""
-    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
-    url = f"http://{host}:{config.ports.http}"
+    url = base_url(config)
     client = httpx.Client(timeout=5)  # one: making a client costs more than a request
     deadline = time.monotonic() + READY_S
     shown = ""
@@ -281,6 +283,8 @@ def print_urls(config: Config, layout: Layout, url: str) -> None:
     if config.llm.enabled:
         say(f"  RedOne     {config.llm_url}   (OpenAI protocol, model {config.llm.name})")
     say(f"  metrics    {url}/metrics")
+    if prometheus_command(config, layout) is not None:
+        say(f"  prometheus http://127.0.0.1:{config.ports.prometheus}")
     say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   token: {layout.ray_token()}")
     say(f"  kafka      {config.bootstrap}")
     say("  stop with  rayapp down (or make down)")

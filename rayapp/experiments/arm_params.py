@@ -13,7 +13,8 @@ class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `model`: a name, name@version or name@alias. `ranker`: by interests, or what is popular and fresh. `k`: length of a
     list where the request names none. `history`: events of all scenarios or of the request's alone. `explore`: share of
-    places given to chance. `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note.
+    places given to chance. `moderation`: off (a person's verdicts hold still), or a policy that the configuration names.
+    `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note.
     """
 
     model: str | None = None
@@ -21,6 +22,7 @@ class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     k: Annotated[int, Meta(ge=1, le=200)] | None = None
     history: Literal["all", "scenario"] | None = None
     explore: Annotated[float, Meta(ge=0, le=1)] | None = None
+    moderation: Annotated[str, Meta(min_length=1)] | None = None
     llm: bool | None = None
     post_view: bool | None = None
 

@@ -104,4 +104,4 @@ def parse_experiment(text: bytes, what: str = "experiment") -> Experiment:
     try:
         return msgspec.yaml.decode(text, type=Experiment)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ExperimentError(f"{what}: {error}") from None
+        raise ExperimentError(f"{what}: {' '.join(str(error).split())}") from None  # YAML's errors have many lines

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rayapp.domain import Item
+from rayapp.experiments.arm_params import ArmParams
+from rayapp.experiments.assignments import NOBODY, Assigned
 from rayapp.ranking.slate import Slot
+from rayapp.serving.variant import Variant
 
 
 class Ask(NamedTuple):
@@ -20,6 +23,15 @@ class Ask(NamedTuple):
     k: int
     cursor: str | None = None
     query: str | None = None
+    assigned: Assigned = NOBODY
+
+    @property
+    def params(self) -> ArmParams:
+        return self.assigned.params
+
+    @property
+    def variant(self) -> Variant:
+        return Variant.of(self.assigned.params)
 
 
 class Answer(NamedTuple):
@@ -29,9 +41,7 @@ class Answer(NamedTuple):
     exhausted: bool
 
 
-def exposure(
-    ask: Ask, answer: Answer, request_id: str, experiments: Mapping[str, str], latency_ms: float
-) -> dict[str, Any]:
+def exposure(ask: Ask, answer: Answer, request_id: str, latency_ms: float) -> dict[str, Any]:
     """What was shown where, how likely it was to be, and by which model: a record of `rayapp.exposures`."""
     record = {
         "request_id": request_id,
@@ -49,7 +59,7 @@ def exposure(
         ],
         "model_version": answer.model_version,
         "index_version": answer.index_version,
-        "experiments": experiments,
+        "experiments": ask.assigned.arms,
         "latency_ms": round(latency_ms, 3),
         "at_ms": int(time.time() * 1000),
     }
@@ -58,11 +68,29 @@ def exposure(
     return record
 
 
+def panel(
+    user_id: str, item_id: str, queries: list[str], request_id: str, assigned: Assigned, started: float
+) -> dict[str, Any]:
+    """Queries offered after a note, as a record of `rayapp.exposures`: an answer of the scenario `search` without items."""
+    return {
+        "request_id": request_id,
+        "user_id": user_id,
+        "scenario": "search",
+        "items": [],
+        "queries": queries,
+        "after_item": item_id,
+        "model_version": "",
+        "index_version": "",
+        "experiments": assigned.arms,
+        "latency_ms": round(1000 * (time.perf_counter() - started), 3),
+        "at_ms": int(time.time() * 1000),
+    }
+
+
 def body(
     ask: Ask,
     answer: Answer,
     request_id: str,
-    experiments: Mapping[str, str],
     cursor: str,
     catalogue: Mapping[str, Item],
 ) -> dict[str, Any]:
@@ -85,7 +113,7 @@ def body(
         "items": items,
         "model_version": answer.model_version,
         "index_version": answer.index_version,
-        "experiments": experiments,
+        "experiments": ask.assigned.arms,
         "cursor": cursor,
         "exhausted": answer.exhausted,
     }

@@ -16,8 +16,13 @@ from ray import serve
 from ray.serve import Application
 
 from rayapp.config import Config, load_config
-from rayapp.serving.engine import Engine, Found, Interests, Retriever, UserTower
+from rayapp.metrics import Metrics
+from rayapp.serving.engine import Engine
 from rayapp.serving.gateway import Gateway
+from rayapp.serving.reports import Reports
+from rayapp.serving.retriever import Found, Retriever
+from rayapp.serving.user_tower import Interests, UserTower
+from rayapp.serving.variant import DEFAULT, Variant
 
 LAPTOP = "laptop"
 CLUSTER = "cluster"
@@ -31,8 +36,8 @@ class UserTowerDeployment(UserTower):
         torch.set_num_threads(1)
         super().__init__(Engine(msgspec.convert(config, Config)))
 
-    async def interests(self, history: list[Any], scenario: str) -> Interests | None:
-        return await super().interests(history, scenario)
+    async def interests(self, history: list[Any], scenario: str, variant: Variant = DEFAULT) -> Interests | None:
+        return await super().interests(history, scenario, variant)
 
 
 @serve.deployment(name="retriever", max_ongoing_requests=256)
@@ -42,22 +47,49 @@ class RetrieverDeployment(Retriever):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(Engine(msgspec.convert(config, Config)))
 
-    async def by_vectors(self, queries: Any, space: str, kind: str, k: int, excluded: frozenset[str]) -> Found:
-        return await super().by_vectors(queries, space, kind, k, excluded)
+    async def by_vectors(
+        self, queries: Any, index: str, kind: str, k: int, excluded: frozenset[str], variant: Variant = DEFAULT
+    ) -> Found:
+        return await super().by_vectors(queries, index, kind, k, excluded, variant)
 
     async def by_query(
-        self, vector: Any, words: dict[str, float], kind: str, k: int, excluded: frozenset[str]
+        self,
+        vector: Any,
+        words: dict[str, float],
+        kind: str,
+        k: int,
+        excluded: frozenset[str],
+        variant: Variant = DEFAULT,
     ) -> Found:
-        return await super().by_query(vector, words, kind, k, excluded)
+        return await super().by_query(vector, words, kind, k, excluded, variant)
 
     async def similar(self, item_id: str, k: int) -> Found:
         return await super().similar(item_id, k)
+
+
+@serve.deployment(
+    name="reports",
+    autoscaling_config={"min_replicas": 0, "max_replicas": 1, "downscale_delay_s": 900},
+    ray_actor_options={"num_cpus": 0, "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "1"}}},
+)
+class ReportsDeployment(Reports):
+    """There while experiments run or somebody reads a report, else without a process."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(msgspec.convert(config, Config), Metrics())
+
+    async def report(self, name: str) -> dict[str, Any] | None:
+        return await super().report(name)
+
+    async def watch(self) -> None:
+        await super().watch()
 
 
 def build(args: dict[str, str]) -> Application:
     """`args.config`: the system's config file (default: RAYAPP_CONFIG)."""
     config = load_config(args.get("config") or os.environ.get("RAYAPP_CONFIG"))
     plain = msgspec.to_builtins(config)
+    reports = ReportsDeployment.bind(plain)
     if config.serving.profile == CLUSTER:
-        return Gateway.bind(plain, UserTowerDeployment.bind(plain), RetrieverDeployment.bind(plain))
-    return Gateway.bind(plain)
+        return Gateway.bind(plain, reports, UserTowerDeployment.bind(plain), RetrieverDeployment.bind(plain))
+    return Gateway.bind(plain, reports)

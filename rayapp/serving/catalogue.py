@@ -11,6 +11,7 @@ import redis
 
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.retrieval.snapshot import Snapshot
+from rayapp.serving.catalogue_view import AS_JUDGED, CatalogueView
 from rayapp.stores.items import ItemReader, StoredItem
 
 NEWEST = 500
@@ -24,10 +25,9 @@ class LiveCatalogue:
     retrieval never meets it. What is limited is in everything and in `limited`.
     """
 
-    def __init__(self, reader: ItemReader, pending: Decision = Decision.ALLOW) -> None:
-        """`pending`: the decision about notes without a verdict."""
+    def __init__(self, reader: ItemReader, view: CatalogueView = AS_JUDGED) -> None:
         self.reader = reader
-        self.pending = pending
+        self.view = view
         self.items: dict[str, Item] = {}
         self.withheld: dict[str, Item] = {}
         self.limited: frozenset[str] = frozenset()
@@ -90,7 +90,7 @@ class LiveCatalogue:
             limited.discard(item_id)
             if item is not None and verdict is not None:
                 self.verdicts[item_id] = verdict
-            decision = verdict.decision if verdict is not None else self.pending
+            decision = self.view.decide(verdict) if verdict is not None else self.view.pending
             if item is not None and decision in (Decision.BLOCK, Decision.HOLD):
                 self.withheld[item_id] = item
                 change = change._replace(item=None, content=None)

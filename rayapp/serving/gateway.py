@@ -19,22 +19,30 @@ from rayapp import __version__
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.redone.judge import Note
-from rayapp.redrec.text_encoder import text_key
-from rayapp.serving import console, errors, schemas
+from rayapp.serving import console, errors, experiment_routes, item_routes, schemas
 from rayapp.serving.answer import Ask
-from rayapp.serving.engine import Engine, Remote, Retriever, UserTower
+from rayapp.serving.engine import Engine
 from rayapp.serving.errors import ApiError, Json, clean
+from rayapp.serving.experiment_desk import ExperimentDesk
+from rayapp.serving.experiment_routes import ExperimentRoutes
 from rayapp.serving.exposition import collect
+from rayapp.serving.exposures import Exposures
 from rayapp.serving.ingest import Ingest
+from rayapp.serving.item_routes import ItemRoutes
 from rayapp.serving.llm_health import LlmHealth
 from rayapp.serving.middleware import Guard
 from rayapp.serving.moderator import Moderator, as_answer
+from rayapp.serving.parameters import ArmCount, Cursor, UserId
 from rayapp.serving.pipeline import Pipeline
 from rayapp.serving.query_understanding import QueryUnderstanding
+from rayapp.serving.remote import Remote
 from rayapp.serving.reranker import Reranker
+from rayapp.serving.retriever import Retriever
 from rayapp.serving.search import QueryEncoder, Search
 from rayapp.serving.served_model import ServedModel
+from rayapp.serving.user_tower import UserTower
 from rayapp.serving.version_freshness import VersionFreshness
+from rayapp.serving.watch import watch
 from rayapp.stores.client import connect_async
 from rayapp.stores.history import HistoryReader
 from rayapp.stores.pages import CursorExpired, Pages
@@ -46,6 +54,7 @@ METRICS = Metrics()
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": schemas.ErrorBody} for status in (400, 401, 403, 404, 405, 413, 422, 503)
 }
+DEFAULT_K = {"feed": 20, "ads": 5, "search": 20}
 app = FastAPI(
     title="rayapp",
     version=__version__,
@@ -55,12 +64,9 @@ app = FastAPI(
 errors.install(app)
 console.install(app)
 LIMIT = int(os.environ.get("RAYAPP_MAX_ONGOING", Config().serving.max_ongoing))
+app.include_router(item_routes.router)
+app.include_router(experiment_routes.router)
 app.add_middleware(Guard, metrics=METRICS, keys=Config().api_keys, max_ongoing=LIMIT)
-
-UserId = Annotated[str, Query(min_length=1, max_length=256, description="Who asks.")]
-ItemId = Annotated[str, Path(min_length=1, max_length=256)]
-Count = Annotated[int, Query(ge=1, le=200, description="How many.")]
-Cursor = Annotated[str | None, Query(min_length=1, max_length=64, description="From the page before.")]
 
 
 @app.exception_handler(redis.exceptions.RedisError)
@@ -76,10 +82,10 @@ async def cursor_expired(_request: Any, error: CursorExpired) -> Response:
 
 @serve.deployment(name="gateway", max_ongoing_requests=256)
 @serve.ingress(app)
-class Gateway:
+class Gateway(ItemRoutes, ExperimentRoutes):
     """One replica: in the laptop profile it holds user tower and retriever as well."""
 
-    def __init__(self, config: dict[str, Any], tower: Any = None, retriever: Any = None) -> None:
+    def __init__(self, config: dict[str, Any], reports: Any, tower: Any = None, retriever: Any = None) -> None:
         torch.set_num_threads(1)
         self.config = msgspec.convert(config, Config)
         freshness = VersionFreshness(METRICS)
@@ -91,18 +97,18 @@ class Gateway:
         self.reader = HistoryReader(self.store, serving.ads_cap, serving.ads_cap_hours)
         self.producer = EventProducer(self.config)
         self.ingest = Ingest(self.config, self.producer, METRICS)
+        self.exposures = Exposures(self.config, self.producer, METRICS)
         model = ServedModel(self.config)
         pages = Pages(self.store, serving.page_ttl_s)
         self.pipeline = Pipeline(
             self.config,
             tower,
             self.retriever,
-            self.engine.catalogue,
+            self.engine,
             self.reader,
             pages,
-            self.producer,
+            self.exposures,
             METRICS,
-            lambda: self.engine.served,
             freshness.answered,
             Reranker(self.config, model),
         )
@@ -112,6 +118,8 @@ class Gateway:
         self.llm = LlmHealth(self.config)
         self.post_view = PostViewReader(self.store)
         self.moderator = Moderator(self.config, self.producer, METRICS)
+        self.desk = ExperimentDesk(self.config, Remote(reports))
+        watch(self.engine, reports)
 
     @app.post("/v1/events", status_code=202, response_model=schemas.Accepted)
     async def events(self, body: schemas.EventsIn) -> Response:
@@ -119,87 +127,39 @@ class Gateway:
         return Json(await self.ingest.events(body.events), 202)
 
     @app.get("/v1/feed", response_model=schemas.ItemList)
-    async def feed(self, user_id: UserId, k: Count = 20, scenario: str = "homefeed", cursor: Cursor = None) -> Response:
+    async def feed(
+        self, user_id: UserId, k: ArmCount = None, scenario: str = "homefeed", cursor: Cursor = None
+    ) -> Response:
         """Notes for a user in a scenario."""
         if scenario not in self.config.scenarios:
             known = ", ".join(self.config.scenarios)
             raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
-        return Json(await self.pipeline.run(Ask("feed", clean(user_id), scenario, "note", k, cursor)))
+        return Json(await self.pipeline.run(self._ask("feed", user_id, scenario, "note", k, cursor)))
 
     @app.get("/v1/ads", response_model=schemas.ItemList)
-    async def ads(self, user_id: UserId, k: Count = 5, cursor: Cursor = None) -> Response:
+    async def ads(self, user_id: UserId, k: ArmCount = None, cursor: Cursor = None) -> Response:
         """Ads for a user, each at most so often a day."""
-        return Json(await self.pipeline.run(Ask("ads", clean(user_id), "ads", "ad", k, cursor)))
+        return Json(await self.pipeline.run(self._ask("ads", user_id, "ads", "ad", k, cursor)))
 
     @app.get("/v1/search", response_model=schemas.SearchList)
     async def search(
         self,
         q: Annotated[str, Query(min_length=1, max_length=500)],
         user_id: Annotated[str, Query(max_length=256)] = "",
-        k: Count = 20,
+        k: ArmCount = None,
         cursor: Cursor = None,
     ) -> Response:
         """Notes that match the query by meaning and by words, moved a little by the user's interests."""
         text = clean(q, "q").strip()
         if not text:
             raise ApiError(422, "q is blank; send what to search for", "q")
-        return Json(await self.find(Ask("search", clean(user_id), "search", "note", k, cursor, query=text)))
-
-    @app.get("/v1/items/{item_id}")
-    async def item(self, item_id: ItemId) -> Response:
-        """The item as it is stored, with its verdict; without one it waits for judgement."""
-        item, verdict = self._known(item_id), self.engine.catalogue.verdicts.get(item_id)
-        return Json({**schemas.as_json(item), "verdict": schemas.as_json(verdict) if verdict else None})
-
-    @app.put("/v1/items/{item_id}/verdict", response_model=schemas.StoredVerdict)
-    async def put_verdict(self, item_id: ItemId, body: schemas.VerdictIn) -> Response:
-        """A person's decision; it wins over the model's and is kept for audit."""
-        reason = clean(body.reason, "reason")
-        return Json(schemas.as_json(await self.moderator.decide(self._known(item_id), body.decision, reason)))
+        return Json(await self.find(self._ask("search", user_id, "search", "note", k, cursor, text)))
 
     @app.post("/v1/moderate", response_model=schemas.Verdicts)
     async def moderate(self, body: schemas.NotesIn) -> Response:
         """What the policy says of these texts; nothing is stored."""
         notes = [Note(clean(note.id, "id"), clean(note.text, "text")) for note in body.notes]
         return Json({"verdicts": [as_answer(v) for v in await self.moderator.verdicts(notes)]})
-
-    @app.get("/v1/items/{item_id}/similar", response_model=schemas.SimilarItems)
-    async def similar(self, item_id: ItemId, k: Count = 20) -> Response:
-        """Nearest items in the model's space; none to an item that is withheld."""
-        title = self._known(item_id).title
-        items = self.engine.catalogue.items
-        if item_id not in items:
-            return Json({"items": []})
-        found = await self.retriever.similar(item_id, k)
-        listed = [
-            {"item_id": i, "score": s, "title": item.title, "source": "similar", "reason": f"like “{title}”"}
-            for i, s in found.hits[0]
-            if (item := items.get(i)) is not None
-        ]
-        return Json({"items": listed})
-
-    @app.get("/v1/items/{item_id}/queries", response_model=schemas.PostViewQueries)
-    async def queries(self, item_id: ItemId, k: Count = 5) -> Response:
-        """What a reader of this note would search next; made on first demand, none for a note that is withheld."""
-        item = self._known(item_id)
-        if item_id not in self.engine.catalogue.items:
-            return Json({"queries": [], "status": "ready"})
-        found = await self.post_view.get(item_id, text_key("", item.text))
-        if found is None:
-            return Json({"queries": [], "status": "pending"})
-        return Json({"queries": list(found.queries[:k]), "status": "ready"})
-
-    @app.put("/v1/items", status_code=202, response_model=schemas.Accepted)
-    async def put_items(self, body: schemas.ItemsIn) -> Response:
-        """New or changed items; in results within seconds."""
-        return Json(await self.ingest.items(body.items), 202)
-
-    @app.delete("/v1/items/{item_id}", status_code=202)
-    async def delete_item(self, item_id: ItemId) -> Response:
-        """Take an item out of all results."""
-        self._known(item_id)
-        await self.ingest.delete_item(item_id)
-        return Json({"item_id": item_id, "message": "gone from results within seconds"}, 202)
 
     @app.get("/v1/users/{user_id}/history", response_model=schemas.History)
     async def history(
@@ -252,11 +212,20 @@ class Gateway:
             METRICS.set("rayapp_model_age_seconds", self.engine.host.age_s(), model=name)
         return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
 
-    def _known(self, item_id: str) -> Any:
-        item = self.engine.catalogue.find(item_id)
-        if item is None:
-            raise ApiError(404, f"item {item_id!r} is not in the catalogue", "item_id")
-        return item
+    def _ask(
+        self,
+        route: str,
+        user_id: str,
+        scenario: str,
+        kind: str,
+        k: int | None,
+        cursor: str | None,
+        query: str | None = None,
+    ) -> Ask:
+        """What the request says comes first, then the user's arms, then the route's default."""
+        user = clean(user_id)
+        assigned = self.engine.experiments.assigned(user, scenario)
+        return Ask(route, user, scenario, kind, k or assigned.params.k or DEFAULT_K[route], cursor, query, assigned)
 
     async def _store_answers(self) -> bool:
         with contextlib.suppress(redis.exceptions.RedisError):

@@ -15,6 +15,7 @@ from rayapp.redrec.item_vectors import load_index_delta
 from rayapp.redrec.model import UserSide
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.item_index import ItemIndex
+from rayapp.serving.variant import CURRENT
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 log = logging.getLogger("ray.serve")
@@ -23,7 +24,9 @@ log = logging.getLogger("ray.serve")
 class Served:
     """One version ready to answer: user side and item index, never mixed with another's."""
 
-    def __init__(self, version: int, manifest: Manifest, user: UserSide, index: ItemIndex) -> None:
+    def __init__(self, name: str, version: int, manifest: Manifest, user: UserSide, index: ItemIndex) -> None:
+        """`name`: of the model line, empty for the configured one."""
+        self.name = name
         self.version = version
         self.manifest = manifest
         self.user = user
@@ -31,7 +34,8 @@ class Served:
 
     @property
     def model_version(self) -> str:
-        return str(self.version)
+        """As answers and exposures have it: the version, and for another line than the configured one its name."""
+        return f"{self.name}@{self.version}" if self.name else str(self.version)
 
     @property
     def index_version(self) -> str:
@@ -39,7 +43,7 @@ class Served:
 
 
 class ModelHost:
-    """Follows CURRENT of one model: loads the new version beside the old one, warms it, swaps."""
+    """Follows a pointer of one model: loads the new version beside the old one, warms it, swaps."""
 
     def __init__(
         self,
@@ -47,8 +51,13 @@ class ModelHost:
         catalogue: LiveCatalogue,
         poll_s: float = 0.5,
         on_swap: Callable[[Manifest], None] | None = None,
+        want: str = CURRENT,
+        name: str = "",
     ) -> None:
+        """`want`: CURRENT, an alias or a version; `name`: see Served."""
         self.registry = registry
+        self.want = want
+        self.name = name
         self.on_swap = on_swap
         self.catalogue = catalogue
         self.poll_s = poll_s
@@ -58,11 +67,12 @@ class ModelHost:
         self._stop = threading.Event()
 
     def load(self) -> None:
-        """Bring CURRENT in, falling back to older usable versions when it is damaged."""
-        wanted = self.registry.pointer("CURRENT")
+        """Bring in what is wanted; where CURRENT is damaged, an older usable version."""
+        wanted = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
         if wanted is None or (self.current is not None and wanted == self.current.version):
             return
-        candidates = [wanted, *(v for v in reversed(self.registry.versions()) if v < wanted)]
+        older = (v for v in reversed(self.registry.versions()) if v < wanted)
+        candidates = [wanted, *(older if self.want == CURRENT else ())]
         for version in candidates:
             if version in self.bad:
                 continue
@@ -90,7 +100,7 @@ class ModelHost:
             if self.previous is not None:
                 self.previous.close()
             self.previous = self.current.index  # requests under way still use it
-        served = Served(version, manifest, user, index)
+        served = Served(self.name, version, manifest, user, index)
         nothing = tower_input([], index.lookup, user.vocabulary, user.config.length)
         user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
         log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
@@ -125,7 +135,11 @@ class ModelHost:
         threading.Thread(target=self.follow, name="models", daemon=True).start()
 
     def close(self) -> None:
+        """Stops following, and lets the catalogue go."""
         self._stop.set()
+        for index in (self.current.index if self.current is not None else None, self.previous):
+            if index is not None:
+                index.close()
 
     def age_s(self) -> float:
         return time.time() - self.current.manifest.created_ms / 1000 if self.current else 0.0

@@ -14,17 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rayapp.config import Config
-from rayapp.domain import Action, Event, encode
+from rayapp.domain import Action, Event, Item
 from rayapp.metrics import Metrics
 from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
 from rayapp.redrec.history_input import Behaviour, behaviour_of
 from rayapp.serving.answer import Answer, Ask, body, exposure
 from rayapp.serving.catalogue import LiveCatalogue
-from rayapp.serving.engine import Interests
+from rayapp.serving.engine import Engine
+from rayapp.serving.exposures import Exposures
 from rayapp.serving.reranker import Reranker
+from rayapp.serving.user_tower import Interests
 from rayapp.stores.history import HistoryReader
 from rayapp.stores.pages import Pages
-from rayapp.stores.producer import EventProducer, Record
 
 OVERFETCH = 3
 
@@ -53,30 +54,29 @@ class Pipeline:
         config: Config,
         tower: Any,
         retriever: Any,
-        catalogue: LiveCatalogue,
+        engine: Engine,
         reader: HistoryReader,
         pages: Pages,
-        producer: EventProducer,
+        exposures: Exposures,
         metrics: Metrics,
-        served: Any,
         answered: Callable[[str], None],
         reranker: Reranker,
     ) -> None:
         self.config = config
-        self.tower, self.retriever, self.catalogue = tower, retriever, catalogue
-        self.reader, self.pages, self.producer, self.metrics = reader, pages, producer, metrics
-        self.served, self.answered, self.reranker = served, answered, reranker
-        self.experiments: dict[str, str] = {}
+        self.tower, self.retriever, self.engine = tower, retriever, engine
+        self.reader, self.pages, self.exposures, self.metrics = reader, pages, exposures, metrics
+        self.answered, self.reranker = answered, reranker
 
     async def run(self, ask: Ask, query: SearchQuery | None = None) -> dict[str, Any]:
         """The contract's answer to a feed, ads or search request; writes its exposure."""
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
         hydrated = await self._timed("hydrate", self.hydrate(ask))
-        interests = await self._timed("tower", self.tower.interests(hydrated.history, ask.scenario))
+        wanted = self.tower.interests(hydrated.history, ask.scenario, ask.variant)
+        interests = await self._timed("tower", wanted)
         if query is not None:
             answer = await self._timed("retrieve", self.search(ask, hydrated, interests, query))
-        elif interests is None:
+        elif interests is None or ask.params.ranker == "popular":
             answer = await self._timed("retrieve", self.start(ask, hydrated))
         else:
             answer = await self._timed("retrieve", self.recommend(ask, hydrated, interests))
@@ -84,14 +84,16 @@ class Pipeline:
         await self._timed("page", self.pages.add(hydrated.cursor, [s.candidate.item_id for s in answer.slots]))
         self.answered(answer.model_version)
         self.expose(ask, answer, request_id, started)
-        return body(ask, answer, request_id, self.experiments, hydrated.cursor, self.catalogue.items)
+        return body(ask, answer, request_id, hydrated.cursor, self._catalogue(ask).items)
 
     async def hydrate(self, ask: Ask) -> Hydrated:
-        newest = 2 * self.served().user.config.length
+        newest = 2 * self.engine.served(ask.variant).user.config.length
         state = await self.reader.load(ask.user_id, self.config.scenarios, newest, int(time.time() * 1000))
         shown = await self.pages.load(ask.cursor) if ask.cursor else frozenset()
         unseen = state.capped_ads if ask.kind == "ad" else state.seen
         history = [b for b in map(behaviour_of, state.events) if b is not None]
+        if ask.params.history == "scenario":
+            history = [b for b in history if b.scenario == ask.scenario]
         excluded = unseen | state.hidden | shown | self._not_recommended(ask, state.events)
         return Hydrated(history, excluded, ask.cursor or self.pages.new())
 
@@ -100,7 +102,7 @@ class Pipeline:
         names = list(interests.groups)
         queries = np.concatenate([interests.groups[name] for name in names])
         found = await self.retriever.by_vectors(
-            queries, interests.index, ask.kind, OVERFETCH * ask.k, hydrated.excluded
+            queries, interests.index, ask.kind, OVERFETCH * ask.k, hydrated.excluded, ask.variant
         )
         groups: dict[str, list[Candidate]] = {}
         row = 0
@@ -113,24 +115,26 @@ class Pipeline:
             ranked = sorted(best.items(), key=lambda pair: -pair[1])
             groups[name] = [Candidate(item_id, score, "redrec") for item_id, score in ranked]
         places = scenario_places(interests.scenario_counts, tuple(names), ask.k)
-        slate = self._explain(merge_groups(groups, places, ask.k), found.vectors, interests)
+        slate = self._explain(ask, merge_groups(groups, places, ask.k), found.vectors, interests)
         return Answer([Slot(c, 1.0) for c in slate], interests.model_version, found.index_version, len(slate) < ask.k)
 
     async def search(self, ask: Ask, hydrated: Hydrated, interests: Interests | None, query: SearchQuery) -> Answer:
         """Nearest by text and words, moved a little by what the user likes."""
-        found = await self.retriever.by_query(query.vector, query.words, ask.kind, OVERFETCH * ask.k, hydrated.excluded)
+        found = await self.retriever.by_query(
+            query.vector, query.words, ask.kind, OVERFETCH * ask.k, hydrated.excluded, ask.variant
+        )
         scores = dict(found.hits[0])
         if interests is not None and scores:
             liked = np.concatenate(list(interests.groups.values()))
             for item_id, vector in found.vectors.items():
                 scores[item_id] += self.config.serving.search_user_weight * float((liked @ vector).max())
         ranked = sorted(scores, key=lambda i: -scores[i])[: max(ask.k, self.config.search.rerank)]
-        if self.reranker.enabled and ranked:
-            known = (self.catalogue.items.get(i) for i in ranked[: self.config.search.rerank])
+        if self.reranker.enabled and ranked and ask.params.llm is not False:
+            known = (self._catalogue(ask).items.get(i) for i in ranked[: self.config.search.rerank])
             texts = [item.text if item is not None else "" for item in known]
             ranked = await self._timed("rerank", self.reranker(query.text, ranked, texts))
         slots = [Slot(Candidate(i, scores[i], "search", "matches your search"), 1.0) for i in ranked[: ask.k]]
-        version = interests.model_version if interests else self.served().model_version
+        version = interests.model_version if interests else self.engine.served(ask.variant).model_version
         return Answer(slots, version, found.index_version, len(slots) < ask.k)
 
     async def start(self, ask: Ask, hydrated: Hydrated) -> Answer:
@@ -142,7 +146,8 @@ class Pipeline:
             for scenario in self.config.scenarios:
                 for item_id, score in await self.reader.popular(scenario, want):
                     popular.setdefault(item_id, 0.5 * score)
-        items = self.catalogue.items
+        catalogue = self._catalogue(ask)
+        items = catalogue.items
 
         def eligible(item_id: str) -> bool:
             item = items.get(item_id)  # asked once: the catalogue changes meanwhile
@@ -150,9 +155,9 @@ class Pipeline:
 
         ranked = sorted(popular.items(), key=lambda pair: -pair[1])
         best = [Candidate(i, s, "popular", "popular now") for i, s in ranked if eligible(i)]
-        fresh = (Candidate(i, 0.0, "fresh", "new") for i in self.catalogue.newest(ask.kind) if eligible(i))
-        slate = start_slate(best, fresh, self._group, ask.k)
-        served = self.served()
+        fresh = (Candidate(i, 0.0, "fresh", "new") for i in catalogue.newest(ask.kind) if eligible(i))
+        slate = start_slate(best, fresh, lambda item_id: _group(items.get(item_id)), ask.k)
+        served = self.engine.served(ask.variant)
         return Answer([Slot(c, 1.0) for c in slate], served.model_version, served.index_version, len(slate) < ask.k)
 
     def select(self, ask: Ask, hydrated: Hydrated, answer: Answer, request_id: str) -> Answer:
@@ -162,43 +167,41 @@ class Pipeline:
         rng = np.random.default_rng([self.config.serving.seed, uuid.UUID(request_id).int % 2**63])
 
         def eligible() -> list[str]:
-            return [i for i in self.catalogue.ids(ask.kind) if i not in hydrated.excluded]
+            return [i for i in self._catalogue(ask).ids(ask.kind) if i not in hydrated.excluded]
 
         slate = [slot.candidate for slot in answer.slots]
-        return answer._replace(slots=explore(slate, eligible, self.config.serving.explore, rng))
+        share = self.config.serving.explore if ask.params.explore is None else ask.params.explore
+        return answer._replace(slots=explore(slate, eligible, share, rng))
 
     def expose(self, ask: Ask, answer: Answer, request_id: str, started: float) -> None:
         """One record an answer, keyed by user like the behaviour it is joined with."""
-        record = exposure(ask, answer, request_id, self.experiments, 1000 * (time.perf_counter() - started))
-        if self.producer.post(Record(self.config.topic("exposures"), ask.user_id, encode(record))):
-            self.metrics.count("rayapp_exposures_total", experiment="", arm="")
-        else:
-            self.metrics.count("rayapp_events_total", result="exposure_dropped")
+        record = exposure(ask, answer, request_id, 1000 * (time.perf_counter() - started))
+        self.exposures.post(ask.user_id, record)
+
+    def _catalogue(self, ask: Ask) -> LiveCatalogue:
+        return self.engine.catalogue_of(ask.variant.moderation)
 
     def _not_recommended(self, ask: Ask, events: list[Event]) -> frozenset[str]:
         """Limited notes are for followers of their author, and never search results."""
-        if ask.query is not None or not self.catalogue.limited:
-            return self.catalogue.limited
-        noted = (self.catalogue.find(e.item_id) for e in events if e.action is Action.FOLLOW and e.item_id)
-        return self.catalogue.not_recommended(frozenset(i.author for i in noted if i is not None and i.author))
+        catalogue = self._catalogue(ask)
+        if ask.query is not None or not catalogue.limited:
+            return catalogue.limited
+        noted = (catalogue.find(e.item_id) for e in events if e.action is Action.FOLLOW and e.item_id)
+        return catalogue.not_recommended(frozenset(i.author for i in noted if i is not None and i.author))
 
-    def _explain(self, slate: list[Candidate], vectors: dict[str, np.ndarray], interests: Interests) -> list[Candidate]:
+    def _explain(
+        self, ask: Ask, slate: list[Candidate], vectors: dict[str, np.ndarray], interests: Interests
+    ) -> list[Candidate]:
         """Name for every item the event read that is nearest to it."""
         known = [n for n, c in enumerate(slate) if c.item_id in vectors]
         if not known:
             return slate
         nearest = (np.stack([vectors[slate[n].item_id] for n in known]) @ interests.read_vectors.T).argmax(1)
-        explained = list(slate)
+        explained, items = list(slate), self._catalogue(ask).items
         for n, row in zip(known, nearest.tolist(), strict=True):
-            near = self.catalogue.items.get(interests.read_ids[row])
+            near = items.get(interests.read_ids[row])
             explained[n] = slate[n]._replace(reason=f"because of “{near.title}”" if near else "")
         return explained
-
-    def _group(self, item_id: str) -> str:
-        item = self.catalogue.items.get(item_id)
-        if item is None:  # blocked or deleted since it was chosen
-            return ""
-        return item.tags[0] if item.tags else item.scenario or item.author or ""
 
     async def _timed(self, stage: str, step: Any) -> Any:
         started = time.perf_counter()
@@ -206,3 +209,10 @@ class Pipeline:
             return await step
         finally:
             self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage=stage)
+
+
+def _group(item: Item | None) -> str:
+    """What a start page is diverse in; empty for an item that was blocked or deleted since it was chosen."""
+    if item is None:
+        return ""
+    return item.tags[0] if item.tags else item.scenario or item.author or ""

@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from rayapp.redrec.text_encoder import TextEncoder
 from rayapp.serving.answer import Ask
 from rayapp.serving.pipeline import Pipeline, SearchQuery
-from rayapp.serving.query_understanding import QueryUnderstanding
+from rayapp.serving.query_understanding import QueryUnderstanding, Understood
 
 OTHER_WORDS = 0.5  # of an expansion, beside the query's own in one BM25 query
 REMEMBERED = 4096  # vectors of queries
@@ -50,7 +50,8 @@ class Search:
     async def __call__(self, ask: Ask) -> dict[str, Any]:
         """`ask.query` is not None."""
         assert ask.query is not None
-        understood = await self.understanding(ask.query)
+        off = ask.params.llm is False
+        understood = Understood() if off else await self.understanding(ask.query)
         # The query as it was typed counts as much as its correction: a small model corrects what was right, too.
         readings = [ask.query, *([understood.what.spelling] if understood.what.spelling else [])]
         words = {**dict.fromkeys(understood.what.expansions, OTHER_WORDS), **dict.fromkeys(readings, 1.0)}

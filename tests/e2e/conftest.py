@@ -105,7 +105,7 @@ class System:
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     state = tmp_path_factory.mktemp("system")
-    names = ("http", "kafka", "store", "ray", "dashboard", "ray_client", "dashboard_agent", "metrics")
+    names = ("http", "kafka", "store", "ray", "dashboard", "ray_client", "dashboard_agent", "metrics", "prometheus")
     ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
     config = Config(
         ports=ports,

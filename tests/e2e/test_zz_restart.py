@@ -32,6 +32,11 @@ def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
     system.click("survivor", system.feed_ids("survivor", k=5))
     known = {e["event_id"] for e in system.history("survivor")}
     versions = Registry(system.config.models).versions()
+    arms = {n: system.get("/v1/ads", user_id=f"arm-{n}")["experiments"] for n in range(30)}
+    assert {tuple(arm.values()) for arm in arms.values()} == {
+        ("a",),
+        ("b",),
+    }  # of the experiment that test_experiments began
     assert system.cli("down").stdout.strip() == "stopped"
     assert system.processes() == []
     assert port_problems(system.config) == []
@@ -42,6 +47,7 @@ def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
     assert "/llm/v1" in out
     assert {e["event_id"] for e in system.history("survivor")} == known
     assert Registry(system.config.models).versions()[0] == versions[0]
+    assert {n: system.get("/v1/ads", user_id=f"arm-{n}")["experiments"] for n in range(30)} == arms
     status = system.status()
     assert status["ready"]
     assert set(status["processes"].values()) == {"RUNNING"}

@@ -6,6 +6,7 @@ import numpy as np
 
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.serving.catalogue import LiveCatalogue
+from rayapp.serving.catalogue_view import CatalogueView, as_decided
 from rayapp.stores.items import StoredItem
 
 CONTENT = np.ones(4, dtype=np.float32)
@@ -17,7 +18,7 @@ def stored(item_id: str, decision: Decision | None = None, author: str = "a") ->
 
 
 def catalogue(pending: Decision = Decision.ALLOW) -> LiveCatalogue:
-    return LiveCatalogue(reader=None, pending=pending)  # type: ignore[arg-type]  # changes are applied by hand
+    return LiveCatalogue(reader=None, view=CatalogueView(pending, as_decided))  # type: ignore[arg-type]  # changes are applied by hand
 
 
 def test_blocked_and_held_notes_are_found_by_id_alone() -> None:

@@ -34,7 +34,8 @@ async def test_a_start_page_survives_notes_that_are_blocked_meanwhile() -> None:
     live = LiveCatalogue(reader=None)  # type: ignore[arg-type]  # changes are applied by hand
     live.apply(stored(Decision.ALLOW))
     served = SimpleNamespace(model_version="1", index_version="1")
-    parts = (None, None, live, Reader(), None, None, None, lambda: served, None, None)
+    engine = SimpleNamespace(served=lambda _variant: served, catalogue_of=lambda _moderation: live)
+    parts = (None, None, engine, Reader(), None, None, None, None, None)
     pipeline = Pipeline(Config(), *parts)  # type: ignore[arg-type]
     stop = threading.Event()
 

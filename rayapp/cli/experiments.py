@@ -1,0 +1,82 @@
+"""`rayapp experiment`: begin, list, report and stop experiments of the running system."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from rayapp.cli.http import call
+from rayapp.config import Config, ConfigError
+
+READING_S = 600.0  # how long a first report may take: a long log is read once
+
+
+def create(config: Config, file: Path) -> None:
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"experiment {file} cannot be read: {error.strerror}") from None
+    found = call(config, "POST", "/v1/experiments", content=text)
+    experiment = found["experiment"]
+    arms = ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"])
+    click.echo(f"{experiment['name']}: {found['outcome']}; layer {experiment['layer']}, arms {arms}")
+
+
+def show_all(config: Config) -> None:
+    table = Table(title="experiments", title_justify="left")
+    for column in ("name", "layer", "namespace", "coverage", "arms", "scenarios", "began", ""):
+        table.add_column(column, overflow="fold")
+    for one in call(config, "GET", "/v1/experiments")["experiments"]:
+        experiment = one["experiment"]
+        table.add_row(
+            experiment["name"],
+            experiment["layer"],
+            "{:g} to {:g}".format(*experiment["namespace"]),
+            f"{experiment['coverage']:g}",
+            ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"]),
+            ", ".join(experiment["scenarios"]) or "all",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(one["started_ms"] / 1000)),
+            "running" if one["running"] else "stopped",
+        )
+    Console().print(table)
+
+
+def stop(config: Config, name: str) -> None:
+    found = call(config, "POST", f"/v1/experiments/{quote(name, safe='')}/stop")
+    click.echo(f"{name}: {'was stopped before' if found['outcome'] == 'unchanged' else 'stopped'}")
+
+
+def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
+    """Waits while a long log is read for the first time."""
+    from jobs.report_experiment import show
+    from rayapp.experiments.plot import write_plot
+    from rayapp.experiments.report import Report
+
+    found = _report(config, name)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+    else:
+        show(msgspec.convert(found, Report))
+    if plot is not None:
+        write_plot(msgspec.convert(found, Report), plot)
+        click.echo(f"drawn in {plot}", err=True)
+
+
+def _report(config: Config, name: str) -> dict[str, Any]:
+    deadline, told = time.monotonic() + READING_S, False
+    while True:
+        try:
+            return call(config, "GET", f"/v1/experiments/{quote(name, safe='')}/report")
+        except ConfigError as error:
+            if "is being read" not in str(error) or time.monotonic() > deadline:
+                raise
+            if not told:
+                click.echo(f"{error}; waiting", err=True)
+            told = True

@@ -1,0 +1,48 @@
+"""Prometheus beside the system, where it is installed: its own configuration, this system's series and rules."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from rayapp.cli.paths import Layout
+from rayapp.config import Config
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+KEPT = "15d"
+
+
+def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
+    """None where Prometheus is not installed or `ports: {prometheus: 0}` turns it off."""
+    binary = shutil.which("prometheus")
+    if binary is None or not config.ports.prometheus:
+        return None
+    return [
+        binary,
+        f"--config.file={layout.prometheus}",
+        f"--storage.tsdb.path={layout.state / 'prometheus'}",
+        f"--storage.tsdb.retention.time={KEPT}",
+        f"--web.listen-address=127.0.0.1:{config.ports.prometheus}",
+        "--web.enable-lifecycle",
+    ]
+
+
+def write_prometheus_config(config: Config, layout: Layout) -> None:
+    """deploy/prometheus/prometheus.yml with this system's address, key and Ray's own exporter."""
+    wanted = msgspec.yaml.decode((FOLDER / "prometheus.yml").read_bytes())
+    wanted["rule_files"] = [str(FOLDER / "rules.yml")]
+    (own,) = wanted["scrape_configs"]
+    own["static_configs"] = [{"targets": [f"127.0.0.1:{config.ports.http}"]}]
+    if config.api_keys:
+        own["authorization"] = {"credentials": config.api_keys[0]}
+    # Ray's dashboards ask for Ray's own series; what is ours comes without Ray's prefix from /metrics.
+    ray = {
+        "job_name": "ray",
+        "static_configs": [{"targets": [f"127.0.0.1:{config.ports.metrics}"]}],
+        "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "ray_rayapp_.*", "action": "drop"}],
+    }
+    wanted["scrape_configs"] = [own, ray]
+    layout.prometheus.touch(mode=0o600)  # it may hold a key
+    layout.prometheus.write_bytes(msgspec.yaml.encode(wanted))

@@ -1,0 +1,29 @@
+"""What of the system an experiment's arm may exchange: the model a request is answered by, and the catalogue's moderation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from rayapp.experiments.arm_params import ArmParams
+
+CURRENT = "CURRENT"
+
+
+class Variant(NamedTuple):
+    """Empty: as the configuration has it. `model`: name, name@version or name@alias; `moderation`: off, or a policy
+    that the configuration names."""
+
+    model: str = ""
+    moderation: str = ""
+
+    @classmethod
+    def of(cls, params: ArmParams) -> Variant:
+        return cls(params.model or "", params.moderation or "")
+
+    def pointer(self, default: str) -> tuple[str, str]:
+        """(model name, version or alias); `default`: the name where nothing is said."""
+        name, _, wanted = self.model.partition("@")
+        return name or default, wanted or CURRENT
+
+
+DEFAULT = Variant()

@@ -1,0 +1,49 @@
+"""A store with a few notes and a registry with a small model, for tests of what serves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import redis
+import torch
+
+from rayapp.config import Config
+from rayapp.domain import Item
+from rayapp.redrec.artifact import model_description, save_space, save_user_side
+from rayapp.redrec.model import ModelConfig, RedRec
+from rayapp.redrec.vocabulary import Vocabulary
+from rayapp.retrieval.snapshot import Snapshot
+from rayapp.stores.items import ItemWriter
+from rayapp.stores.registry import Manifest, Registry
+
+ITEMS = [Item(item_id=f"i{n}", title=f"title {n}") for n in range(6)]
+SCENARIOS = ("homefeed", "search")
+
+
+def contents() -> np.ndarray:
+    """[6, 12]."""
+    return torch.randn(6, 12, generator=torch.Generator().manual_seed(0)).half().float().numpy()
+
+
+def fill(store: redis.Redis) -> None:
+    ItemWriter(store).put(ITEMS, contents())
+
+
+def publish(config: Config, name: str, seed: int) -> Manifest:
+    """A version whose weights are the seed's."""
+    torch.manual_seed(seed)
+    content = torch.cat([torch.from_numpy(contents()), torch.zeros(1, 12)])
+    settings = ModelConfig(dim=8, width=16, heads=2, length=10)
+    model = RedRec(settings, Vocabulary(SCENARIOS, ("click",)), content).eval()
+    registry, space = Registry(config.models, name), f"s{seed}"
+
+    def write_space(folder: Path) -> None:
+        vectors = save_space(folder, model, ITEMS, "encoder")
+        Snapshot.build([item.item_id for item in ITEMS], vectors).save(folder / "index", space=space)
+
+    registry.put_space(space, write_space)
+    version = registry.next_version()
+    description = model_description(model, "encoder")
+    manifest = Manifest(version, None, space, 0, {}, 0, {}, {}, "passed", description)
+    return registry.publish(manifest, lambda folder: save_user_side(folder, model.user))
