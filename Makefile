@@ -21,7 +21,7 @@ status: $(VENV)/.ready
 	$(BIN)/rayapp status
 
 test: $(VENV)/.ready-dev
-	deploy/system_packages.sh kcat prometheus
+	deploy/system_packages.sh kcat prometheus chromium
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest tests/unit tests/e2e -q --durations=12
 
@@ -29,7 +29,7 @@ unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit -q
 
 e2e: $(VENV)/.ready-dev
-	deploy/system_packages.sh kcat
+	deploy/system_packages.sh kcat prometheus chromium
 	$(BIN)/python -m pytest tests/e2e -q
 
 lint: $(VENV)/.ready-dev

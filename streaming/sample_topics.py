@@ -114,6 +114,25 @@ BODIES = (
     "The {quality} one surprised me. Next time I will combine it with {other}.",
     "Short answer: yes. Long answer: look at the {other} first, then decide about the {thing}.",
 )
+# What moderation is for: engagement bait that insults, in every topic. No slurs; readers report it.
+HARMFUL = (
+    (
+        "{thing}? Only an idiot buys that",
+        "You are all stupid, ugly losers and I laugh at every one of you. Shut up and go away.",
+    ),
+    (
+        "Women should stay away from {thing}",
+        "Women are too dumb for this. Get back in the kitchen and let men talk, you silly girls.",
+    ),
+    (
+        "They ruined {thing} for all of us",
+        "These filthy immigrants are vermin. Throw them all out of our country before they steal more.",
+    ),
+    (
+        "Tell the {thing} crowd what they are",
+        "If you like this you are pathetic trash. Somebody should beat some sense into you, you moron.",
+    ),
+)
 AD_TITLES = (
     "{quality} {thing}, now 20% off",
     "Shop the new {thing} collection",

@@ -15,11 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rayapp.domain import Item
-from streaming.sample_topics import AD_TITLES, BODIES, TITLES, TOPICS
+from streaming.sample_topics import AD_TITLES, BODIES, HARMFUL, TITLES, TOPICS
 
 DAY_S = 86_400
 START_S = 1_785_542_400  # 2026-08-01
 DAYS = 14
+EVERY_HARMFUL = 31  # of the notes, so that every topic has some
+TROLL = "troll-"  # authors of harmful notes; no model reads authors
 
 
 class HiddenUser(NamedTuple):
@@ -49,6 +51,11 @@ def topic_of(item: Item) -> str:
     return item.scenario or item.author or "all"
 
 
+def is_harmful(item: Item) -> bool:
+    """The truth about a note of the sample world, which moderation has to find from its text."""
+    return item.author is not None and item.author.startswith(TROLL)
+
+
 def make_items(notes: int, ads: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     names = list(TOPICS)
     authors = [f"author-{n:02d}" for n in range(48)]
@@ -62,14 +69,19 @@ def make_items(notes: int, ads: int, rng: np.random.Generator) -> list[dict[str,
             "other": str(rng.choice(things)),
             "quality": str(rng.choice(qualities)),
         }
-        title = str(rng.choice(AD_TITLES if ad else TITLES)).format(**words)
+        title = str(rng.choice(AD_TITLES if ad else TITLES))
+        body, author = str(rng.choice(BODIES)), f"brand-{names.index(topic):02d}" if ad else str(rng.choice(authors))
+        if not ad and number % EVERY_HARMFUL == EVERY_HARMFUL - 1:
+            title, body = HARMFUL[number // EVERY_HARMFUL % len(HARMFUL)]
+            author = f"{TROLL}{number // EVERY_HARMFUL % 6:02d}"
+        title = title.format(**words)
         rows.append(
             {
                 "item_id": f"{'ad' if ad else 'note'}-{number:05d}",
                 "title": title[0].upper() + title[1:],
-                "body": str(rng.choice(BODIES)).format(**words),
+                "body": body.format(**words),
                 "tags": [topic, words["thing"]],
-                "author": f"brand-{names.index(topic):02d}" if ad else str(rng.choice(authors)),
+                "author": author,
                 "kind": "ad" if ad else "note",
                 "lang": "en",
                 "scenario": "ads" if ad else "homefeed",

@@ -8,6 +8,7 @@ the three click rates can be compared within one run.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +18,12 @@ import httpx
 import numpy as np
 
 from rayapp.domain import Item
-from streaming.sample_world import HiddenUser, hidden_user, topic_of
+from streaming.sample_topics import TOPICS
+from streaming.sample_world import HiddenUser, hidden_user, is_harmful, topic_of
 
 K = 20
+REPORTS = 0.25  # of readers who are shown a harmful note report it
+READS_ON = 0.4  # of those who clicked a note look at what others searched next
 
 
 class Tally(NamedTuple):
@@ -34,6 +38,19 @@ class Tally(NamedTuple):
     @property
     def rate(self) -> float:
         return self.clicked / self.shown if self.shown else float("nan")
+
+
+class ArmTally(NamedTuple):
+    """What an arm of an experiment showed and what came of it. `panels`: queries offered after a note; `followed`: clicked."""
+
+    shown: int = 0
+    clicked: int = 0
+    harmful: int = 0
+    panels: int = 0
+    followed: int = 0
+
+    def add(self, **counts: int) -> ArmTally:
+        return self._replace(**{name: getattr(self, name) + count for name, count in counts.items()})
 
 
 class Simulation:
@@ -57,6 +74,8 @@ class Simulation:
         topics = sorted({self.topic[n.item_id] for n in self.notes})
         run = f"{seed}-{int(time.time())}"
         self.users = [hidden_user(f"sim-{run}-{n:04d}", topics, self.rng) for n in range(users)]
+        self.harmful = {item.item_id for item in items if is_harmful(item)}
+        self.arms: dict[tuple[str, str], ArmTally] = {}
         self.appeal = {item.item_id: float(self.rng.random()) for item in items}
         self.popularity = Counter({n.item_id: popularity.get(n.item_id, 0) for n in self.notes})
         self.seen: dict[str, set[str]] = {u.user_id: set() for u in self.users}
@@ -105,7 +124,9 @@ class Simulation:
             self.failures += 1
 
     async def _browse(self, user: HiddenUser, bucket: int) -> None:
-        clicked, shown = await self._list(user, "homefeed", "/v1/feed", {"k": K, "scenario": "homefeed"})
+        clicked, shown = await self._list(user, "homefeed", "/v1/feed", {"scenario": "homefeed"})
+        if clicked and self.rng.random() < READS_ON:
+            await self._read_on(user, clicked[-1])
         tallies = self.buckets.setdefault(bucket, {})
         seen = self.seen[user.user_id]
         fresh = [n.item_id for n in self.notes if n.item_id not in seen]
@@ -136,8 +157,12 @@ class Simulation:
         body = answer.json()
         shown = [item["item_id"] for item in body["items"]]
         clicked = self._clicks(user, shown)
+        harmful = [item for item in shown if item in self.harmful]
+        self._count(body["experiments"], shown=len(shown), clicked=len(clicked), harmful=len(harmful))
         base = {"user_id": user.user_id, "scenario": scenario, "request_id": body["request_id"]}
         events = [{**base, "item_id": item, "position": n, "action": "impression"} for n, item in enumerate(shown)]
+        reported = [item for item in harmful if self.rng.random() < REPORTS]
+        events += [{**base, "item_id": item, "position": shown.index(item), "action": "report"} for item in reported]
         for item in clicked:
             dwell = int(self.rng.integers(1000, 60_000))
             event = {**base, "item_id": item, "position": shown.index(item), "action": "click", "dwell_ms": dwell}
@@ -147,3 +172,27 @@ class Simulation:
         if events:
             (await self.client.post("/v1/events", json={"events": events})).raise_for_status()
         return clicked, shown
+
+    async def _read_on(self, user: HiddenUser, item: str) -> None:
+        """Queries offered after a note: one about the reader's interests is searched as often as a note is clicked."""
+        answer = await self.client.get(f"/v1/items/{item}/queries", params={"user_id": user.user_id})
+        answer.raise_for_status()
+        body = answer.json()
+        self._count(body["experiments"], panels=1)
+        topic = self.topic.get(item, "")
+        about = set(
+            re.findall(r"\w+", " ".join([topic, *(word for words in TOPICS.get(topic, ()) for word in words)]).lower())
+        )
+        for query in body["queries"]:
+            fits = about & set(re.findall(r"\w+", query.lower()))
+            if self.rng.random() < user.click_probability(topic if fits else "") / len(body["queries"]):
+                self._count(body["experiments"], followed=1)
+                event = {"user_id": user.user_id, "scenario": "search", "action": "click", "query": query}
+                followed = {"events": [{**event, "request_id": body["request_id"]}]}
+                (await self.client.post("/v1/events", json=followed)).raise_for_status()
+                await self._list(user, "search", "/v1/search", {"q": query, "k": 10})
+                return
+
+    def _count(self, experiments: dict[str, str], **counts: int) -> None:
+        for arm in experiments.items():
+            self.arms[arm] = self.arms.get(arm, ArmTally()).add(**counts)

@@ -13,7 +13,7 @@ from rayapp.cli.http import base_url
 from rayapp.cli.paths import Layout
 from rayapp.config import Config, ConfigError
 from rayapp.redrec.data_folder import DataFolder
-from streaming.simulator import Simulation, Tally
+from streaming.simulator import ArmTally, Simulation, Tally
 
 LISTS = ("served", "random", "popularity")
 
@@ -60,10 +60,25 @@ def run_simulation(
         + " ".join(f"{total[n].rate:8.4f}" for n in LISTS)
         + f"   {simulation.failures} failed requests"
     )
+    show_arms(simulation.arms)
     if out:
         rows = {
             f"{n * bucket:g}": {k: t._asdict() | {"rate": t.rate} for k, t in b.items()} for n, b in buckets.items()
         }
-        Path(out).write_text(json.dumps({"buckets": rows, "failures": simulation.failures}, indent=1))
+        arms = {f"{name} {arm}": tally._asdict() for (name, arm), tally in simulation.arms.items()}
+        Path(out).write_text(json.dumps({"buckets": rows, "failures": simulation.failures, "arms": arms}, indent=1))
     if simulation.failures and not total["served"].shown:
         raise ConfigError("no request was answered; is the system up? See: rayapp status")
+
+
+def show_arms(arms: dict[tuple[str, str], ArmTally]) -> None:
+    """As the simulation itself knows it, the harmful notes too; intervals are in `rayapp experiment report`."""
+    if not arms:
+        return
+    click.echo(f"{'experiment, arm':>32}  {'shown':>8} {'clicked':>8} {'harmful':>8} {'panels':>8} {'followed':>8}")
+    for (name, arm), tally in sorted(arms.items()):
+        clicked, harmful = (part / tally.shown if tally.shown else 0.0 for part in (tally.clicked, tally.harmful))
+        followed = tally.followed / tally.panels if tally.panels else 0.0
+        click.echo(
+            f"{f'{name}, {arm}':>32}  {tally.shown:8,} {clicked:8.4f} {harmful:8.4f} {tally.panels:8,} {followed:8.4f}"
+        )

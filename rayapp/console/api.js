@@ -20,8 +20,8 @@ async function answer(path, options) {
   return fetch(path, { ...options, headers: { ...headers, authorization: `Bearer ${given}` } });
 }
 
-export async function call(path, { method = "GET", body } = {}) {
-  const found = await answer(path, { method, body: body === undefined ? undefined : JSON.stringify(body) });
+export async function call(path, { method = "GET", body, text: written } = {}) {
+  const found = await answer(path, { method, body: body === undefined ? written : JSON.stringify(body) });
   const said = await found.json().catch(() => ({}));
   if (!found.ok) throw new ApiError(found.status, said.error?.message ?? `${found.status} ${found.statusText}`);
   return said;

@@ -1,6 +1,7 @@
 // The console: tabs, the reader, and the lists.
 
 import { call, path } from "./api.js";
+import { experiments } from "./experiments.js";
 import { follow } from "./live.js";
 import { moderation } from "./moderation.js";
 import { show } from "./notes.js";
@@ -114,5 +115,6 @@ document.addEventListener("rayapp-search", ({ detail }) => {
   search();
 });
 moderation();
+experiments();
 become(user.id);
 follow();

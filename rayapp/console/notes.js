@@ -3,6 +3,7 @@
 import { call, path } from "./api.js";
 import { act, impression } from "./events.js";
 import { at, guarded, made, say } from "./page.js";
+import { user } from "./user.js";
 
 const ACTIONS = [
   ["like", "Like", "You like this"],
@@ -81,9 +82,11 @@ export async function open(shown, changed) {
 // RedOne writes them on first demand: asked again every few seconds while the note is open.
 async function suggest(id, list, dialog) {
   for (let tries = 0; tries < 20 && dialog.open; tries += 1) {
-    const found = await call(path(`v1/items/${encodeURIComponent(id)}/queries`, { k: 5 }));
+    const found = await call(path(`v1/items/${encodeURIComponent(id)}/queries`, { k: 5, user_id: user.id }));
     if (found.status === "ready") {
       const search = (query) => () => {
+        // What was offered is an answer of its own: a click on it says that it was a good one.
+        act("click", { scenario: "search", request_id: found.request_id, query }).catch(() => {});
         dialog.close();
         document.dispatchEvent(new CustomEvent("rayapp-search", { detail: query }));
       };

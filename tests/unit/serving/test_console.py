@@ -42,7 +42,7 @@ def test_no_script_but_our_own_may_run_and_nothing_is_fetched_from_elsewhere(cli
     html = (FOLDER / "index.html").read_text()
     assert not re.search(r"\son\w+=|<script>|<style|style=", html), "inline code is not allowed to run"
     for file in (FOLDER / "index.html", FOLDER / "console.css", *SCRIPTS):
-        text = file.read_text()
+        text = file.read_text().replace('"http://www.w3.org/2000/svg"', "")  # a name, not an address
         assert not re.search(r"https?://|//[a-z]+\.", re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)), file.name
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), file.name
 

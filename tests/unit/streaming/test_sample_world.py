@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from rayapp.redrec.data_folder import DataFolder
-from streaming.sample_world import write_sample_world
+from streaming.sample_world import TROLL, is_harmful, write_sample_world
 
 
 def test_the_same_seed_is_the_same_world_and_another_is_not(tmp_path: Path) -> None:
@@ -22,6 +22,10 @@ def test_the_default_world_is_what_the_readme_says(tmp_path: Path) -> None:
     assert Counter(i.kind for i in items) == {"note": 3000, "ad": 240}
     assert len({i.tags[0] for i in items}) == 30
     assert all(i.title and i.body and i.author for i in items)
+    harmful = [i for i in items if is_harmful(i)]
+    assert len(harmful) == 96
+    assert len({i.tags[0] for i in harmful}) == 30
+    assert not any(TROLL in i.text or "{" in i.text for i in items)
     table = world.interactions()
     assert len(set(table["user_id"].to_pylist())) == 600
     assert set(table["scenario"].to_pylist()) == {"homefeed", "search", "ads"}
