@@ -45,6 +45,13 @@ def show(found: Report) -> None:
     users = ", ".join(f"{arm} {count:,}" for arm, count in found.users.items())
     columns = ["metric", "arm", "value", "control", "lift", "95% at a fixed end", "p, adjusted", "95% at any time", ""]
     print_table(f"{found.experiment}: users {users}", columns, [_row(comparison) for comparison in found.comparisons])
+    if found.preferences:
+        columns = ["arm", "users who prefer its own ranker", "the other", "neither", "share of clicks over half", "p"]
+        rows = [
+            [arm, p.first, p.second, p.ties, f"{p.credit:+.3f}", f"{p.pvalue:.4f}"]
+            for arm, p in found.preferences.items()
+        ]
+        print_table("interleaved: whose notes are clicked", columns, rows)
     if found.guardrails:
         rows = [[g.metric, g.arm, g.value, g.limit, "holds" if g.holds else "BROKEN"] for g in found.guardrails]
         print_table("guardrails", ["", "arm", "value", "limit", ""], rows)

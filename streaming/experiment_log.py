@@ -60,8 +60,9 @@ class ExperimentLog:
 
     def report(self) -> Report:
         warnings = [f"{self.unreadable:,} records could not be read and are left out"] if self.unreadable else []
+        totals = self.totals
         return report(
-            self.started.experiment, self.totals.table(), self.totals.latencies, len(self.totals.moved), warnings
+            self.started.experiment, totals.table(), totals.latencies, len(totals.moved), warnings, totals.drafts
         )
 
     def _ranges(self, consumer: Consumer, short: str) -> list[Range]:
@@ -100,6 +101,7 @@ class ExperimentLog:
                 {
                     "user_id": record.user_id,
                     "action": record.action.value,
+                    "item_id": record.item_id,
                     "request_id": record.request_id,
                     "received_ms": record.received_ms,
                     "scenario": record.scenario,

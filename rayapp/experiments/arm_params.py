@@ -8,13 +8,22 @@ import msgspec
 from msgspec import Meta
 
 
+class RankerParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What makes a list, see ArmParams."""
+
+    model: str | None = None
+    ranker: Literal["interests", "popular"] | None = None
+    history: Literal["all", "scenario"] | None = None
+
+
 class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each is as the configuration has it where an arm says nothing.
 
     `model`: a name, name@version or name@alias. `ranker`: by interests, or what is popular and fresh. `k`: length of a
     list where the request names none. `history`: events of all scenarios or of the request's alone. `explore`: share of
     places given to chance. `moderation`: off (a person's verdicts hold still), or a policy that the configuration names.
-    `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note.
+    `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note. `interleave`: another ranker
+    whose notes stand in the arm's lists beside its own, by team draft.
     """
 
     model: str | None = None
@@ -25,14 +34,23 @@ class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     moderation: Annotated[str, Meta(min_length=1)] | None = None
     llm: bool | None = None
     post_view: bool | None = None
+    interleave: RankerParams | None = None
 
-    def over(self, other: ArmParams) -> ArmParams:
+    def over(self, other: ArmParams | RankerParams) -> ArmParams:
         """Both, these first."""
         return ArmParams(
             **{
-                name: getattr(self, name) if getattr(self, name) is not None else getattr(other, name)
+                name: getattr(self, name) if getattr(self, name) is not None else getattr(other, name, None)
                 for name in self.__struct_fields__
             }
+        )
+
+    def second(self) -> ArmParams:
+        """The same with the other ranker of an interleaved arm."""
+        assert self.interleave is not None
+        changed = {name: getattr(self.interleave, name) for name in self.interleave.__struct_fields__}
+        return msgspec.structs.replace(
+            self, interleave=None, **{name: value for name, value in changed.items() if value is not None}
         )
 
 

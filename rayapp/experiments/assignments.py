@@ -42,7 +42,3 @@ class Assignments:
                 arms[experiment.name] = arm.name
                 params = params.over(arm.params)
         return Assigned(arms, params) if arms else NOBODY
-
-    def models(self) -> frozenset[str]:
-        """Every model that an arm names."""
-        return frozenset(arm.params.model for one in self.running for arm in one.arms if arm.params.model)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
-from scipy.stats import wilcoxon
 
 
 class Interleaved(NamedTuple):
@@ -20,7 +20,7 @@ class Interleaved(NamedTuple):
     teams: tuple[int, ...]
 
 
-class Preference(NamedTuple):
+class Preference(msgspec.Struct, frozen=True):
     """`first`, `second`: users who clicked more of that ranker's notes; `ties` counts the others.
     `credit`: mean over users of the second's share of clicks less one half; `pvalue`: two-sided, over users."""
 
@@ -55,6 +55,8 @@ def interleave(first: Sequence[str], second: Sequence[str], k: int, rng: np.rand
 
 def preference(clicks: Mapping[str, Iterable[int]]) -> Preference:
     """`clicks`: of every user the teams of the notes clicked. The unit is the user, as in every report."""
+    from scipy.stats import wilcoxon  # slow to import, and the request path needs the draft alone
+
     credits = np.array([np.mean(list(teams)) - 0.5 for teams in clicks.values() if list(teams)])
     first, second = int((credits < 0).sum()), int((credits > 0).sum())
     decided = credits[credits != 0]

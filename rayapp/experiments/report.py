@@ -17,6 +17,7 @@ from scipy.stats import chisquare
 
 from rayapp.experiments.always_valid import FEWEST_USERS, TYPICAL, AlwaysValid, always_valid
 from rayapp.experiments.experiment import Experiment
+from rayapp.experiments.interleaving import Preference, preference
 from rayapp.experiments.metric import LATENCIES, Metric, Ratio
 from rayapp.experiments.user_totals import PRE
 
@@ -60,7 +61,8 @@ class GuardrailResult(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`users`: by arm. `mismatch`: p-value of the sample-ratio test; `warnings` say what not to trust and why."""
+    """`users`: by arm. `mismatch`: p-value of the sample-ratio test; `warnings` say what not to trust and why;
+    `preferences`: of interleaved arms between their own ranker (first) and the other."""
 
     experiment: str
     users: dict[str, int]
@@ -68,6 +70,7 @@ class Report(msgspec.Struct, frozen=True):
     comparisons: tuple[Comparison, ...]
     guardrails: tuple[GuardrailResult, ...]
     warnings: tuple[str, ...]
+    preferences: dict[str, Preference] = {}
 
 
 def report(
@@ -76,8 +79,9 @@ def report(
     latencies: Mapping[str, Sequence[float]] | None = None,
     moved: int = 0,
     warnings: Sequence[str] = (),
+    drafts: Mapping[str, Mapping[str, Sequence[int]]] | None = None,
 ) -> Report:
-    """`table`: of `UserTotals`; `moved`: users who were seen in two arms, and are in no row of it."""
+    """`table`, `drafts`: of `UserTotals`; `moved`: users who were seen in two arms, and are in no row of it."""
     users = {arm.name: int((table["arm"] == arm.name).sum()) for arm in experiment.arms}
     mismatch = _mismatch(experiment, users)
     found = list(warnings)
@@ -98,6 +102,7 @@ def report(
         tuple(_comparisons(experiment, table, users)),
         tuple(_guardrails(experiment, table, latencies or {})),
         tuple(found),
+        {arm: preference(clicks) for arm, clicks in (drafts or {}).items()},
     )
 
 

@@ -31,7 +31,9 @@ class UserTotals:
         self.totals: dict[str, Counter[str]] = {}
         self.before: dict[str, Counter[str]] = {}
         self.latencies: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
+        self.drafts: dict[str, dict[str, list[int]]] = {}  # arm to user to the teams of the notes clicked
         self._answers: dict[str, str] = {}
+        self._teams: dict[str, dict[str, int]] = {}  # of an interleaved answer's notes
         self._clicked: set[str] = set()
         self._waiting: dict[str, list[Mapping[str, Any]]] = {}
 
@@ -51,6 +53,8 @@ class UserTotals:
         totals = self.totals.setdefault(user, Counter())
         totals["answers"] += 1
         totals["items"] += len(exposure["items"])
+        if teams := {item["item_id"]: item["team"] for item in exposure["items"] if "team" in item}:
+            self._teams[request] = teams
         for event in self._waiting.pop(request, ()):
             self._count(event)
 
@@ -73,6 +77,8 @@ class UserTotals:
         """Nothing of what the user did until now counts."""
         self.arms.pop(user_id, None)
         self.before.pop(user_id, None)
+        for users in self.drafts.values():
+            users.pop(user_id, None)
         self._waiting = {
             request: events for request, events in self._waiting.items() if events[0]["user_id"] != user_id
         }
@@ -90,9 +96,14 @@ class UserTotals:
         if self._answers[request] != user:
             return
         self.totals[user][event["action"]] += 1
-        if event["action"] == "click" and request not in self._clicked:
+        if event["action"] != "click":
+            return
+        if request not in self._clicked:
             self._clicked.add(request)
             self.totals[user]["clicked_answers"] += 1
+        team = self._teams.get(request, {}).get(event.get("item_id") or "")
+        if team is not None:
+            self.drafts.setdefault(self.arms[user], {}).setdefault(user, []).append(team)
 
     def table(self) -> pd.DataFrame:
         """A row a user who was answered at least once: user_id, arm, every count the metrics need, and the same before."""

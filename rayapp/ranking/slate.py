@@ -18,10 +18,14 @@ class Candidate(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A candidate in its place, with the probability that the policy shows it there."""
+    """A candidate in its place, with the probability that the policy shows it there.
+
+    `team`: where two rankers share a list, 0 or 1 for the one that put it there.
+    """
 
     candidate: Candidate
     propensity: float
+    team: int | None = None
 
 
 SMOOTHING = 0.25
@@ -102,7 +106,7 @@ def start_slate(
 
 
 def explore(
-    slate: list[Candidate],
+    slate: list[Slot],
     eligible: Callable[[], list[str]],
     share: float,
     rng: np.random.Generator,
@@ -114,14 +118,14 @@ def explore(
     """
     draws = rng.random(len(slate)) < share
     pool = eligible() if draws.any() else None
-    shown = {c.item_id for c in slate}
+    shown = {slot.candidate.item_id for slot in slate}
     slots = []
-    for candidate, drawn in zip(slate, draws, strict=True):
+    for slot, drawn in zip(slate, draws, strict=True):
         if drawn and pool:
             item = pool[int(rng.integers(len(pool)))]
             if item not in shown:
                 shown.add(item)
                 slots.append(Slot(Candidate(item, 0.0, "explore", "shown to learn"), share / len(pool)))
                 continue
-        slots.append(Slot(candidate, 1.0 - share))
+        slots.append(slot._replace(propensity=1.0 - share))
     return slots

@@ -6,9 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rayapp.domain import Item
 from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.assignments import NOBODY, Assigned
+from rayapp.experiments.interleaving import interleave
 from rayapp.ranking.slate import Slot
 from rayapp.serving.variant import Variant
 
@@ -29,6 +32,9 @@ class Ask(NamedTuple):
     def params(self) -> ArmParams:
         return self.assigned.params
 
+    def with_params(self, params: ArmParams) -> Ask:
+        return self._replace(assigned=self.assigned._replace(params=params))
+
     @property
     def variant(self) -> Variant:
         return Variant.of(self.assigned.params)
@@ -39,6 +45,15 @@ class Answer(NamedTuple):
     model_version: str
     index_version: str
     exhausted: bool
+
+
+def drafted(first: Answer, second: Answer, k: int, rng: np.random.Generator) -> Answer:
+    """One list of two rankers', by team draft; `model_version` names both where they differ."""
+    by_team = [{slot.candidate.item_id: slot for slot in answer.slots} for answer in (first, second)]
+    found = interleave(tuple(by_team[0]), tuple(by_team[1]), k, rng)
+    slots = [by_team[team][item]._replace(team=team) for item, team in zip(found.items, found.teams, strict=True)]
+    versions = dict.fromkeys((first.model_version, second.model_version))
+    return Answer(slots, "|".join(versions), first.index_version, len(slots) < k)
 
 
 def exposure(ask: Ask, answer: Answer, request_id: str, latency_ms: float) -> dict[str, Any]:
@@ -54,6 +69,7 @@ def exposure(ask: Ask, answer: Answer, request_id: str, latency_ms: float) -> di
                 "score": round(slot.candidate.score, 6),
                 "propensity": slot.propensity,
                 "source": slot.candidate.source,
+                **({"team": slot.team} if slot.team is not None else {}),
             }
             for position, slot in enumerate(answer.slots)
         ],

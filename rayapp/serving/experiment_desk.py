@@ -72,21 +72,25 @@ class ExperimentDesk:
                     f"experiment {experiment.name}: scenario {scenario!r} is unknown; use {', '.join(self.config.scenarios)}"
                 )
         for arm in experiment.arms:
-            variant = Variant.of(arm.params)
-            name, wanted = variant.pointer(self.config.name)
             try:
-                registry = Registry(self.config.models, name)
-                if wanted != CURRENT or name != self.config.name:
-                    manifest = registry.manifest(registry.resolve(wanted))
-                    if not manifest.usable:
-                        raise RegistryError(f"{name}@{manifest.version} was rejected: {manifest.gate}")
-                catalogue_view(self.config, variant.moderation)
+                for variant in Variant.all_of(arm.params):
+                    self._check_variant(variant)
             except (RegistryError, ConfigError) as error:
                 raise ExperimentError(f"experiment {experiment.name}, arm {arm.name}: {error}") from None
             if arm.params.llm and not self.config.llm.enabled:
                 raise ExperimentError(
                     f"experiment {experiment.name}, arm {arm.name}: llm: this system runs without its language model"
                 )
+
+    def _check_variant(self, variant: Variant) -> None:
+        """Raises RegistryError, ConfigError."""
+        name, wanted = variant.pointer(self.config.name)
+        if wanted != CURRENT or name != self.config.name:
+            registry = Registry(self.config.models, name)
+            manifest = registry.manifest(registry.resolve(wanted))
+            if not manifest.usable:
+                raise RegistryError(f"{name}@{manifest.version} was rejected: {manifest.gate}")
+        catalogue_view(self.config, variant.moderation)
 
     async def _run(self, step: Callable[[], Found]) -> Found:
         try:

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: FastAPI must see the types.
 from fastapi import APIRouter, Request, Response
 
-from rayapp.serving import schemas
+from rayapp.serving import experiment_schemas as schemas
 from rayapp.serving.errors import Json, clean
 from rayapp.serving.experiment_desk import ExperimentDesk
 from rayapp.serving.parameters import ExperimentName

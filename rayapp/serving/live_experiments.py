@@ -41,7 +41,7 @@ class LiveExperiments:
         running = [started.experiment for started in self.store.all() if started.running]
         if running == self.known and not self.waiting:
             return
-        wanted = {one.name: {Variant.of(arm.params) for arm in one.arms} for one in running}
+        wanted = {one.name: {variant for arm in one.arms for variant in Variant.all_of(arm.params)} for one in running}
         # What ended is let go of first, for a model that nobody is sent to any more may be closed.
         self.assignments = Assignments([one for one in running if one in self.assignments.running])
         missing = self.hold(set().union(*wanted.values()))

@@ -18,7 +18,7 @@ from rayapp.domain import Action, Event, Item
 from rayapp.metrics import Metrics
 from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
 from rayapp.redrec.history_input import Behaviour, behaviour_of
-from rayapp.serving.answer import Answer, Ask, body, exposure
+from rayapp.serving.answer import Answer, Ask, body, drafted, exposure
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.engine import Engine
 from rayapp.serving.exposures import Exposures
@@ -72,14 +72,10 @@ class Pipeline:
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
         hydrated = await self._timed("hydrate", self.hydrate(ask))
-        wanted = self.tower.interests(hydrated.history, ask.scenario, ask.variant)
-        interests = await self._timed("tower", wanted)
-        if query is not None:
-            answer = await self._timed("retrieve", self.search(ask, hydrated, interests, query))
-        elif interests is None or ask.params.ranker == "popular":
-            answer = await self._timed("retrieve", self.start(ask, hydrated))
-        else:
-            answer = await self._timed("retrieve", self.recommend(ask, hydrated, interests))
+        answer = await self.rank(ask, hydrated, query)
+        if ask.params.interleave is not None:
+            second = ask.with_params(ask.params.second())
+            answer = drafted(answer, await self.rank(second, hydrated, query), ask.k, _dice(request_id, 1))
         answer = self.select(ask, hydrated, answer, request_id)
         await self._timed("page", self.pages.add(hydrated.cursor, [s.candidate.item_id for s in answer.slots]))
         self.answered(answer.model_version)
@@ -92,10 +88,20 @@ class Pipeline:
         shown = await self.pages.load(ask.cursor) if ask.cursor else frozenset()
         unseen = state.capped_ads if ask.kind == "ad" else state.seen
         history = [b for b in map(behaviour_of, state.events) if b is not None]
-        if ask.params.history == "scenario":
-            history = [b for b in history if b.scenario == ask.scenario]
         excluded = unseen | state.hidden | shown | self._not_recommended(ask, state.events)
         return Hydrated(history, excluded, ask.cursor or self.pages.new())
+
+    async def rank(self, ask: Ask, hydrated: Hydrated, query: SearchQuery | None) -> Answer:
+        """A list as the user's arm has it made."""
+        history = hydrated.history
+        if ask.params.history == "scenario":
+            history = [b for b in history if b.scenario == ask.scenario]
+        interests = await self._timed("tower", self.tower.interests(history, ask.scenario, ask.variant))
+        if query is not None:
+            return await self._timed("retrieve", self.search(ask, hydrated, interests, query))
+        if interests is None or ask.params.ranker == "popular":
+            return await self._timed("retrieve", self.start(ask, hydrated))
+        return await self._timed("retrieve", self.recommend(ask, hydrated, interests))
 
     async def recommend(self, ask: Ask, hydrated: Hydrated, interests: Interests) -> Answer:
         """Each scenario's queries fill places by the user's own mix of scenarios."""
@@ -164,14 +170,13 @@ class Pipeline:
         """Exploration on a small share of places (never in search: a query asks for what it says)."""
         if ask.query is not None:
             return answer
-        rng = np.random.default_rng([self.config.serving.seed, uuid.UUID(request_id).int % 2**63])
+        rng = _dice(request_id, self.config.serving.seed)
 
         def eligible() -> list[str]:
             return [i for i in self._catalogue(ask).ids(ask.kind) if i not in hydrated.excluded]
 
-        slate = [slot.candidate for slot in answer.slots]
         share = self.config.serving.explore if ask.params.explore is None else ask.params.explore
-        return answer._replace(slots=explore(slate, eligible, share, rng))
+        return answer._replace(slots=explore(answer.slots, eligible, share, rng))
 
     def expose(self, ask: Ask, answer: Answer, request_id: str, started: float) -> None:
         """One record an answer, keyed by user like the behaviour it is joined with."""
@@ -209,6 +214,10 @@ class Pipeline:
             return await step
         finally:
             self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage=stage)
+
+
+def _dice(request_id: str, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, uuid.UUID(request_id).int % 2**63])
 
 
 def _group(item: Item | None) -> str:

@@ -20,6 +20,11 @@ class Variant(NamedTuple):
     def of(cls, params: ArmParams) -> Variant:
         return cls(params.model or "", params.moderation or "")
 
+    @classmethod
+    def all_of(cls, params: ArmParams) -> tuple[Variant, ...]:
+        """Everything that an arm's answers need: an interleaved one has two rankers."""
+        return (cls.of(params),) if params.interleave is None else (cls.of(params), cls.of(params.second()))
+
     def pointer(self, default: str) -> tuple[str, str]:
         """(model name, version or alias); `default`: the name where nothing is said."""
         name, _, wanted = self.model.partition("@")

@@ -129,3 +129,28 @@ def test_stopped_is_over_and_another_goes_on(system: System, begun: object) -> N
     assert listed == {"first-model": False, "stays": True}
     assert system.status()["experiments"] == {"stays": ["a", "b"]}
     assert sum(system.get("/v1/experiments/first-model/report")["users"].values()) > 10
+
+
+def test_two_rankers_in_one_list(system: System, begun: object) -> None:
+    popular = {"interleave": {"ranker": "popular"}, "explore": 0}
+    arms = [{"name": "own", "weight": 0.01}, {"name": "mixed", "weight": 0.99, "params": popular}]
+    draft = {"name": "draft", "layer": "feed", "scenarios": ["homefeed"], "arms": arms}
+    assert system.http.post("/v1/experiments", json=draft).status_code == 201
+    eventually(lambda: system.get("/v1/feed", user_id=USERS[0])["experiments"], 20, "it began")
+    for user in USERS[:6]:
+        answer = system.get("/v1/feed", user_id=user)
+        if answer["experiments"]["draft"] == "own":
+            continue
+        sources = [item["source"] for item in answer["items"]]
+        assert abs(sources.count("redrec") - 10) <= 1
+        base = {"user_id": user, "scenario": "homefeed", "request_id": answer["request_id"], "action": "click"}
+        system.post_events(*({**base, "item_id": i["item_id"]} for i in answer["items"] if i["source"] == "redrec"))
+
+    def preferred() -> bool:
+        found = system.http.get("/v1/experiments/draft/report")
+        mixed = found.json().get("preferences", {}).get("mixed", {}) if found.status_code == 200 else {}
+        return mixed.get("first", 0) >= 4 and mixed["second"] == 0
+
+    eventually(preferred, 60, "their clicks went to their own ranker")
+    assert "interleaved" in system.cli("experiment", "report", "draft").stdout
+    system.http.post("/v1/experiments/draft/stop")

@@ -29,7 +29,6 @@ def test_arms_of_every_experiment_of_the_scenario() -> None:
         assert feed.params.model == arm.params.model
         assert feed.params.explore == ads.params.explore
         assert ads.params.model is None
-    assert found.models() == {"four@candidate"}
 
 
 def test_layers_are_independent() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.experiments.interleaving import interleave, preference
+from rayapp.experiments.interleaving import Preference, interleave, preference
 
 items = st.lists(st.sampled_from([f"i{n}" for n in range(12)]), unique=True)
 
@@ -42,4 +42,4 @@ def test_the_better_ranker_is_preferred_and_equal_ones_are_not_told_apart() -> N
     assert worse.credit < 0
     assert worse.pvalue < 0.001
     assert preference(clicks([f"i{n}" for n in range(20)])).pvalue > 0.01
-    assert preference({"u": []}) == (0, 0, 0, 0.0, 1.0)
+    assert preference({"u": []}) == Preference(0, 0, 0, 0.0, 1.0)

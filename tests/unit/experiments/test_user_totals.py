@@ -111,3 +111,17 @@ def test_feedback_waits_for_its_answer_for_a_while_and_not_for_a_forgotten_user(
     for request, user in (("r1", "ann"), ("r2", "bob"), ("r3", "cat")):
         totals.expose(answer(request, user, "new"))
     assert [row(totals, user)["click"] for user in ("ann", "bob", "cat")] == [0, 1, 0]
+
+
+def test_a_click_in_an_interleaved_answer_is_one_for_the_ranker_that_put_it_there(totals: UserTotals) -> None:
+    mixed = answer("r1", "ann", "new")
+    mixed["items"] = [{"item_id": "i1", "team": 1}, {"item_id": "i2", "team": 0}]
+    totals.act({**event("r1", "ann", "click"), "item_id": "i1"})  # before its answer is read
+    totals.expose(mixed)
+    for action, item in (("click", "i2"), ("click", "i1"), ("like", "i2"), ("click", "elsewhere")):
+        totals.act({**event("r1", "ann", action), "item_id": item})
+    totals.expose(answer("r2", "bob", "new"))
+    totals.act({**event("r2", "bob", "click"), "item_id": "i1"})
+    assert totals.drafts == {"new": {"ann": [1, 0, 1]}}
+    totals.forget("ann")
+    assert totals.drafts == {"new": {}}

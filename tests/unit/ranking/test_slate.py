@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.ranking.slate import Candidate, explore, merge_groups, scenario_places, start_slate
+from rayapp.ranking.slate import Candidate, Slot, explore, merge_groups, scenario_places, start_slate
 
 
 def candidates(prefix: str, n: int, top: float = 1.0) -> list[Candidate]:
@@ -55,12 +55,16 @@ def test_the_start_ends_when_nothing_is_left() -> None:
     assert len(start_slate(candidates("a", 2), candidates("a", 3), lambda _: "", 10)) == 3
 
 
+def slots_of(found: list[Candidate]) -> list[Slot]:
+    return [Slot(candidate, 1.0) for candidate in found]
+
+
 def test_exploration_has_the_share_and_the_propensity_it_says() -> None:
     rng = np.random.default_rng(0)
     pool = [f"p{i}" for i in range(100)]
     explored = shown = 0
     for _ in range(2000):
-        slots = explore(candidates("s", 10), lambda: pool, 0.1, rng)
+        slots = explore(slots_of(candidates("s", 10)), lambda: pool, 0.1, rng)
         assert len({s.candidate.item_id for s in slots}) == 10
         for slot in slots:
             shown += 1
@@ -76,6 +80,6 @@ def test_without_exploration_the_pool_is_not_even_asked_for() -> None:
     def never() -> list[str]:
         raise AssertionError("asked")
 
-    assert [s.candidate for s in explore(candidates("s", 3), never, 0.0, np.random.default_rng(0))] == candidates(
-        "s", 3
-    )
+    assert [
+        s.candidate for s in explore(slots_of(candidates("s", 3)), never, 0.0, np.random.default_rng(0))
+    ] == candidates("s", 3)
