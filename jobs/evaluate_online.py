@@ -15,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from jobs._content import encoded_texts
 from jobs._job import JobError, console, job, print_table
 from jobs._prequential_report import METRICS, plot, report
 from jobs._prequential_run import PrequentialRun, Settings
@@ -34,7 +37,6 @@ from rayapp.domain import Event
 from rayapp.redrec.artifact import ItemSpace
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
 from rayapp.redrec.online_model import OnlineModel
-from rayapp.redrec.text_encoder import TextEncoder
 from rayapp.stores.registry import Registry
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -135,7 +137,7 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     same = {name: value for name, value in options.items() if name not in ("plot_file", "learner_json")}
     steps = {name: value for name, value in msgspec.to_builtins(learner).items() if name not in WHEN}
     saved = root / f"run-{_key([same, steps])}"
-    run = _resumed(registry, learner, settings, saved, events[:split])
+    run = _resumed(registry, learner, settings, saved, events[:split], partial(encoded_texts, config))
     _replay(run, stream, options["window"], saved, bucket)
     if not run.ranks:
         raise JobError(f"--limit {options['limit']} ends before the start: raise it")
@@ -148,11 +150,18 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     return {"data": str(folder.path), "options": options, **result}
 
 
-def _resumed(registry: Registry, learner: Any, settings: Settings, saved: Path, before: list[Event]) -> PrequentialRun:
+def _resumed(
+    registry: Registry,
+    learner: Any,
+    settings: Settings,
+    saved: Path,
+    before: list[Event],
+    encode: Callable[[list[str], str], np.ndarray],
+) -> PrequentialRun:
     manifest = registry.manifest(registry.resolve("CURRENT"))
     space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
     torch.manual_seed(learner.seed)
-    no_text = space.project(TextEncoder(space.encoder).encode([""]), [""])[0]
+    no_text = space.project(encode([""], space.encoder), [""])[0]
     if (saved / "run.pt").is_file():
         run = PrequentialRun.load(saved, manifest.config, space, learner, settings, no_text)
         console.print(f"resumed after {run.done:,} events")

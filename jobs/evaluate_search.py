@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
+from jobs._content import encoded_texts
 from jobs._job import JobError, console, job, print_table
 from rayapp.config import Config
 from rayapp.ranking.fusion import reciprocal_rank_fusion
-from rayapp.redrec.text_encoder import encode_cached
 from rayapp.retrieval.keywords import KeywordIndex
 from rayapp.retrieval.snapshot import Snapshot
 
@@ -70,10 +70,10 @@ def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
         cache = config.state_path / "cache"
         cache.mkdir(parents=True, exist_ok=True)
         ids = [str(n) for n in range(len(task.notes))]
-        snapshot = Snapshot.build(ids, encode_cached(config.encoder, task.notes, cache))
+        snapshot = Snapshot.build(ids, encoded_texts(config, task.notes))
         words = KeywordIndex()
         words.change(dict(zip(ids, task.notes, strict=True)))
-        near = [[i for i, _ in h] for h in snapshot.search(encode_cached(config.encoder, task.queries, cache), DEPTH)]
+        near = [[i for i, _ in h] for h in snapshot.search(encoded_texts(config, task.queries), DEPTH)]
         spelt = [[i for i, _ in words.search({query: 1.0}, DEPTH)] for query in task.queries]
         weights = [1.0, config.search.keywords]
         fused = [list(reciprocal_rank_fusion([a, b], weights)) for a, b in zip(near, spelt, strict=True)]

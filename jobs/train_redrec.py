@@ -15,12 +15,12 @@ import ray.data
 import ray.train
 import ray.train.torch
 
+from jobs._content import encoded
 from jobs._job import JobError, connect_ray, console, job, print_table
 from jobs._publish import publish_trained
 from jobs._train_loop import train_loop
 from rayapp.config import Config
 from rayapp.redrec.data_folder import DataFolder, item_rows, normalise_interactions, user_sequences, vocabulary_of
-from rayapp.redrec.text_encoder import encode_cached
 from rayapp.redrec.trainer import TrainConfig
 
 
@@ -93,14 +93,8 @@ def main(
     console.print(f"[1/4] reading {folder.path}")
     dataset, items, vocabulary = sequences_dataset(folder)
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
-    console.print(f"[2/4] encoding item texts with {settings.encoder}")
-    cache = (config.state_path / "cache").resolve()
-    content = encode_cached(
-        settings.encoder,
-        [item.text for item in items],
-        cache,
-        lambda done: console.print(f"      {done:,} of {len(items):,} texts"),
-    )
+    console.print(f"[2/4] encoding items with {settings.encoder}")
+    content = encoded(config, settings.encoder, items)
     key = json.dumps([msgspec.to_builtins(settings), digest, holdout, name, workers])
     run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     storage = (config.state_path / "train").resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from jobs._job import connect_ray, console, job
 from jobs._writer import follow
 from rayapp.config import Config
 from rayapp.metrics import Metrics
+from rayapp.redone.base_model import model_folder
 from rayapp.redrec.artifact import ItemSpace
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
@@ -40,7 +42,14 @@ def main(config: Config) -> dict[str, Any] | None:
     connect_ray()
     metrics = Metrics()
     topic = config.topic("items")
-    handler = CatalogueApplier(config, store, EventProducer(config), metrics, lambda: known_content(config))
+    handler = CatalogueApplier(
+        config,
+        store,
+        EventProducer(config),
+        metrics,
+        lambda: known_content(config),
+        partial(model_folder, cache=config.state_path / "llm"),
+    )
     handler.warm()
     console.print(f"writing the catalogue from {topic}")
     follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)

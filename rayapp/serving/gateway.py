@@ -112,7 +112,7 @@ class Gateway(ItemRoutes, ExperimentRoutes):
             freshness.answered,
             Reranker(self.config, model),
         )
-        encode = QueryEncoder(self.config.encoder)
+        encode = QueryEncoder(self.config)
         understanding = QueryUnderstanding(self.config, model, self.store, encode, METRICS)
         self.find = Search(self.pipeline, encode, understanding)
         self.llm = LlmHealth(self.config)

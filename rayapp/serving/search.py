@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
 
-from rayapp.redrec.text_encoder import TextEncoder
+from rayapp.config import Config
+from rayapp.redone.base_model import model_folder
+from rayapp.redrec.item_encoder import ItemEncoder
 from rayapp.serving.answer import Ask
 from rayapp.serving.pipeline import Pipeline, SearchQuery
 from rayapp.serving.query_understanding import QueryUnderstanding, Understood
@@ -21,8 +24,8 @@ REMEMBERED = 4096  # vectors of queries
 class QueryEncoder:
     """Unit vectors of queries, made in a thread of their own; those of late are remembered."""
 
-    def __init__(self, name: str) -> None:
-        self.encoder = TextEncoder(name)
+    def __init__(self, config: Config) -> None:
+        self.encoder = ItemEncoder(config.encoder, partial(model_folder, cache=config.state_path / "llm"))
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self.known: LRUCache[str, np.ndarray] = LRUCache(REMEMBERED)
         self.encoder.encode(["warm up"])
