@@ -34,4 +34,6 @@ def encoded(config: Config, encoder: str, items: list[Item]) -> np.ndarray:
 
 def encoded_texts(config: Config, texts: list[str], encoder: str = "") -> np.ndarray:
     """[N, E]; `encoder` empty: the configured one."""
-    return encoded(config, encoder or config.encoder, [Item(item_id=f"text {n}", title=text) for n, text in enumerate(texts)])
+    return encoded(
+        config, encoder or config.encoder, [Item(item_id=f"text {n}", title=text) for n, text in enumerate(texts)]
+    )

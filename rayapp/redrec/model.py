@@ -19,7 +19,10 @@ from rayapp.redrec.vocabulary import Vocabulary
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads."""
+    """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads.
+
+    `repeats`: learn of every scenario how much less likely (or more) an item is that the user has had before.
+    """
 
     dim: int = 64
     width: int = 128
@@ -31,6 +34,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     use_ids: bool = True
     id_dropout: float = 0.1
     temperature: float = 0.07
+    repeats: bool = False
 
 
 class Batch(NamedTuple):
@@ -68,6 +72,8 @@ class UserSide(nn.Module):
         self.recent = RecencyPool(len(vocabulary.scenarios), config.interests)
         self.gate = nn.Parameter(torch.tensor(0.5))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
+        # Subtracted from the logit of what is in the history, by scenario of the request.
+        self.repeats = nn.Parameter(torch.zeros(len(vocabulary.scenarios) + 1)) if config.repeats else None
 
     @property
     def scale(self) -> Tensor:
@@ -127,7 +133,16 @@ class RedRec(nn.Module):
         users_MD = interests_NKD[rows[:, 0], query_NW[mask_NW]]
         scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long)
         scenario_index[torch.tensor(pool_scenarios)] = torch.arange(len(pool_scenarios))
-        log_expected = pool.log_expected_SP[scenario_index[batch.cut_scenario_BC.flatten()[rows[:, 0]]]]
+        scenario_M = batch.cut_scenario_BC.flatten()[rows[:, 0]]
+        log_expected = pool.log_expected_SP[scenario_index[scenario_M]]
+        target_bias = None
+        if self.user.repeats is not None:
+            penalty_M = self.user.repeats[scenario_M]
+            first_BI = first_ranks(batch.items_BL, len(self.content))
+            user_M, cut_M = rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]]
+            target_bias = penalty_M * (first_BI[user_M, targets_NW[mask_NW]] < cut_M)
+            had_MP = first_BI[:, pool.rows_P][user_M] < cut_M[:, None]
+            log_expected = log_expected + penalty_M[:, None] * had_MP
         return info_nce(
             users_MD,
             targets_NWD[mask_NW],
@@ -136,4 +151,13 @@ class RedRec(nn.Module):
             pool.rows_P,
             log_expected,
             self.user.scale,
+            target_bias,
         ).mean()
+
+
+def first_ranks(items_BL: Tensor, items: int) -> Tensor:
+    """int64 [B, items]: where in the sequence each item comes first; L for those that do not."""
+    B, L = items_BL.shape
+    ranks = torch.full((B, items), L, dtype=torch.long, device=items_BL.device)
+    order = torch.arange(L, device=items_BL.device).expand(B, L)
+    return ranks.scatter_reduce_(1, items_BL, order, "amin")

