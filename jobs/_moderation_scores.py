@@ -16,21 +16,30 @@ from sklearn.pipeline import make_pipeline, make_union
 from jobs._job import print_table
 from rayapp.redone.bootstrap import draws, interval
 from rayapp.redone.label_sets import LabelSet, read_split, set_named
+from rayapp.redone.thresholds import decide, fit
+
+Labelled = tuple[list[str], list[str]]
 
 
 def moderation_scores(
-    data: Path, sets: Mapping[str, tuple[list[str], list[str]]], models: Mapping[str, list[dict[str, float]]]
+    data: Path, sets: Mapping[str, Labelled], dev: Mapping[str, Labelled], models: Mapping[str, list[dict[str, float]]]
 ) -> dict[str, Any]:
-    """`sets`: texts and true categories by the set's name; `models`: labels of all texts, set after set."""
+    """`sets`, `dev`: texts and true categories by the set's name; `models`: labels of all texts, first those of `sets`,
+    set after set. With `dev` a model's thresholds are fitted to it, beside its likeliest answer."""
     result: dict[str, Any] = {}
-    start = 0
+    start, start_dev = 0, sum(len(texts) for texts, _ in sets.values())
     for name, (texts, truths) in sets.items():
         labelled = set_named(name)
-        said = {
-            f"{model}, likelihood": [_best(row, labelled) for row in labels[start : start + len(texts)]]
-            for model, labels in models.items()
-        }
+        said = {}
+        for model, labels in models.items():
+            own = labels[start : start + len(texts)]
+            said[f"{model}, likelihood"] = [_best(row, labelled) for row in own]
+            if name in dev:
+                before = labels[start_dev : start_dev + len(dev[name][0])]
+                shifts = fit(before, dev[name][1], labelled.possible)
+                said[f"{model}, thresholds of the dev split"] = [decide(row, shifts) for row in own]
         start += len(texts)
+        start_dev += len(dev[name][0]) if name in dev else 0
         said |= _baselines(labelled, data, texts)
         scorer = partial(_macro_f1, names=sorted(set(truths)))
         found = {arm: interval(draws(scorer, list(zip(truths, a, strict=True)))) for arm, a in said.items()}

@@ -16,7 +16,7 @@ from jobs._moderation_scores import moderation_scores
 from rayapp.config import Config
 from rayapp.redone.bootstrap import Interval, draws, interval, mean_of
 from rayapp.redone.label_sets import SETS as LABEL_SETS
-from rayapp.redone.label_sets import LabelSet, read_split
+from rayapp.redone.label_sets import LabelSet, read_split, set_named
 from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
 from rayapp.redone.tasks.example import Example, read_examples
 from rayapp.redone.tasks.form import checkable
@@ -36,6 +36,11 @@ TRAIN = 3000  # examples of each set that baselines learn from
 @click.option("--split", default="test", type=click.Choice(["dev", "test"]), help="Of the public sets' tasks.")
 @click.option("--limit", default=200, help="Questions of each set of tasks (0: all).")
 @click.option("--notes", default=0, help="Notes of each moderation set, from its start (0: all).")
+@click.option(
+    "--thresholds/--no-thresholds",
+    default=True,
+    help="Moderation: also with thresholds fitted to each set's dev split, whose notes are asked for it.",
+)
 @click.option(
     "--likelihood",
     default="first",
@@ -61,6 +66,7 @@ def main(
     split: str,
     limit: int,
     notes: int,
+    thresholds: bool,
     likelihood: str,
     wording: str,
     official: Path | None,
@@ -75,9 +81,11 @@ def main(
     sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
     if notes:
         sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
+    dev = {name: read_split(data, set_named(name), "dev") for name in sets} if thresholds else {}
     # Baselines read the task's own wording; what a model is asked may be another one.
     worded = [unseen(example) for example in tests] if wording == "unseen" else tests
-    asked = Asked([*worded, *forms], [t for texts, _ in sets.values() for t in texts], _held_out(data) if forms else [])
+    noted = [t for part in (sets, dev) for texts, _ in part.values() for t in texts]
+    asked = Asked([*worded, *forms], noted, _held_out(data) if forms else [])
     asked = asked._replace(long=official is not None or own is not None)
     if not any(asked[:3]):
         raise JobError(f"--part {' --part '.join(chosen)} with these sets asks nothing; leave out --part or --only")
@@ -91,7 +99,7 @@ def main(
         answers[version] = found
     result: dict[str, Any] = {"models": list(answers), "split": split, "wording": wording}
     if sets:
-        result["moderation"] = moderation_scores(data, sets, {name: a.labels for name, a in answers.items()})
+        result["moderation"] = moderation_scores(data, sets, dev, {name: a.labels for name, a in answers.items()})
     if tests:
         result["tasks"] = _task_scores(tests, train, {name: _first(a, len(tests)) for name, a in answers.items()})
     if forms:

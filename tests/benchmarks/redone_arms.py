@@ -94,6 +94,7 @@ def evaluated(
         *(part for name in asks for part in ("--only", name)),
         *(() if asks else ("--part", "moderation", "--part", "tasks")),
         *("--likelihood", "none" if asks else "first"),
+        "--no-thresholds",
     ]
     subprocess.run(command, check=True)
     return json.loads(file.read_text())
