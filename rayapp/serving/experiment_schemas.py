@@ -9,7 +9,7 @@ from pydantic import BaseModel, WithJsonSchema
 
 from rayapp.experiments.arm_params import ArmParams, RankerParams
 
-_params = msgspec.json.schema_components((ArmParams, RankerParams), "#/components/schemas/{name}")[1]
+_params = msgspec.json.schema_components((ArmParams, RankerParams), ref_template="#/components/schemas/{name}")[1]
 PARAMS_SCHEMA = {
     **_params["ArmParams"],
     "properties": {**_params["ArmParams"]["properties"], "interleave": _params["RankerParams"]},
