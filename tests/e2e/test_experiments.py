@@ -154,3 +154,4 @@ def test_two_rankers_in_one_list(system: System, begun: object) -> None:
     eventually(preferred, 60, "their clicks went to their own ranker")
     assert "interleaved" in system.cli("experiment", "report", "draft").stdout
     system.http.post("/v1/experiments/draft/stop")
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS[:6]), 20, "it is over")
