@@ -38,8 +38,6 @@ def port_problems(config: Config) -> list[str]:
         wanted["kafka"] = ports.kafka
     if not config.store.url:
         wanted["store"] = ports.store
-    if ports.prometheus and shutil.which("prometheus"):
-        wanted["prometheus"] = ports.prometheus
     problems = []
     for name, port in wanted.items():
         if not port_free(port):

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from rayapp.cli.paths import Layout
+from rayapp.cli.preflight import port_free
 from rayapp.config import Config
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
@@ -27,6 +28,14 @@ def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
         f"--web.listen-address=127.0.0.1:{config.ports.prometheus}",
         "--web.enable-lifecycle",
     ]
+
+
+def in_the_way(config: Config, states: dict[str, str]) -> str:
+    """Why ours cannot start, empty where it can: Debian's package starts one of its own, which is no reason to stop."""
+    port = config.ports.prometheus
+    if "prometheus" not in states or states["prometheus"] in ("RUNNING", "STARTING") or port_free(port):
+        return ""
+    return f"port {port} is in use: Prometheus is left out (another port: ports: {{prometheus: N}} in --config)"
 
 
 def write_prometheus_config(config: Config, layout: Layout) -> None:

@@ -19,7 +19,7 @@ from rayapp.cli.http import base_url
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
-from rayapp.cli.prometheus import prometheus_command
+from rayapp.cli.prometheus import in_the_way
 from rayapp.cli.status import lag
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
@@ -86,12 +86,15 @@ def run_up(
     language_model(config)
     layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
     supervisor.start("control")
-    supervisor.start("prometheus")
+    if problem := in_the_way(config, supervisor.states()):
+        say(problem)
+    else:
+        supervisor.start("prometheus")
     url = wait_ready(config, layout)
     wait_caught_up(config)
     wait_language_model(config, url)
     say(f"ready after {time.monotonic() - started:.0f} s")
-    print_urls(config, layout, url)
+    print_urls(config, layout, url, supervisor.states().get("prometheus") == "RUNNING")
     if not detach:
         stay(supervisor)
 
@@ -276,14 +279,14 @@ def wait_caught_up(config: Config) -> None:
         time.sleep(0.3)
 
 
-def print_urls(config: Config, layout: Layout, url: str) -> None:
+def print_urls(config: Config, layout: Layout, url: str, prometheus: bool) -> None:
     say(f"  console    {url}/")
     say(f"  feed       {url}/v1/feed?user_id=YOU")
     say(f"  API        {url}/docs")
     if config.llm.enabled:
         say(f"  RedOne     {config.llm_url}   (OpenAI protocol, model {config.llm.name})")
     say(f"  metrics    {url}/metrics")
-    if prometheus_command(config, layout) is not None:
+    if prometheus:
         say(f"  prometheus http://127.0.0.1:{config.ports.prometheus}")
     say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   token: {layout.ray_token()}")
     say(f"  kafka      {config.bootstrap}")
