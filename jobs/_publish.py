@@ -33,9 +33,9 @@ def publish_trained(
     models: str | None,
     name: str,
     offsets: dict[str, dict[str, int]],
-    holdout: int,
+    held_out: dict[str, Any],
 ) -> tuple[Manifest, dict[str, Any]]:
-    """The best state of a run as a new version with a space of its own."""
+    """The best state of a run as a new version with a space of its own; `held_out`: what training did not see."""
     with checkpoint.as_directory() as path:
         state = torch.load(Path(path) / "state.pt", weights_only=False)
     model = build_model(settings, vocabulary, content)
@@ -56,7 +56,7 @@ def publish_trained(
         save_memory(target, *memory)
 
     metrics = {
-        "holdout": holdout,
+        **held_out,
         "epochs": state["done"]["epoch"],
         "resumed_after_epochs": state["done"]["resumed_after"],
         "train_seconds": round(state["done"]["seconds"], 1),

@@ -16,9 +16,10 @@ import torch
 
 from rayapp.redrec.batching import Batcher
 from rayapp.redrec.data_folder import Sequence, sequences_of
-from rayapp.redrec.evaluate import Split, all_item_vectors, evaluate, leave_one_out, model_scorer
+from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.model import RedRec
 from rayapp.redrec.negatives import NegativeSampler
+from rayapp.redrec.split import SPLITS, Split
 from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
 from rayapp.redrec.vocabulary import Vocabulary
 
@@ -33,11 +34,12 @@ def build_model(settings: TrainConfig, vocabulary: Vocabulary, content: np.ndarr
     return RedRec(settings.model, vocabulary, table)
 
 
-def split_for_training(sequences: list[Sequence], holdout: int) -> tuple[list[Sequence], Split]:
+def split_for_training(sequences: list[Sequence], holdout: int, split: str = "last") -> tuple[list[Sequence], Split]:
     """What training sees and the validation split: with holdout 2 the last event (test) is not even read."""
+    held_out = SPLITS[split]
     if holdout == 2:
-        sequences, _ = leave_one_out(sequences, 1)
-    return leave_one_out(sequences, 1)
+        sequences, _ = held_out(sequences, 1)
+    return held_out(sequences, 1)
 
 
 def train_loop(config: dict[str, Any]) -> None:
@@ -49,7 +51,7 @@ def train_loop(config: dict[str, Any]) -> None:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
     shard = ray.train.get_dataset_shard("train")
     own = [s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)]
-    train, validation = split_for_training(own, config["holdout"])
+    train, validation = split_for_training(own, config["holdout"], config["split"])
     items = len(config["content"])
     model = build_model(settings, vocabulary, config["content"])
     counts = target_counts(train, items)

@@ -12,8 +12,9 @@ from rayapp.config import Config
 from rayapp.redrec.artifact import ItemSpace, load_user_side
 from rayapp.redrec.baselines import ItemKNN, Popularity
 from rayapp.redrec.data_folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
-from rayapp.redrec.evaluate import evaluate, leave_one_out, model_scorer
+from rayapp.redrec.evaluate import evaluate, model_scorer
 from rayapp.redrec.metrics import CUTOFFS
+from rayapp.redrec.split import leave_one_out
 from rayapp.stores.registry import Registry
 
 
@@ -55,7 +56,8 @@ def main(
         number = registry.resolve(version)
         manifest = registry.manifest(number)
         need = 2 if target == "test" else 1
-        if manifest.metrics.get("holdout", 0) < need or manifest.parent is not None:
+        by = manifest.metrics.get("split", "last")
+        if manifest.metrics.get("holdout", 0) < need or manifest.parent is not None or by != "last":
             raise JobError(
                 f"{name}@{number} has seen the {target} events (holdout {manifest.metrics.get('holdout')}); "
                 f"train with: python -m jobs.train_redrec --data {data} --holdout 2"

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import msgspec
+import pyarrow.compute as pc
 import ray
 import ray.data
 import ray.train
@@ -20,7 +21,15 @@ from jobs._job import JobError, connect_ray, console, job, print_table
 from jobs._publish import publish_trained
 from jobs._train_loop import train_loop
 from rayapp.config import Config
-from rayapp.redrec.data_folder import DataFolder, item_rows, normalise_interactions, user_sequences, vocabulary_of
+from rayapp.redrec.data_folder import (
+    DataFolder,
+    item_rows,
+    normalise_interactions,
+    of_scenarios,
+    user_sequences,
+    vocabulary_of,
+)
+from rayapp.redrec.split import SPLITS
 from rayapp.redrec.trainer import TrainConfig
 
 
@@ -35,17 +44,28 @@ def load_train_config(file: str | None, overrides: dict[str, Any]) -> TrainConfi
         raise JobError(f"training config {file}: {error}; see rayapp/redrec/trainer.py for every key") from None
 
 
-def sequences_dataset(folder: DataFolder, blocks: int = 4) -> tuple[ray.data.Dataset, Any, Any]:
-    """(user sequences as a dataset, items, vocabulary): normalised, hashed by user, one row a user."""
+def sequences_dataset(
+    folder: DataFolder, scenarios: tuple[str, ...] = (), blocks: int = 4
+) -> tuple[ray.data.Dataset, Any, Any]:
+    """(user sequences as a dataset, items, vocabulary): normalised, hashed by user, one row a user.
+
+    `scenarios`: events of these alone, where there are any. Raises JobError for one that the folder does not have.
+    """
     items = folder.items()
     rows = item_rows(items)
-    vocabulary = vocabulary_of(folder.interactions())
+    table = folder.interactions()
+    unknown = set(scenarios) - set(pc.unique(table["scenario"]).to_pylist())
+    if unknown:
+        raise JobError(f"{folder.path} has no events of scenario {', '.join(sorted(unknown))}")
+    vocabulary = vocabulary_of(of_scenarios(table, scenarios))
     where = str(folder.path)
     if folder.archive:
-        interactions = ray.data.from_arrow(folder.interactions())
+        interactions = ray.data.from_arrow(of_scenarios(table, scenarios))
     else:
         interactions = ray.data.read_parquet(str(folder.path / "interactions.parquet")).map_batches(
-            lambda t: normalise_interactions(t, where), batch_format="pyarrow", batch_size=None
+            lambda t: of_scenarios(normalise_interactions(t, where), scenarios),
+            batch_format="pyarrow",
+            batch_size=None,
         )
     dataset = interactions.repartition(blocks, keys=["user_id"]).map_batches(
         lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None
@@ -66,6 +86,13 @@ def sequences_dataset(folder: DataFolder, blocks: int = 4) -> tuple[ray.data.Dat
     help="Last events kept from training: 2 leaves "
     "validation and test out, 1 only validation (what `rayapp up` serves).",
 )
+@click.option(
+    "--split",
+    type=click.Choice(list(SPLITS)),
+    default="last",
+    help="Held out are a user's last events, or the last events of each scenario of a user (jobs.evaluate_cross).",
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Train on the events of this scenario alone (repeatable).")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Training workers (data parallel).")
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
@@ -78,6 +105,8 @@ def main(
     epochs: int | None,
     seed: int | None,
     holdout: int,
+    split: str,
+    scenarios: tuple[str, ...],
     workers: int,
     models: str | None,
     name: str | None,
@@ -91,11 +120,11 @@ def main(
     digest = folder.digest()
     connect_ray()
     console.print(f"[1/4] reading {folder.path}")
-    dataset, items, vocabulary = sequences_dataset(folder)
+    dataset, items, vocabulary = sequences_dataset(folder, scenarios)
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
     console.print(f"[2/4] encoding items with {settings.encoder}")
     content = encoded(config, settings.encoder, items)
-    key = json.dumps([msgspec.to_builtins(settings), digest, holdout, name, workers])
+    key = json.dumps([msgspec.to_builtins(settings), digest, holdout, split, scenarios, name, workers])
     run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     storage = (config.state_path / "train").resolve()
     console.print(f"[3/4] training, at most {settings.minutes:g} minutes (run {run}; an interrupted run resumes)")
@@ -106,6 +135,7 @@ def main(
             "vocabulary": msgspec.to_builtins(vocabulary),
             "content": content,
             "holdout": holdout,
+            "split": split,
         },
         datasets={"train": dataset},
         scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 2}),
@@ -131,7 +161,7 @@ def main(
         models,
         name,
         json.loads(offsets),
-        holdout,
+        {"holdout": holdout, "split": split, "scenarios": scenarios},
     )
     shutil.rmtree(storage / run, ignore_errors=True)
     rows = [

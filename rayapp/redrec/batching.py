@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from rayapp.redrec.data_folder import Sequence
-from rayapp.redrec.mixing import mix, quotas
+from rayapp.redrec.mixing import Mixer, Mixing
 from rayapp.redrec.model import Batch
 
 
@@ -18,6 +18,7 @@ class BatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window: int = 3
     cuts: int = 16
     popular: float = 0.0
+    mixing: Mixing = "dense"
 
 
 class Batcher:
@@ -26,14 +27,10 @@ class Batcher:
     def __init__(self, config: BatchConfig, items: int, scenarios: int, target_counts: np.ndarray) -> None:
         self.config = config
         self.items = items
-        self.quota = quotas(config.length, tuple(range(1, scenarios + 1)))
+        self.mixer = Mixer(config.length, scenarios, config.mixing)
         share = target_counts / max(1, target_counts.sum())
         with np.errstate(divide="ignore"):
             self.keep = np.minimum(1.0, np.sqrt(config.popular / share)) if config.popular else None
-
-    def choose(self, sequence: Sequence, rng: np.random.Generator | None) -> Sequence:
-        """The mixed sequence the tower reads: sampled quotas in training, the newest otherwise."""
-        return sequence.take(mix(sequence.scenarios, self.config.length, self.quota, rng))
 
     def train(self, sequences: list[Sequence], rng: np.random.Generator) -> Batch | None:
         """Every user's sequence with up to `cuts` random cuts and the W next events of the cut's scenario."""
@@ -47,7 +44,7 @@ class Batcher:
             if n > 2 * length:
                 end = n if rng.random() < 0.25 else int(rng.integers(length, n + 1))
                 sequence = sequence.take(slice(max(0, end - 2 * length), end))
-            rows.append(self.choose(sequence, rng if len(self.quota) > 1 else None))
+            rows.append(sequence.take(self.mixer.choose(sequence.scenarios, rng)))
         if not rows:
             return None
         batch = pad(rows, self.items)

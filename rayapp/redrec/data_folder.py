@@ -149,6 +149,13 @@ def item_rows(items: list[Item]) -> dict[str, int]:
     return {item.item_id: row for row, item in enumerate(items)}
 
 
+def of_scenarios(interactions: pa.Table, scenarios: tuple[str, ...]) -> pa.Table:
+    """The events of these scenarios; all of them where none is named."""
+    if not scenarios:
+        return interactions
+    return interactions.filter(pc.is_in(interactions["scenario"], pa.array(scenarios, pa.string())))
+
+
 def vocabulary_of(interactions: pa.Table) -> Vocabulary:
     scenarios = sorted(pc.unique(interactions["scenario"]).to_pylist())
     actions = sorted(a for a in pc.unique(interactions["action"]).to_pylist() if a != "impression")

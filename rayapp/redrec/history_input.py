@@ -11,7 +11,7 @@ import torch
 from rayapp.domain import Event
 from rayapp.redrec.batching import pad
 from rayapp.redrec.data_folder import Sequence
-from rayapp.redrec.mixing import mix, quotas
+from rayapp.redrec.mixing import Mixer
 from rayapp.redrec.model import Batch, UserSide
 from rayapp.redrec.vocabulary import Vocabulary
 
@@ -45,8 +45,8 @@ def behaviour_of(event: Event) -> Behaviour | None:
     return Behaviour(event.timestamp_ms, event.event_id, event.item_id, event.scenario, event.action.value)
 
 
-def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabulary, length: int) -> TowerInput:
-    """The behaviours whose items are known, in time order, mixed to `length` by scenario quotas."""
+def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabulary, mixer: Mixer) -> TowerInput:
+    """The behaviours whose items are known, in time order, mixed."""
     rows, vectors, ids = [], [], []
     for behaviour in sorted(history):
         found = lookup(behaviour.item_id)
@@ -59,8 +59,7 @@ def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabu
         ids.append(behaviour.item_id)
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     sequence = Sequence(*table.T)
-    quota = quotas(length, tuple(range(len(vocabulary.scenarios) + 1)))
-    keep = mix(sequence.scenarios, length, quota)
+    keep = mixer.choose(sequence.scenarios)
     dim = len(vectors[0]) if vectors else 0
     chosen = np.array(vectors, dtype=np.float32).reshape(len(vectors), dim)[keep]
     return TowerInput(sequence.take(keep), chosen, [ids[i] for i in keep])

@@ -11,10 +11,12 @@ import numpy as np
 
 from rayapp.domain import Item
 from rayapp.redrec.image_encoder import ImageEncoder, ImageError, opened, read_bytes
+from rayapp.redrec.table_encoder import TableEncoder
 from rayapp.redrec.text_encoder import TextEncoder, text_key
 from rayapp.redrec.vector_cache import VectorCache, rounded
 
 DECODER = "decoder:"
+TABLE = "table:"
 CHUNK = 2048
 
 
@@ -27,7 +29,7 @@ class TextVectors(Protocol):
 
 
 class ItemEncoder:
-    """`name`: TEXT or TEXT|IMAGE.
+    """`name`: TEXT, TEXT|IMAGE or table:FILE (vectors that were made elsewhere, as `TableEncoder` reads them).
 
     TEXT is a sentence encoder (a packaged one, a folder, an id) or decoder: and a language model; IMAGE as ImageEncoder
     has it. Text and picture stand side by side in one vector, each of unit length, zeros where there is no picture: a
@@ -39,7 +41,10 @@ class ItemEncoder:
         self.name = name
         text, _, image = name.partition("|")
         self.text: TextVectors
-        if text.startswith(DECODER):
+        self.table = TableEncoder(text.removeprefix(TABLE)) if text.startswith(TABLE) else None
+        if self.table is not None:
+            self.text = self.table
+        elif text.startswith(DECODER):
             from rayapp.redrec.decoder_encoder import DecoderEncoder
 
             self.text = DecoderEncoder(decoder_folder(text.removeprefix(DECODER)))
@@ -58,6 +63,8 @@ class ItemEncoder:
 
     def encode_items(self, items: list[Item], batch_size: int = 128) -> np.ndarray:
         """[N, dim]; a picture that cannot be read is left out and told in `unreadable`."""
+        if self.table is not None:
+            return self.table.of([item.item_id for item in items])
         vectors = self.encode([item.text for item in items], batch_size)
         if self.image is None:
             return vectors
@@ -76,7 +83,9 @@ class ItemEncoder:
 
 
 def content_key(encoder: str, item: Item) -> str:
-    """Names what the vector was made of: encoder, text and the bytes of the picture."""
+    """Names what the vector was made of: encoder, text and the bytes of the picture; of a table, the id it stands by."""
+    if encoder.startswith(TABLE):
+        return text_key(encoder, item.item_id)
     if "|" not in encoder or not item.image:
         return text_key(encoder, item.text)
     try:
@@ -97,6 +106,8 @@ def encode_items_cached(
 
     `on_progress(done, total)`: of those that had to be encoded.
     """
+    if name.startswith(TABLE):  # it is a cache itself, and may be written anew
+        return ItemEncoder(name).encode_items(items), []
     known = VectorCache(cache, name)
     keys = [content_key(name, item) for item in items]
     found = known.get(keys)

@@ -9,8 +9,15 @@ from encodings (rank, time gap, scenario), not from the layout.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
+
+# dense: the default. The others are what the paper's ablation holds against it:
+#   scenario      1-D: quotas of every scenario, but neither rank nor time gap is told
+#   concatenated  quotas, scenario after scenario: rank, gap and age count within the scenario
+#   time          the newest events whatever their scenario, which is not told
+Mixing = Literal["dense", "scenario", "concatenated", "time"]
 
 
 def time_order(seconds: np.ndarray, scenarios: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -59,3 +66,16 @@ def mix(
     rest = np.flatnonzero(~chosen)
     chosen[rest[len(rest) - max(0, -excess) :]] = True
     return np.flatnonzero(chosen)
+
+
+class Mixer:
+    """Chooses the events that a tower of this `length` reads, for training, evaluation and serving alike."""
+
+    def __init__(self, length: int, scenarios: int, mixing: Mixing = "dense") -> None:
+        """`scenarios`: how many are known; events of an unknown one (0) have no quota."""
+        self.length = length
+        self.quota = {} if mixing == "time" else quotas(length, tuple(range(1, scenarios + 1)))
+
+    def choose(self, scenarios: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """As `mix`; nothing is sampled where there is one scenario only."""
+        return mix(scenarios, self.length, self.quota, rng if len(self.quota) > 1 else None)

@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rayapp.redrec.heads import ItemTower, ProjectionHead
+from rayapp.redrec.layout import layout
 from rayapp.redrec.loss import assign, info_nce
+from rayapp.redrec.mixing import Mixer, Mixing
 from rayapp.redrec.negatives import Pool
 from rayapp.redrec.recency import RecencyPool
 from rayapp.redrec.user_tower import UserTower, visible
@@ -35,6 +37,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id_dropout: float = 0.1
     temperature: float = 0.07
     repeats: bool = False
+    mixing: Mixing = "dense"
 
 
 class Batch(NamedTuple):
@@ -58,6 +61,7 @@ class UserSide(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
+        self.mixer = Mixer(config.length, len(vocabulary.scenarios), config.mixing)
         self.tower = UserTower(
             config.dim,
             config.width,
@@ -82,6 +86,7 @@ class UserSide(nn.Module):
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
+        told = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
         hidden = self.tower(
             vectors_BLD,
             batch.scenarios_BL,
@@ -90,11 +95,12 @@ class UserSide(nn.Module):
             batch.cut_BC,
             batch.cut_scenario_BC,
             batch.cut_seconds_BC,
+            told,
         )
         seen_BCL = visible(
             batch.cut_BC, batch.cut_scenario_BC, batch.cut_seconds_BC, batch.scenarios_BL, batch.seconds_BL
         )
-        recent = self.recent(vectors_BLD, batch.scenarios_BL, seen_BCL, batch.cut_BC, batch.cut_scenario_BC)
+        recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
         return F.normalize(F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1), dim=-1)
 
 

@@ -24,11 +24,9 @@ class RecencyPool(nn.Module):
         self.affinity = nn.Parameter(torch.eye(scenarios + 1))
 
     def forward(
-        self, vectors_BLD: Tensor, scenarios_BL: Tensor, seen_BCL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
+        self, vectors_BLD: Tensor, scenarios_BL: Tensor, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
     ) -> Tensor:
         """[B, C, K, D]: for every query the weighted mean of the item vectors that its cut sees; zero if none."""
-        rank_L = torch.arange(vectors_BLD.shape[1], device=vectors_BLD.device)
-        age_BCL = (cut_BC[..., None] - 1 - rank_L).clamp(min=0)
         rate_BCK = self.log_rate[cut_scenario_BC].exp()
         affinity_BCL = self.affinity[cut_scenario_BC[..., None], scenarios_BL[:, None]]
         logits = affinity_BCL[:, :, None] - rate_BCK[..., None] * age_BCL[:, :, None]

@@ -40,7 +40,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def batching(self) -> BatchConfig:
-        return BatchConfig(length=self.model.length, window=self.window, cuts=self.cuts, popular=self.popular)
+        return BatchConfig(self.model.length, self.window, self.cuts, self.popular, self.model.mixing)
 
 
 class Trainer:

@@ -4,7 +4,8 @@ Item tokens attend to earlier item tokens; K query tokens per scenario attend
 to the items before their cut and to nothing else, so one pass over a user's
 sequence yields the interests at many moments. Rank is encoded by rotary
 positions (relative, so the same at every cut), the time gap to the event
-before by a learned log-scale bucket, action and scenario by embeddings.
+before by a learned log-scale bucket, action and scenario by embeddings; what
+is told of them is a matter of the mixing (`layout`).
 """
 
 from __future__ import annotations
@@ -13,16 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-GAP_BUCKETS = 24
-
-
-def gap_buckets(seconds: Tensor) -> Tensor:
-    """Seconds since the previous event, [B, L], to log-scale buckets: 0 for the first, then 1 + log2(1 + gap)."""
-    gaps = torch.diff(seconds, dim=1, prepend=seconds[:, :1]).clamp(min=0)
-    buckets = 1 + torch.log2(1 + gaps.double()).floor().long().clamp(max=GAP_BUCKETS - 2)
-    buckets[:, 0] = 0
-    return buckets
-
+from rayapp.redrec.layout import GAP_BUCKETS, Layout
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines [B, 1, T, E/2]
 
@@ -107,6 +99,7 @@ class UserTower(nn.Module):
         cut_BC: Tensor,
         cut_scenario_BC: Tensor,
         cut_seconds_BC: Tensor,
+        told: Layout,
     ) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
 
@@ -119,7 +112,7 @@ class UserTower(nn.Module):
         C, K = cut_BC.shape[1], self.interests
         rank_L = torch.arange(L, device=vectors_BLD.device)
         x = self.input(vectors_BLD)
-        x = x + self.scenario(scenarios_BL) + self.action(actions_BL) + self.gap(gap_buckets(seconds_BL))
+        x = x + self.scenario(told.scenario_BL) + self.action(actions_BL) + self.gap(told.gap_BL)
         x = F.dropout(x, self.dropout, self.training)
         x = torch.cat((self.begin.expand(B, 1, -1), x), dim=1)
 
@@ -132,8 +125,8 @@ class UserTower(nn.Module):
 
         # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
         Q = C * K
-        rank_q = (cut_BC + 1).repeat_interleave(K, dim=1)
-        by = self.rotation(torch.cat((rank_q, F.pad(rank_L + 1, (1, 0)).expand(B, -1)), dim=1))
+        rank_q = told.query_rank_BC.repeat_interleave(K, dim=1)
+        by = self.rotation(torch.cat((rank_q, F.pad(told.rank_BL, (1, 0))), dim=1))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
         tokens = torch.cat((self.queries[cut_scenario_BC].flatten(1, 2), x), dim=1)
         for block in self.blocks[:-1]:

@@ -46,7 +46,7 @@ def prepare(examples: list[Example], items: ItemVectors, user: UserSide, negativ
             unknown += example.positive
             continue
         name = example.scenario if example.scenario in user.vocabulary.scenarios else items.scenarios[rows[0]]
-        read = tower_input(example.history, items, user.vocabulary, user.config.length)
+        read = tower_input(example.history, items, user.vocabulary, user.mixer)
         queries = user.vocabulary.query_scenarios(name or "")
         weight = 1.0 if example.positive else negative_weight
         labelled = Labelled(example, read, queries, rows, weight)

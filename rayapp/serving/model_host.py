@@ -101,7 +101,7 @@ class ModelHost:
                 self.previous.close()
             self.previous = self.current.index  # requests under way still use it
         served = Served(self.name, version, manifest, user, index)
-        nothing = tower_input([], index.lookup, user.vocabulary, user.config.length)
+        nothing = tower_input([], index.lookup, user.vocabulary, user.mixer)
         user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
         log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
         return served

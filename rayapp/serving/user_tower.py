@@ -55,8 +55,8 @@ class UserTower:
         return results
 
     def _of(self, served: Served, requests: list[Asked]) -> list[Interests | None]:
-        vocabulary, length = served.user.vocabulary, served.user.config.length
-        inputs = [tower_input(asked.history, served.index.lookup, vocabulary, length) for asked in requests]
+        vocabulary, mixer = served.user.vocabulary, served.user.mixer
+        inputs = [tower_input(asked.history, served.index.lookup, vocabulary, mixer) for asked in requests]
         known = [n for n, i in enumerate(inputs) if i.item_ids]
         results: list[Interests | None] = [None] * len(requests)
         if not known:

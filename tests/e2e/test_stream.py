@@ -141,7 +141,7 @@ def test_the_learners_vector_of_a_logged_request_is_the_served_one(system: Syste
     space = ItemSpace(registry.space_folder(served.space), served.config)
     items = ItemVectors.load(space, registry.fetch(served.version))
     memory = LearnerState.load(registry.fetch(head(system).version), tower.config.length)
-    read = tower_input(memory.history(user), items, tower.vocabulary, tower.config.length)
+    read = tower_input(memory.history(user), items, tower.vocabulary, tower.mixer)
     assert len(read.item_ids) == 6
     interests = user_interests(tower, [read], [tower.vocabulary.query_scenarios("homefeed")])[0]
     vectors = interests.reshape(-1, interests.shape[-1])

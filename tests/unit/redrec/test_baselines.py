@@ -7,7 +7,8 @@ import pytest
 
 from rayapp.redrec.baselines import ItemKNN, Popularity
 from rayapp.redrec.data_folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
-from rayapp.redrec.evaluate import evaluate, leave_one_out
+from rayapp.redrec.evaluate import evaluate
+from rayapp.redrec.split import leave_one_out
 
 
 def test_neighbours_are_bought_together() -> None:

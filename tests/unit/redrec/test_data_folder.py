@@ -17,7 +17,7 @@ from rayapp.redrec.data_folder import (
     user_sequences,
     vocabulary_of,
 )
-from rayapp.redrec.evaluate import leave_one_out
+from rayapp.redrec.split import leave_one_out
 
 
 def folder(path: Path, interactions: dict, items: dict | None = None) -> DataFolder:

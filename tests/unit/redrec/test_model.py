@@ -7,9 +7,10 @@ import torch
 
 from rayapp.redrec.batching import BatchConfig, Batcher
 from rayapp.redrec.data_folder import Sequence
-from rayapp.redrec.evaluate import all_item_vectors, evaluate, leave_one_out, model_scorer
+from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.model import ModelConfig, RedRec, first_ranks
 from rayapp.redrec.negatives import NegativeSampler
+from rayapp.redrec.split import leave_one_out
 from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
 from rayapp.redrec.vocabulary import Vocabulary
 

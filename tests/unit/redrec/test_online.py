@@ -13,6 +13,7 @@ from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.history_input import Behaviour, tower_input, user_interests
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.learner_state import Example, LearnerState, Row
+from rayapp.redrec.mixing import Mixer
 from rayapp.redrec.model import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online import learning_rate
 from rayapp.redrec.online_model import OnlineModel
@@ -22,6 +23,7 @@ from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.redrec.window import mentioned, prepare
 
 VOCABULARY = Vocabulary(("beauty", "toys"), ("click",))
+MIXER = Mixer(10, 2)
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}", scenario="toys" if n % 2 else "beauty") for n in range(20)]
 
 
@@ -49,7 +51,7 @@ def test_a_version_read_back_gives_the_same_interests(trained: tuple[RedRec, Ite
     items = ItemVectors(space)
     history = [Behaviour(1000 * n, f"e{n}", f"i{n}", "toys", "click") for n in range(5)]
     user = load_user_side(folder, model_description(model, "enc"))
-    ask = [tower_input(history, items, VOCABULARY, 10)], [VOCABULARY.query_scenarios("toys")]
+    ask = [tower_input(history, items, VOCABULARY, MIXER)], [VOCABULARY.query_scenarios("toys")]
     assert np.allclose(user_interests(user, *ask)[0], user_interests(model.user.eval(), *ask)[0], atol=1e-6)
 
 
@@ -57,7 +59,7 @@ def test_users_side_by_side_get_what_they_get_alone(trained: tuple[RedRec, ItemS
     model, space, _ = trained
     items = ItemVectors(space)
     inputs = [
-        tower_input([Behaviour(n, f"e{n}", f"i{n}", "toys", "click") for n in range(size)], items, VOCABULARY, 10)
+        tower_input([Behaviour(n, f"e{n}", f"i{n}", "toys", "click") for n in range(size)], items, VOCABULARY, MIXER)
         for size in (1, 4, 9)
     ]
     rows = [VOCABULARY.query_scenarios(s) for s in ("toys", "homefeed", "beauty")]
@@ -117,7 +119,7 @@ def test_what_was_left_alone_scores_lower_afterwards(trained: tuple[RedRec, Item
     def score(user: UserSide, items: ItemVectors) -> float:
         history = [Behaviour(1000 * n, f"e{n}", f"i{n}", "toys", "click") for n in (1, 3, 5)]
         interests = user_interests(
-            user, [tower_input(history, items, VOCABULARY, 10)], [VOCABULARY.query_scenarios("toys")]
+            user, [tower_input(history, items, VOCABULARY, MIXER)], [VOCABULARY.query_scenarios("toys")]
         )[0]
         return float((interests.reshape(-1, 8) @ items.vectors[items.rows["i3"]]).max())
 

@@ -10,12 +10,16 @@ from rayapp.redrec.recency import RecencyPool
 L, D = 5, 4
 
 
+def ages(cut: int) -> torch.Tensor:
+    return (cut - 1 - torch.arange(L))[None, None].clamp(min=0)
+
+
 def pooled(pool: RecencyPool, cut: int, seen: list[bool], scenario: int = 1) -> torch.Tensor:
     """[K, D] of one user with L orthogonal-ish events of scenario 1."""
     vectors = F.normalize(torch.randn(1, L, D, generator=torch.Generator().manual_seed(3)), dim=-1)
     scenarios = torch.ones(1, L, dtype=torch.long)
     mask = torch.tensor(seen)[None, None]
-    return pool(vectors, scenarios, mask, torch.tensor([[cut]]), torch.tensor([[scenario]]))[0, 0].detach()
+    return pool(vectors, scenarios, mask, ages(cut), torch.tensor([[scenario]]))[0, 0].detach()
 
 
 def test_nothing_seen_is_zero_and_one_event_is_itself() -> None:
@@ -29,7 +33,7 @@ def test_queries_start_with_different_memories() -> None:
     vectors = torch.eye(L)[None]
     ones = torch.ones(1, L, dtype=torch.long)
     seen = torch.ones(1, 1, L, dtype=torch.bool)
-    weights = RecencyPool(2, 3)(vectors, ones, seen, torch.tensor([[L]]), torch.tensor([[1]]))[0, 0]
+    weights = RecencyPool(2, 3)(vectors, ones, seen, ages(L), torch.tensor([[1]]))[0, 0]
     assert torch.allclose(weights.sum(-1), torch.ones(3))
     assert (weights.diff(dim=-1) > 0).all()  # newer counts more
     assert (weights[:, -1].diff() < 0).all()  # the first query forgets fastest
@@ -38,8 +42,8 @@ def test_queries_start_with_different_memories() -> None:
 def test_events_of_the_asked_scenario_count_more() -> None:
     vectors = torch.eye(2)[None]
     scenarios = torch.tensor([[1, 2]])
-    cut = torch.tensor([[2, 2]])
-    out = RecencyPool(2, 1)(vectors, scenarios, torch.ones(1, 2, 2, dtype=torch.bool), cut, torch.tensor([[1, 2]]))
+    age = torch.zeros(1, 2, 2, dtype=torch.long)
+    out = RecencyPool(2, 1)(vectors, scenarios, torch.ones(1, 2, 2, dtype=torch.bool), age, torch.tensor([[1, 2]]))
     share_of_first = out[0, :, 0, 0]
     assert share_of_first[0] > share_of_first[1]
 
@@ -52,5 +56,5 @@ def test_what_a_cut_does_not_see_changes_nothing(cut: int, hidden: int) -> None:
     ones = torch.ones(1, L, dtype=torch.long)
     a = torch.randn(1, L, D)
     b = torch.where(seen[0, 0][None, :, None], a, torch.randn(1, L, D))
-    ask = (ones, seen, torch.tensor([[cut]]), torch.tensor([[1]]))
+    ask = (ones, seen, ages(cut), torch.tensor([[1]]))
     assert torch.allclose(pool(a, *ask), pool(b, *ask), atol=1e-6)

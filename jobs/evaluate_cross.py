@@ -1,0 +1,107 @@
+"""What one model over all scenarios is worth beside a model of each scenario alone: leave-one-out in each scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+
+from jobs._cross import CrossProtocol, Judged, Pair
+from jobs._job import JobError, job, print_table
+from rayapp.config import Config
+from rayapp.redrec.data_folder import DataFolder
+from rayapp.redrec.metrics import summarise
+from rayapp.redrec.paired import gain
+from rayapp.stores.registry import Registry
+
+COLD = 5  # an item with fewer training events than this is cold
+
+
+@job("One model over all scenarios beside a model of each scenario alone, on the same targets, paired by user.")
+@click.option("--data", required=True, type=click.Path(), help="Data folder with several scenarios.")
+@click.option("--together", required=True, multiple=True, help="Model trained with --split scenario (repeatable).")
+@click.option("--alone", multiple=True, help="Model trained with --split scenario --scenario NAME, one a scenario.")
+@click.option("--models", type=str, help="Registry root; default: <state>/models.")
+@click.option(
+    "--target",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    help="The last event of each scenario, or the last but one.",
+)
+@click.option("--knn-decay", default=0.6, help="Weight of a history item per place behind the newest (item-kNN).")
+def main(
+    config: Config,
+    data: str,
+    together: tuple[str, ...],
+    alone: tuple[str, ...],
+    models: str | None,
+    target: str,
+    knn_decay: float,
+) -> dict[str, Any]:
+    root = models or f"{config.state}/models"
+    protocol = CrossProtocol(DataFolder(data), 1 if target == "test" else 2)
+    arms = protocol.baselines(knn_decay)
+    pairs = sorted(arms["popularity"].rows)
+    single: dict[Pair, tuple[Judged, int]] = {}
+    for name in alone:
+        scenarios, judged = protocol.of_model(Registry(root, name))
+        if len(scenarios) != 1:
+            raise JobError(f"{name} was trained on {', '.join(scenarios) or 'every scenario'}, not on one alone")
+        single |= {pair: (judged, row) for pair, row in judged.rows.items()}
+    ranks = {label: judged.of(pairs) for label, judged in arms.items()}
+    if alone:
+        missing = {scenario for pair in pairs if pair not in single for scenario in pair[1:]}
+        if missing:
+            raise JobError(f"--alone: no model answers for scenario {', '.join(sorted(missing))}")
+        found = [single[pair] for pair in pairs]
+        ranks["each alone"] = {m: np.array([j.ranks[m][row] for j, row in found]) for m in ("kept", "masked")}
+    for name in together:
+        ranks[name] = protocol.of_model(Registry(root, name))[1].of(pairs)
+    targets = arms["popularity"].targets[[arms["popularity"].rows[pair] for pair in pairs]]
+    groups = groups_of(pairs, protocol.trained[targets] < COLD)
+    return {"data": data, "target": target} | report(ranks, np.array([user for user, _ in pairs]), groups)
+
+
+def groups_of(pairs: list[Pair], cold: np.ndarray) -> dict[str, np.ndarray]:
+    """Which targets are counted, bool [N]."""
+    users, scenarios = (np.array(column) for column in zip(*pairs, strict=True))
+    _, owner, count = np.unique(users, return_inverse=True, return_counts=True)
+    several = count[owner] > 1
+    return {
+        "all": np.ones(len(pairs), dtype=bool),
+        "users of several scenarios": several,
+        **{f"their {name}": several & (scenarios == name) for name in sorted(set(scenarios))},
+        "users of one scenario": ~several,
+        f"targets with fewer than {COLD} training events": cold,
+    }
+
+
+def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Tables on the console; everything, and the gains over the models alone, as plain values."""
+    result: dict[str, Any] = {"groups": {}}
+    for label, member in groups.items():
+        rows, own = [], {}
+        for arm, masks in ranks.items():
+            own[arm] = {mask: summarise(found[member]) for mask, found in masks.items()}
+            hits = {mask: found[member] <= 10 for mask, found in masks.items()}
+            over = {}
+            if "each alone" in ranks and arm not in ("popularity", "item-kNN", "each alone") and member.any():
+                before = {mask: found[member] <= 10 for mask, found in ranks["each alone"].items()}
+                over = {mask: gain(users[member], before[mask], hits[mask]) for mask in hits}
+                own[arm]["over each alone, hr@10"] = {mask: g._asdict() for mask, g in over.items()}
+            rows.append(
+                [
+                    arm,
+                    *(own[arm][mask].get(k, 0.0) for mask in ("kept", "masked") for k in ("hr@10", "ndcg@10")),
+                    *(f"{g.relative:+.1%} ({g.relative_low:+.1%} to {g.relative_high:+.1%})" for g in over.values()),
+                ]
+            )
+        result["groups"][label] = {"targets": int(member.sum()), "arms": own}
+        columns = ["", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10", "HR@10 over each alone, kept", "masked"]
+        print_table(f"{label}: {int(member.sum()):,} targets", columns, [row + [""] * (7 - len(row)) for row in rows])
+    return result
+
+
+if __name__ == "__main__":
+    main()

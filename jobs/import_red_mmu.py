@@ -1,0 +1,55 @@
+"""Read the RED-MMU release (note_embeddings, multiscene_lastn) into a data folder that `train_redrec` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jobs._job import JobError, console, job, print_table
+from rayapp.config import Config
+from rayapp.domain import ACTIONS, Action
+from rayapp.redrec.red_mmu import ACTION_BITS, RedMmuError, import_red_mmu
+
+TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE: encoder: 'table:{}'"
+
+
+def meanings_of(said: tuple[str, ...]) -> dict[int, Action]:
+    """`ACTION=BIT` to the bit's action. Raises JobError."""
+    found = {}
+    for one in said:
+        name, _, bit = one.partition("=")
+        if name not in ACTIONS or not bit.isdigit() or int(bit) >= ACTION_BITS:
+            raise JobError(f"--bit {one}: give ACTION=BIT, an action of {', '.join(ACTIONS)} and a bit of 0 to 31")
+        found[int(bit)] = Action(name)
+    return found
+
+
+@job("Read the RED-MMU release into a data folder: notes, their vectors, events of homefeed and ads.")
+@click.option("--source", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the release.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The data folder to write.")
+@click.option(
+    "--bit", "bits", multiple=True, help="ACTION=BIT of action_set, e.g. like=3 (repeatable); default: clicks."
+)
+def main(config: Config, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
+    meanings = meanings_of(bits)
+    told = 0
+
+    def progress(users: int, events: int) -> None:
+        nonlocal told
+        if users - told >= 50_000:
+            told = users
+            console.print(f"      {users:,} users, {events:,} events")
+
+    try:
+        found = import_red_mmu(source, target, meanings, progress)
+    except RedMmuError as error:
+        raise JobError(str(error)) from None
+    print_table(str(target), ["", "count"], [[name.replace("_", " "), n] for name, n in found._asdict().items()])
+    console.print(TRAIN_WITH.format(target, target / "vectors.parquet"))
+    return found._asdict() | {"folder": str(target)}
+
+
+if __name__ == "__main__":
+    main()
