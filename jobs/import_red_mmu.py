@@ -10,7 +10,7 @@ import click
 from jobs._job import JobError, console, job, print_table
 from rayapp.config import Config
 from rayapp.domain import ACTIONS, Action
-from rayapp.redrec.red_mmu import ACTION_BITS, RedMmuError, import_red_mmu
+from rayapp.redrec.red_mmu import ACTION_BITS, import_red_mmu
 
 TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE: encoder: 'table:{}'"
 
@@ -42,10 +42,7 @@ def main(config: Config, source: Path, target: Path, bits: tuple[str, ...]) -> d
             told = users
             console.print(f"      {users:,} users, {events:,} events")
 
-    try:
-        found = import_red_mmu(source, target, meanings, progress)
-    except RedMmuError as error:
-        raise JobError(str(error)) from None
+    found = import_red_mmu(source, target, meanings, progress)
     print_table(str(target), ["", "count"], [[name.replace("_", " "), n] for name, n in found._asdict().items()])
     console.print(TRAIN_WITH.format(target, target / "vectors.parquet"))
     return found._asdict() | {"folder": str(target)}

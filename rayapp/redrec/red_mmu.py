@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rayapp.domain import Action
+from rayapp.redrec.data_folder import DataFolderError
 
 LISTS = {"homefeed_list": "homefeed", "ads_list": "ads"}
 ACTION_BITS = 32
@@ -36,7 +37,7 @@ EVENTS = pa.schema(
 STRONGEST = (Action.CONVERSION, Action.FOLLOW, Action.SHARE, Action.COMMENT, Action.COLLECT, Action.LIKE, Action.CLICK)
 
 
-class RedMmuError(ValueError):
+class RedMmuError(DataFolderError):
     """The files cannot be used; the text names file, column and remedy."""
 
 
@@ -78,8 +79,8 @@ def import_red_mmu(
 
     Raises RedMmuError. A note that only ads lists hold is an ad; events on notes without an embedding are left out.
     """
-    target.mkdir(parents=True, exist_ok=True)
     notes = _notes(source)
+    target.mkdir(parents=True, exist_ok=True)
     in_feed: set[str] = set()
     in_ads: set[str] = set()
     users = events = unknown = 0

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rayapp.redrec.data_folder import DataFolderError
 
-class TableError(ValueError):
+
+class TableError(DataFolderError):
     """The file cannot be used; the text names file, column and remedy."""
 
 

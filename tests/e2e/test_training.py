@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,14 @@ def has_checkpoint(runs: Path) -> bool:
     return False
 
 
+def done(system: System, out: Path, module: str, *arguments: str) -> dict[str, Any]:
+    """The result of a job that must not fail."""
+    process = submit(system, module, *arguments, "--out", str(out))
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, text
+    return dict(json.loads(out.read_text()))
+
+
 def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     system: System, world: Path, tmp_path: Path
 ) -> None:
@@ -70,22 +79,38 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     assert report["metrics"]["resumed_after_epochs"][0] >= 1, text
 
     result = tmp_path / "evaluate.json"
-    done = submit(system, "evaluate_redrec", "--data", str(world), "--out", str(result))
-    text, _ = done.communicate(timeout=240)
-    assert done.returncode == 0, text
-    rows = json.loads(result.read_text())["rows"]
+    rows = done(system, result, "evaluate_redrec", "--data", str(world))["rows"]
     assert list(rows) == ["popularity", "item-kNN", "redrec-world@1"]
     model = rows["redrec-world@1"]
     assert set(model["kept"]) == {f"{m}@{k}" for m in ("hr", "ndcg") for k in (5, 10, 50, 100)} | {"mrr"}
     assert model["masked"]["hr@100"] > rows["popularity"]["masked"]["hr@100"]
 
 
+def test_a_catalogue_is_encoded_once_and_scenarios_are_compared(system: System, world: Path, tmp_path: Path) -> None:
+    out, data = tmp_path / "out.json", ("--data", str(world))
+    cache = ("--cache", str(tmp_path / "cache"))
+    assert done(system, out, "encode_items", *data, *cache)["encoded"] > 300
+    assert done(system, out, "encode_items", *data, *cache)["encoded"] == 0
+    scenarios = sorted(set(DataFolder(world).interactions()["scenario"].to_pylist()))
+    assert len(scenarios) > 1
+    train = ("train_redrec", *data, "--split", "scenario", "--minutes", "0.1")
+    done(system, out, *train, "--name", "both")
+    for scenario in scenarios:
+        done(system, out, *train, "--name", f"{scenario}-alone", "--scenario", scenario)
+    alone = [part for scenario in scenarios for part in ("--alone", f"{scenario}-alone")]
+    groups = done(system, out, "evaluate_cross", *data, "--together", "both", *alone)["groups"]
+    whole, several = groups["all"], groups["users of several scenarios"]
+    assert whole["targets"] > several["targets"] > 0 or whole["targets"] == several["targets"]
+    assert list(whole["arms"]) == ["popularity", "item-kNN", "each alone", "both"]
+    assert set(whole["arms"]["both"]["over each alone, hr@10"]) == {"kept", "masked"}
+    refused = submit(system, "evaluate_redrec", *data, "--name", "both")
+    text, _ = refused.communicate(timeout=120)
+    assert refused.returncode != 0
+    assert "has seen the test events" in text
+
+
 def test_the_archive_is_a_data_folder(system: System, tmp_path: Path) -> None:
-    out = tmp_path / "archive.json"
-    done = submit(system, "archive_events", "--out", str(out))
-    text, _ = done.communicate(timeout=240)
-    assert done.returncode == 0, text
-    report = json.loads(out.read_text())
+    report = done(system, tmp_path / "archive.json", "archive_events")
     registry = Registry(system.config.models)
     assert report["records"]["behaviour"] >= registry.manifest(1).events_seen
     folder = DataFolder(report["archive"])

@@ -29,6 +29,9 @@ JOBS = (
     "redone_prefer",
     "search_mixture",
     "report_experiment",
+    "evaluate_cross",
+    "encode_items",
+    "import_red_mmu",
 )
 DATA = {
     "train_redrec",
@@ -40,6 +43,8 @@ DATA = {
     "redone_pretrain",
     "redone_finetune",
     "redone_prefer",
+    "evaluate_cross",
+    "encode_items",
 }
 STAGE = ["--recipe", "/no/such.yaml", "--output", "/nowhere"]
 
@@ -66,6 +71,8 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     command = importlib.import_module(f"jobs.{name}").main
     needed = ["--data", "/nowhere"] if name in DATA else []
     needed += ["name"] if name == "report_experiment" else []
+    needed += ["--together", "one"] if name == "evaluate_cross" else []
+    needed += ["--source", ".", "--to", str(tmp_path / "to")] if name == "import_red_mmu" else []
     needed += STAGE if name in ("redone_pretrain", "redone_finetune", "redone_prefer") else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2
@@ -80,6 +87,9 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
         ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),
+        ("evaluate_cross", ["--data", "WORLD", "--together", "never"], "never has no CURRENT"),
+        ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere"], "has no note_embeddings.parquet"),
+        ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere", "--bit", "like=40"], "--bit like=40: give ACTION"),
         ("evaluate_online", ["--data", "WORLD", "--start", "soon"], "give an ISO date"),
         ("evaluate_online", ["--data", "WORLD", "--arms", "1h,1d"], "longest"),
         ("calibrate_moderation", ["--data", "WORLD"], "edos.parquet is not there"),

@@ -1,0 +1,42 @@
+"""Encode a catalogue's texts and pictures ahead of training and serving, on as many machines as there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jobs._encoding import encode_with_ray
+from jobs._job import connect_ray, console, job, print_table
+from rayapp.config import Config
+from rayapp.redrec.data_folder import DataFolder
+
+
+@job("Content vectors of a data folder's items by Ray Data; only what was never encoded is. Run again to resume.")
+@click.option("--data", required=True, type=click.Path(), help="Data folder with items.parquet.")
+@click.option("--encoder", default="", help="As in the config (`encoder`), which is the default.")
+@click.option("--encoders", default=1, type=click.IntRange(1), help="Encoders side by side, one GPU each if there are.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Default: <state>/cache; shared by all nodes.")
+def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
+    items = DataFolder(data).items()
+    name = encoder or config.encoder
+    connect_ray(quiet=True)
+    console.print(f"{len(items):,} items, encoder {name}")
+    found = encode_with_ray(
+        name,
+        items,
+        (cache or config.state_path / "cache").resolve(),
+        (config.state_path / "llm").resolve(),
+        encoders,
+        lambda done, total: console.print(f"  {done:,} of {total:,}"),
+    )
+    for text in found["unreadable"][:5]:
+        console.print(f"  left out: {text}")
+    counts = {**found, "unreadable": len(found["unreadable"])}
+    print_table(name, ["", "count"], [[label.replace("_", " "), count] for label, count in counts.items()])
+    return {"encoder": name} | found
+
+
+if __name__ == "__main__":
+    main()
