@@ -1,9 +1,11 @@
-"""The workers of one learner: rank 0 says what is done next, all do it."""
+"""The workers of one learner or one training: rank 0 says what is done next, all do it."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import torch
 import torch.distributed as dist
 
 from streaming.windows import Plan
@@ -21,9 +23,11 @@ class Command(NamedTuple):
 class Crew:
     """One worker among `world`; alone it talks to nobody."""
 
-    def __init__(self, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, rank: int = 0, world: int = 1, device: torch.device | None = None) -> None:
+        """`device`: where this worker's collectives run (a GPU where the backend is NCCL)."""
         self.rank = rank
         self.world = world
+        self.device = device or torch.device("cpu")
 
     @property
     def leads(self) -> bool:
@@ -38,3 +42,19 @@ class Crew:
         dist.broadcast_object_list(box, src=0)
         found: T = box[0]
         return found
+
+    def summed(self, counts: np.ndarray) -> np.ndarray:
+        """Of all workers."""
+        if self.world == 1:
+            return counts
+        total = torch.from_numpy(counts).to(self.device)
+        dist.all_reduce(total)
+        return total.cpu().numpy()
+
+    def gathered(self, rows_N: torch.Tensor) -> torch.Tensor:
+        """[world x N], in the order of the workers; N must be the same on each."""
+        if self.world == 1:
+            return rows_N
+        parts = [torch.empty_like(rows_N, device=self.device) for _ in range(self.world)]
+        dist.all_gather(parts, rows_N.to(self.device))
+        return torch.cat(parts).cpu()

@@ -10,12 +10,15 @@ import numpy as np
 import ray.train
 import torch
 
+from jobs._job import console
 from jobs._train_loop import build_model
 from rayapp.config import Config
 from rayapp.domain import Item
 from rayapp.redrec.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.redrec.item_encoder import DECODER
 from rayapp.redrec.online_model import memory_of, save_memory
+from rayapp.redrec.pretrained import load_learned
 from rayapp.redrec.trainer import TrainConfig
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.retrieval.snapshot import Snapshot
@@ -37,15 +40,22 @@ def publish_trained(
 ) -> tuple[Manifest, dict[str, Any]]:
     """The best state of a run as a new version with a space of its own; `held_out`: what training did not see."""
     with checkpoint.as_directory() as path:
-        state = torch.load(Path(path) / "state.pt", weights_only=False)
-    model = build_model(settings, vocabulary, content)
-    model.load_state_dict(state["best"] or state["model"])
+        state = torch.load(Path(path) / "state.pt", map_location="cpu", weights_only=False)
+    model = build_model(settings, vocabulary, content, [item.text for item in items])
+    load_learned(model, state["best"] or state["model"])
+    model.read_items()
     model.eval()
     registry = Registry(models or str(config.state_path.resolve() / "models"), name)
     space = f"s{uuid.uuid4().hex[:8]}"
+    encoder = settings.encoder
+    if model.reader is not None:
+        folder_of_encoder = config.state_path.resolve() / "encoders" / f"{name}-{space}"
+        model.reader.save(folder_of_encoder)
+        encoder = f"{DECODER}{folder_of_encoder}"
+        console.print(f"      the encoder learned too; serve with `encoder: {encoder}`")
 
     def write_space(target: Path) -> None:
-        vectors = save_space(target, model, items, settings.encoder)
+        vectors = save_space(target, model, items, encoder)
         Snapshot.build([item.item_id for item in items], vectors).save(target / "index", space=space)
 
     registry.put_space(space, write_space)
@@ -72,6 +82,6 @@ def publish_trained(
         skipped={},
         metrics=metrics,
         gate="passed" if all(torch.isfinite(p).all() for p in model.parameters()) else "weights are not finite",
-        config=model_description(model, settings.encoder),
+        config=model_description(model, encoder),
     )
     return registry.publish(manifest, write), metrics

@@ -21,6 +21,7 @@ from jobs._job import JobError, connect_ray, console, job, print_table
 from jobs._publish import publish_trained
 from jobs._train_loop import train_loop
 from rayapp.config import Config
+from rayapp.redone.base_model import model_folder
 from rayapp.redrec.data_folder import (
     DataFolder,
     item_rows,
@@ -29,6 +30,7 @@ from rayapp.redrec.data_folder import (
     user_sequences,
     vocabulary_of,
 )
+from rayapp.redrec.item_encoder import DECODER
 from rayapp.redrec.split import SPLITS
 from rayapp.redrec.trainer import TrainConfig
 
@@ -73,6 +75,23 @@ def sequences_dataset(
     return dataset.materialize(), items, vocabulary
 
 
+def with_model_folders(settings: TrainConfig, config: Config) -> TrainConfig:
+    """Language models by the folders that workers can load. Raises JobError for an encoder that cannot learn."""
+    cache = config.state_path / "llm"
+    model = settings.model
+    encoder = settings.encoder
+    if model.item_learning != "frozen":
+        if not encoder.startswith(DECODER) or "|" in encoder:
+            raise JobError(
+                f"model.item_learning: {model.item_learning} needs a decoder as the encoder, such as "
+                f"{DECODER}SmolLM2-135M-Instruct; it is {encoder}"
+            )
+        encoder = DECODER + model_folder(encoder.removeprefix(DECODER), cache)
+    if model.user_model:
+        model = msgspec.structs.replace(model, user_model=model_folder(model.user_model, cache))
+    return msgspec.structs.replace(settings, encoder=encoder, model=model)
+
+
 @job("Train RED-Rec on a data folder and publish it as a version of the registry. Run again to resume.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
 @click.option("--train-config", type=click.Path(), help="YAML of training settings (rayapp/redrec/trainer.py).")
@@ -94,6 +113,7 @@ def sequences_dataset(
 )
 @click.option("--scenario", "scenarios", multiple=True, help="Train on the events of this scenario alone (repeatable).")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Training workers (data parallel).")
+@click.option("--gpu", is_flag=True, help="A GPU for every worker.")
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
 @click.option("--offsets", type=str, default="{}", help="JSON {topic: {partition: next offset}} the data covers.")
@@ -108,6 +128,7 @@ def main(
     split: str,
     scenarios: tuple[str, ...],
     workers: int,
+    gpu: bool,
     models: str | None,
     name: str | None,
     offsets: str,
@@ -115,6 +136,7 @@ def main(
     settings = load_train_config(
         train_config or config.training.config or None, {"minutes": minutes, "epochs": epochs, "seed": seed}
     )
+    settings = with_model_folders(settings, config)
     folder = DataFolder(data)
     name = name or f"redrec-{folder.path.resolve().name}"
     digest = folder.digest()
@@ -134,11 +156,14 @@ def main(
             "settings": msgspec.to_builtins(settings),
             "vocabulary": msgspec.to_builtins(vocabulary),
             "content": content,
+            "texts": [item.text for item in items] if settings.model.item_learning != "frozen" else [],
             "holdout": holdout,
             "split": split,
         },
         datasets={"train": dataset},
-        scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 2}),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=gpu, resources_per_worker=None if gpu else {"CPU": 2}
+        ),
         run_config=ray.train.RunConfig(
             name=run,
             storage_path=str(storage),

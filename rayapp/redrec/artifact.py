@@ -22,6 +22,7 @@ from rayapp.domain import Item
 from rayapp.redrec.heads import ItemTower
 from rayapp.redrec.item_encoder import content_key
 from rayapp.redrec.model import ModelConfig, RedRec, UserSide
+from rayapp.redrec.pretrained import learned_state, load_learned
 from rayapp.redrec.vocabulary import Vocabulary
 
 
@@ -45,7 +46,7 @@ def save_space(folder: Path, model: RedRec, items: list[Item], encoder: str) -> 
     types = [(name, pa.string()) for name in table]
     pq.write_table(pa.table(table, schema=pa.schema(types)), folder / "items.parquet")
     with torch.inference_mode():
-        vectors = model.eval().item_vectors(torch.arange(len(items)))
+        vectors = model.cpu().eval().item_vectors(torch.arange(len(items)))
     save_file({"content": model.content[:-1].half().contiguous()}, folder / "content.safetensors")
     save_file({k: v.contiguous() for k, v in model.item_tower.state_dict().items()}, folder / "item_side.safetensors")
     return vectors.numpy()
@@ -84,12 +85,13 @@ class ItemSpace:
 
 
 def save_user_side(folder: Path, user: UserSide) -> None:
-    save_file({k: v.contiguous() for k, v in user.state_dict().items()}, folder / "user_side.safetensors")
+    state = {k: v.cpu().contiguous() for k, v in learned_state(user).items()}
+    save_file(state, folder / "user_side.safetensors")
 
 
 def load_user_side(folder: Path, description: dict[str, Any]) -> UserSide:
     """The user side of a version, in evaluation mode."""
     config = msgspec.convert(description["model"], ModelConfig)
     user = UserSide(config, msgspec.convert(description["vocabulary"], Vocabulary))
-    user.load_state_dict(load_file(folder / "user_side.safetensors"))
+    load_learned(user, load_file(folder / "user_side.safetensors"))
     return user.eval()

@@ -58,18 +58,16 @@ class Batcher:
             positions = np.arange(1, n)
             if len(positions) > C:
                 positions = rng.choice(positions, size=C, replace=False)
-            later = _later(row, W)
-            for c, position in enumerate(positions):
-                cut[b, c] = position
-                cut_scenario[b, c] = row.scenarios[position]
-                cut_seconds[b, c] = row.seconds[position]
-                found = row.items[later[position]]
-                targets[b, c, : len(found)] = found
+            m = len(positions)
+            cut[b, :m] = positions
+            cut_scenario[b, :m] = row.scenarios[positions]
+            cut_seconds[b, :m] = row.seconds[positions]
+            targets[b, :m] = np.append(row.items, self.items)[_later(row, W)[positions]]
         if self.keep is not None:
             drop = rng.random(targets.shape) > np.append(self.keep, 1.0)[targets]
+            if (drop | (targets == self.items)).all():
+                drop[:] = False  # a batch of popular items alone teaches them rather than nothing
             targets[drop] = self.items
-        if (targets == self.items).all():
-            return None
         return batch._replace(
             cut_BC=torch.from_numpy(cut),
             cut_scenario_BC=torch.from_numpy(cut_scenario),
@@ -101,13 +99,14 @@ def pad(rows: list[Sequence], items: int) -> Batch:
     )
 
 
-def _later(row: Sequence, window: int) -> list[np.ndarray]:
-    """For every position the indices of the W events of its scenario from it on."""
-    later: list[np.ndarray] = [np.empty(0, dtype=np.int64)] * len(row.items)
+def _later(row: Sequence, window: int) -> np.ndarray:
+    """[N, W]: for every position the indices of the W events of its scenario from it on, N where there are no more."""
+    n = len(row.items)
+    later = np.empty((n, window), dtype=np.int64)
     for scenario in np.unique(row.scenarios):
         own = np.flatnonzero(row.scenarios == scenario)
-        for k, position in enumerate(own):
-            later[position] = own[k : k + window]
+        beyond = np.append(own, np.full(window, n))
+        later[own] = beyond[np.arange(len(own))[:, None] + np.arange(window)]
     return later
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+MAX_TOKENS = 128
 SPECIAL = "special_token.safetensors"
 
 
@@ -47,13 +49,23 @@ class DecoderTower(nn.Module):
         save_file({"special": self.special.detach().float().contiguous()}, folder / SPECIAL)
 
 
+def token_table(tokenizer: Any, texts: list[str], max_tokens: int) -> tuple[Tensor, Tensor]:
+    """[N, T] padded at the end, and lengths [N]; an empty text has no token of its own."""
+    rows = [tokenizer.encode(text, add_special_tokens=False)[:max_tokens] for text in texts]
+    lengths = torch.tensor([len(row) for row in rows])
+    padded = torch.zeros(len(rows), max(1, int(lengths.max())), dtype=torch.long)
+    for n, row in enumerate(rows):
+        padded[n, : len(row)] = torch.tensor(row, dtype=torch.long)
+    return padded, lengths
+
+
 class DecoderEncoder:
     """Texts to L2-normalised float32 vectors [N, dim], by a folder or a Hugging Face id.
 
     A folder with `special_token.safetensors` has a token that was learned.
     """
 
-    def __init__(self, folder: str, max_tokens: int = 128) -> None:
+    def __init__(self, folder: str, max_tokens: int = MAX_TOKENS) -> None:
         from transformers import AutoModel, AutoTokenizer
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -69,13 +81,7 @@ class DecoderEncoder:
         self.dim = int(decoder.config.hidden_size)
 
     def tokens(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        """[N, T] and [N]; an empty text has no token of its own."""
-        rows = [self.tokenizer.encode(text, add_special_tokens=False)[: self.max_tokens] for text in texts]
-        lengths = torch.tensor([len(row) for row in rows])
-        padded = torch.zeros(len(rows), max(1, int(lengths.max())), dtype=torch.long)
-        for n, row in enumerate(rows):
-            padded[n, : len(row)] = torch.tensor(row, dtype=torch.long)
-        return padded, lengths
+        return token_table(self.tokenizer, texts, self.max_tokens)
 
     def encode(self, texts: list[str], batch_size: int = 32) -> np.ndarray:
         if not texts:

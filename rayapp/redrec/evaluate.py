@@ -50,7 +50,7 @@ def ranks_of(
 def model_scorer(user: UserSide, vectors_ID: Tensor, split: Split) -> Scorer:
     """score(i) = max over the target scenario's interests of the cosine; vectors are those of all I items."""
     items = len(vectors_ID)
-    table = torch.cat([vectors_ID, torch.zeros(1, user.config.dim)])
+    table = torch.cat([vectors_ID, vectors_ID.new_zeros(1, user.config.dim)])
     user.eval()
 
     def score(index: list[int]) -> np.ndarray:
@@ -59,7 +59,7 @@ def model_scorer(user: UserSide, vectors_ID: Tensor, split: Split) -> Scorer:
         batch = batch._replace(
             cut_scenario_BC=torch.from_numpy(split.target_scenario[index])[:, None],
             cut_seconds_BC=torch.from_numpy(split.target_seconds[index])[:, None],
-        )
+        ).to(vectors_ID.device)
         with torch.inference_mode():
             interests = user(batch, table[batch.items_BL])[:, 0]
             scores = torch.einsum("bkd,id->bki", interests, vectors_ID).amax(1).float()
@@ -67,7 +67,7 @@ def model_scorer(user: UserSide, vectors_ID: Tensor, split: Split) -> Scorer:
                 penalty_B = (user.repeats / user.scale)[batch.cut_scenario_BC[:, 0]].tolist()
                 for row, (history, penalty) in enumerate(zip(histories, penalty_B, strict=True)):
                     scores[row, np.unique(history.items)] -= penalty
-            return scores.numpy()
+            return scores.cpu().numpy()
 
     return score
 
@@ -75,5 +75,6 @@ def model_scorer(user: UserSide, vectors_ID: Tensor, split: Split) -> Scorer:
 def all_item_vectors(model: RedRec) -> Tensor:
     """[I, D] in evaluation mode."""
     model.eval()
+    model.read_items()
     with torch.inference_mode():
-        return model.item_vectors(torch.arange(len(model.content) - 1))
+        return model.item_vectors(torch.arange(len(model.content) - 1, device=model.content.device))

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rayapp.redrec.heads import ItemTower, ProjectionHead
+from rayapp.redrec.item_reader import ItemReader
 from rayapp.redrec.layout import layout
-from rayapp.redrec.loss import assign, info_nce
+from rayapp.redrec.loss import assign, info_nce, softmax_shares
 from rayapp.redrec.mixing import Mixer, Mixing
 from rayapp.redrec.negatives import Pool
+from rayapp.redrec.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.recency import RecencyPool
 from rayapp.redrec.user_tower import UserTower, visible
 from rayapp.redrec.vocabulary import Vocabulary
@@ -24,6 +26,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads.
 
     `repeats`: learn of every scenario how much less likely (or more) an item is that the user has had before.
+    `user_model`: a decoder's folder or Hugging Face id in place of the transformer from scratch (`width`, `layers` and
+    `heads` are then its own), and how it learns; `item_learning` the same of the encoder, which must be a decoder.
     """
 
     dim: int = 64
@@ -38,6 +42,11 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature: float = 0.07
     repeats: bool = False
     mixing: Mixing = "dense"
+    user_model: str = ""
+    user_learning: Learning = "lora"
+    item_learning: Learning = "frozen"
+    lora_rank: int = 16
+    checkpointing: bool = False
 
 
 class Batch(NamedTuple):
@@ -53,6 +62,9 @@ class Batch(NamedTuple):
     targets_BCW: Tensor
     target_mask_BCW: Tensor
 
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(column.to(device) for column in self))
+
 
 class UserSide(nn.Module):
     """What learns online: user tower, its projection head and the temperature."""
@@ -62,17 +74,8 @@ class UserSide(nn.Module):
         self.config = config
         self.vocabulary = vocabulary
         self.mixer = Mixer(config.length, len(vocabulary.scenarios), config.mixing)
-        self.tower = UserTower(
-            config.dim,
-            config.width,
-            config.layers,
-            config.heads,
-            config.dropout,
-            len(vocabulary.scenarios),
-            len(vocabulary.actions),
-            config.interests,
-        )
-        self.head = ProjectionHead(config.width, config.dim, config.dropout)
+        self.tower = _user_tower(config, vocabulary)
+        self.head = ProjectionHead(self.tower.width, config.dim, config.dropout)
         self.recent = RecencyPool(len(vocabulary.scenarios), config.interests)
         self.gate = nn.Parameter(torch.tensor(0.5))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
@@ -104,13 +107,28 @@ class UserSide(nn.Module):
         return F.normalize(F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1), dim=-1)
 
 
+def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | PretrainedTower:
+    scenarios, actions = len(vocabulary.scenarios), len(vocabulary.actions)
+    if config.user_model:
+        decoder = decoder_of(config.user_model, config.user_learning, config.lora_rank, config.checkpointing)
+        return PretrainedTower(decoder, config.dim, scenarios, actions, config.interests)
+    sizes = (config.dim, config.width, config.layers, config.heads, config.dropout)
+    return UserTower(*sizes, scenarios, actions, config.interests)
+
+
 class RedRec(nn.Module):
     """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
 
-    def __init__(self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor) -> None:
+    def __init__(
+        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: ItemReader | None = None
+    ) -> None:
+        """`reader`: reads the items in place of `content` where the encoder itself learns."""
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
+        self.reader = reader
+        self.weigh_pool = False  # whether forward leaves in pool_mass_SP what each draw took of the softmax
+        self.pool_mass_SP = torch.empty(0)
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
@@ -120,14 +138,22 @@ class RedRec(nn.Module):
 
     def item_vectors(self, rows: Tensor) -> Tensor:
         """Item vectors [..., D] of known rows, L2-normalised."""
-        return F.normalize(self.item_tower(self.content[rows].float(), rows), dim=-1)
+        content = self.reader(rows) if self.reader is not None and self.training else self.content[rows].float()
+        return F.normalize(self.item_tower(content, rows), dim=-1)
+
+    def read_items(self) -> None:
+        """Bring `content` up to date with an encoder that learns."""
+        if self.reader is not None:
+            self.eval()
+            self.content = self.reader.everything().to(self.content.device)
 
     def forward(self, batch: Batch, pool: Pool, pool_scenarios: list[int]) -> Tensor:
         """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to."""
         table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), pool.rows_P]))
         vectors = self.item_vectors(table)  # every item once, however often it occurs
-        place = torch.full((len(self.content),), -1, dtype=torch.long)
-        place[table] = torch.arange(len(table))
+        device = table.device
+        place = torch.full((len(self.content),), -1, dtype=torch.long, device=device)
+        place[table] = torch.arange(len(table), device=device)
         interests = self.user(batch, vectors[place[batch.items_BL]])
         B, C, K, D = interests.shape
         interests_NKD = interests.reshape(B * C, K, D)
@@ -136,24 +162,29 @@ class RedRec(nn.Module):
         targets_NWD = vectors[place[targets_NW]]
         query_NW = assign(interests_NKD.detach(), targets_NWD.detach(), mask_NW)
         rows = mask_NW.nonzero()
-        users_MD = interests_NKD[rows[:, 0], query_NW[mask_NW]]
-        scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long)
-        scenario_index[torch.tensor(pool_scenarios)] = torch.arange(len(pool_scenarios))
+        users_MD, targets_M = interests_NKD[rows[:, 0], query_NW[mask_NW]], targets_NW[mask_NW]
+        scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long, device=device)
+        scenario_index[torch.tensor(pool_scenarios, device=device)] = torch.arange(len(pool_scenarios), device=device)
         scenario_M = batch.cut_scenario_BC.flatten()[rows[:, 0]]
         log_expected = pool.log_expected_SP[scenario_index[scenario_M]]
+        pool_PD = vectors[place[pool.rows_P]]
         target_bias = None
         if self.user.repeats is not None:
             penalty_M = self.user.repeats[scenario_M]
             first_BI = first_ranks(batch.items_BL, len(self.content))
             user_M, cut_M = rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]]
-            target_bias = penalty_M * (first_BI[user_M, targets_NW[mask_NW]] < cut_M)
+            target_bias = penalty_M * (first_BI[user_M, targets_M] < cut_M)
             had_MP = first_BI[:, pool.rows_P][user_M] < cut_M[:, None]
             log_expected = log_expected + penalty_M[:, None] * had_MP
+        if self.weigh_pool:
+            share_MP = softmax_shares(users_MD, pool_PD, log_expected, self.user.scale, targets_M, pool.rows_P)
+            many = torch.zeros(len(pool_scenarios), len(pool.rows_P), device=device)
+            self.pool_mass_SP = many.index_add_(0, scenario_index[scenario_M], share_MP)
         return info_nce(
             users_MD,
             targets_NWD[mask_NW],
-            targets_NW[mask_NW],
-            vectors[place[pool.rows_P]],
+            targets_M,
+            pool_PD,
             pool.rows_P,
             log_expected,
             self.user.scale,

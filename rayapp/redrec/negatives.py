@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+Gather = Callable[[Tensor], Tensor]  # a worker's rows, as many on each, to those of all workers
 
 
 class Pool(NamedTuple):
@@ -15,21 +18,35 @@ class Pool(NamedTuple):
     rows_P: Tensor
     log_expected_SP: Tensor
 
+    def to(self, device: torch.device) -> Pool:
+        return Pool(*(column.to(device) for column in self))
+
 
 class NegativeSampler:
-    """Uniform draws from each scenario's items, and the batch's own targets beside them.
+    """Uniform draws from each scenario's items, the batch's own targets and what was hard a step before beside them.
 
     The uniform part teaches the whole scenario, the in-batch part (drawn by
-    popularity, of every scenario) the hard and popular items. The expected
-    count of item i for a row of scenario s is
-    `uniform / |items of s|` (if i is one of them) plus `in_batch * p(i)`,
-    with p(i) the share of i among the training targets as they are sampled.
-    A scenario with no more items than draws gives each of them once: with
-    `in_batch` 0 that is the full softmax.
+    popularity, of every scenario and every worker) the popular items. The
+    expected count of item i for a row of scenario s is
+    `uniform / |items of s|` (if i is one of them) plus
+    `in_batch * workers * p(i)`, with p(i) the share of i among the training
+    targets as they are sampled. A scenario with no more items than draws gives
+    each of them once: with `in_batch` 0 that is the full softmax.
+
+    The `hard` part is the draws that took most of the softmax in the step
+    before (`keep`); it was chosen, not drawn, so each of its items is expected
+    once more.
     """
 
     def __init__(
-        self, scenario_items: dict[int, np.ndarray], target_counts: np.ndarray, uniform: int, in_batch: int, seed: int
+        self,
+        scenario_items: dict[int, np.ndarray],
+        target_counts: np.ndarray,
+        uniform: int,
+        in_batch: int,
+        seed: int,
+        hard: int = 0,
+        gather: Gather = lambda rows: rows,
     ) -> None:
         self.scenario_items = {s: torch.as_tensor(rows, dtype=torch.long) for s, rows in scenario_items.items()}
         counts = torch.as_tensor(target_counts, dtype=torch.float32)
@@ -37,6 +54,9 @@ class NegativeSampler:
         self.member = {s: _membership(rows, len(counts)) for s, rows in self.scenario_items.items()}
         self.uniform = uniform
         self.in_batch = in_batch
+        self.hard = hard
+        self.gather = gather
+        self.kept: dict[int, Tensor] = {}
         self.generator = torch.Generator().manual_seed(seed)
 
     def draw(self, scenarios: list[int], targets_M: Tensor) -> Pool:
@@ -46,22 +66,36 @@ class NegativeSampler:
             items = self.scenario_items[scenario]
             if self.uniform < len(items):
                 items = items[torch.randint(len(items), (self.uniform,), generator=self.generator)]
+            if self._samples(scenario) and scenario in self.kept:
+                items = torch.cat((items, self.kept[scenario]))
             parts.append(items)
             owners.append(torch.full((len(items),), scenario))
         taken = 0
         if self.in_batch and len(targets_M):
-            pick = torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)
-            parts.append(targets_M[pick])
-            owners.append(torch.full((self.in_batch,), -1))
-            taken = self.in_batch
+            own = targets_M[torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)]
+            parts.append(self.gather(own))
+            taken = len(parts[-1])
+            owners.append(torch.full((taken,), -1))
         rows, owner = torch.cat(parts), torch.cat(owners)
         expected = []
         for scenario in scenarios:
             rate = min(1.0, self.uniform / len(self.scenario_items[scenario]))
             count = self.member[scenario][rows] * rate + taken * self.share[rows]
+            if self._samples(scenario) and scenario in self.kept:
+                count = count + torch.isin(rows, self.kept[scenario])
             visible = (owner == scenario) | (owner == -1)
             expected.append(torch.where(visible, count.clamp(min=1e-12).log(), torch.inf))
         return Pool(rows, torch.stack(expected))
+
+    def keep(self, pool: Pool, scenarios: list[int], mass_SP: Tensor) -> None:
+        """Remember each scenario's hardest draws: `mass_SP` is the softmax that its rows gave them, summed."""
+        for scenario, mass in zip(scenarios, mass_SP, strict=True):
+            own = self.member[scenario][pool.rows_P] > 0
+            found = torch.zeros(len(self.share)).index_add_(0, pool.rows_P[own], mass[own].cpu())
+            self.kept[scenario] = found.topk(min(self.hard, int((found > 0).sum()))).indices
+
+    def _samples(self, scenario: int) -> bool:
+        return bool(self.hard) and self.uniform < len(self.scenario_items[scenario])
 
 
 def _membership(rows: Tensor, items: int) -> Tensor:

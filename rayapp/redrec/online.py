@@ -46,7 +46,8 @@ class OnlineTrainer:
         self.rank = rank
         self.world = world
         self.steps = 0
-        self.optimiser = torch.optim.AdamW(user.parameters(), lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
+        self.learned = [p for p in user.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.learned, lr=settings.lr, betas=(0.9, 0.98), weight_decay=0.0)
 
     def learn(
         self,
@@ -113,7 +114,7 @@ class OnlineTrainer:
             loss.backward()
         if self.world > 1:
             total = self._reduce(total, leaf)
-        torch.nn.utils.clip_grad_norm_(self.user.parameters(), self.settings.clip)
+        torch.nn.utils.clip_grad_norm_(self.learned, self.settings.clip)
         self.optimiser.step()
         if leaf.grad is not None:
             # Gradients of a mean over the batch: undone, or an id would learn less from a larger one.
@@ -159,7 +160,7 @@ class OnlineTrainer:
 
     def _reduce(self, total: float, leaf: torch.Tensor) -> float:
         """Sum the gradients (and the loss) of all workers."""
-        tensors = [*self.user.parameters(), *([leaf] if leaf.requires_grad else [])]
+        tensors = [*self.learned, *([leaf] if leaf.requires_grad else [])]
         parts = [t.grad if t.grad is not None else torch.zeros_like(t) for t in tensors]
         flat = torch.cat([*(part.flatten() for part in parts), torch.tensor([total])])
         dist.all_reduce(flat)

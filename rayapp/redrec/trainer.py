@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -32,6 +33,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup: float = 0.02
     negatives: int = 1024
     in_batch: int = 256
+    hard: int = 0
     clip: float = 1.0
     patience: int = 5
     bf16: bool = False
@@ -59,8 +61,11 @@ class Trainer:
         self.wrapped = wrapped or model
         self.sampler = sampler
         self.batcher = batcher
-        decay = [p for p in model.parameters() if p.ndim > 1]
-        plain = [p for p in model.parameters() if p.ndim <= 1]
+        model.weigh_pool = sampler.hard > 0
+        learned = [p for p in model.parameters() if p.requires_grad]
+        self.device = learned[0].device
+        decay = [p for p in learned if p.ndim > 1]
+        plain = [p for p in learned if p.ndim <= 1]
         groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98))
         self.progress = 0.0
@@ -79,26 +84,40 @@ class Trainer:
         if batch is None:
             return None
         scenarios = sorted(set(batch.cut_scenario_BC[batch.target_mask_BCW.any(-1)].tolist()))
-        pool = self.sampler.draw(scenarios, batch.targets_BCW[batch.target_mask_BCW])
+        sampled = self.sampler.draw(scenarios, batch.targets_BCW[batch.target_mask_BCW])
+        batch, pool = batch.to(self.device), sampled.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.config.bf16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
             loss = self.wrapped(batch, pool, scenarios)
         loss.backward()
+        if self.sampler.hard:
+            self.sampler.keep(sampled, scenarios, self.model.pool_mass_SP)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         return float(loss.detach())
 
+    def batch_size(self, users: int) -> int:
+        """Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them."""
+        return max(8, min(self.config.batch, users // MIN_STEPS))
+
     def epoch(
-        self, sequences: list[Sequence], rng: np.random.Generator, on_step: Callable[[float], bool] | None = None
+        self,
+        sequences: list[Sequence],
+        rng: np.random.Generator,
+        on_step: Callable[[float], bool] | None = None,
+        steps: int | None = None,
     ) -> float:
-        """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss."""
+        """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss.
+
+        `steps`: as many as all workers take, who must take equally many.
+        """
         self.model.train()
         losses = []
-        # Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them.
-        size = max(8, min(self.config.batch, len(sequences) // MIN_STEPS))
-        for users in length_buckets(sequences, size, rng):
+        size = self.batch_size(len(sequences))
+        batches = length_buckets(sequences, size, rng)
+        for users in batches if steps is None else itertools.islice(itertools.cycle(batches), steps):
             loss = self.step(users, rng)
             if loss is None:
                 continue
@@ -114,8 +133,15 @@ def target_counts(sequences: list[Sequence], items: int) -> np.ndarray:
     return np.bincount(np.concatenate(rows) if rows else [], minlength=items)
 
 
-def scenario_items(sequences: list[Sequence], scenarios: int) -> dict[int, np.ndarray]:
+def scenario_counts(sequences: list[Sequence], items: int, scenarios: int) -> np.ndarray:
+    """How often each item has an event in each scenario, int64 [S + 1, I]."""
+    counts = np.zeros((scenarios + 1, items), dtype=np.int64)
+    for sequence in sequences:
+        np.add.at(counts, (sequence.scenarios, sequence.items), 1)
+    return counts
+
+
+def scenario_items(sequences: list[Sequence], items: int, scenarios: int) -> dict[int, np.ndarray]:
     """The items with events in each scenario: its negatives."""
-    items = np.concatenate([s.items for s in sequences])
-    owner = np.concatenate([s.scenarios for s in sequences])
-    return {s: np.unique(items[owner == s]) for s in range(1, scenarios + 1) if (owner == s).any()}
+    counts = scenario_counts(sequences, items, scenarios)
+    return {s: np.flatnonzero(row) for s, row in enumerate(counts) if row.any()}

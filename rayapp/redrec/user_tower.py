@@ -72,6 +72,7 @@ class UserTower(nn.Module):
     ) -> None:
         super().__init__()
         self.interests = interests
+        self.width = width
         self.dropout = dropout
         self.input = nn.Linear(dim, width)
         self.begin = nn.Parameter(torch.randn(width) * 0.02)  # always visible: an empty history still has a key
@@ -108,19 +109,13 @@ class UserTower(nn.Module):
         say which of two same-day events came first. Sequences are padded
         at the end; what lies past a cut is never seen by it.
         """
-        B, L, _ = vectors_BLD.shape
-        C, K = cut_BC.shape[1], self.interests
-        rank_L = torch.arange(L, device=vectors_BLD.device)
+        B, C, K = len(vectors_BLD), cut_BC.shape[1], self.interests
         x = self.input(vectors_BLD)
         x = x + self.scenario(told.scenario_BL) + self.action(actions_BL) + self.gap(told.gap_BL)
         x = F.dropout(x, self.dropout, self.training)
         x = torch.cat((self.begin.expand(B, 1, -1), x), dim=1)
 
-        seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
-        seen_BCL = visible(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
-        begin_sees = F.pad(torch.zeros_like(seen_BLL[:, :1]), (1, 0), value=True)
-        seen_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(K, dim=1)
-        seen = torch.cat((seen_q, begin_sees, F.pad(seen_BLL, (1, 0), value=True)), dim=1)
+        seen = what_is_seen(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL, K)
         bias = torch.zeros(seen.shape, dtype=x.dtype, device=x.device).masked_fill_(~seen, float("-inf"))[:, None]
 
         # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
@@ -134,6 +129,23 @@ class UserTower(nn.Module):
         last = self.blocks[-1]  # nobody reads the items after the last layer
         q = last(tokens[:, :Q], by_q, last.keys(tokens[:, Q:], by_x), bias[:, :, :Q])
         return self.norm(q).unflatten(1, (C, K))
+
+
+def what_is_seen(
+    cut_BC: Tensor,
+    cut_scenario_BC: Tensor,
+    cut_seconds_BC: Tensor,
+    scenarios_BL: Tensor,
+    seconds_BL: Tensor,
+    interests: int,
+) -> Tensor:
+    """[B, C*K + 1 + L, 1 + L]: which of begin token and events each query, the begin token and each event may read."""
+    rank_L = torch.arange(scenarios_BL.shape[1], device=scenarios_BL.device)
+    seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
+    seen_BCL = visible(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
+    begin_sees = F.pad(torch.zeros_like(seen_BLL[:, :1]), (1, 0), value=True)
+    seen_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(interests, dim=1)
+    return torch.cat((seen_q, begin_sees, F.pad(seen_BLL, (1, 0), value=True)), dim=1)
 
 
 def visible(

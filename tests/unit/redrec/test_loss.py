@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from rayapp.redrec.loss import assign, cluster, info_nce, match
+from rayapp.redrec.loss import assign, cluster, info_nce, match, softmax_shares
 from rayapp.redrec.negatives import NegativeSampler
 
 
@@ -54,8 +54,9 @@ def test_a_draw_that_is_the_target_or_its_twin_is_no_negative() -> None:
     assert loss.item() == pytest.approx(math.log1p(math.exp(-20.0)), abs=1e-6)
 
 
-def test_sampled_gradient_matches_full_softmax_on_500_items() -> None:
-    """Uniform and popularity-drawn negatives with log-Q against every item, log-Q on the negatives alone."""
+@pytest.mark.parametrize("hard", [0, 32])
+def test_sampled_gradient_matches_full_softmax_on_500_items(hard: int) -> None:
+    """Uniform and popularity-drawn negatives, and the hardest of the step before, with log-Q against every item."""
     items, dim, rows = 500, 16, 64
     table = unit(items, dim, seed=3)
     popularity = 1 / torch.arange(1, items + 1).float()
@@ -69,7 +70,7 @@ def test_sampled_gradient_matches_full_softmax_on_500_items() -> None:
     full = info_nce(users, table[targets], targets, table, everything, torch.zeros(items), scale)
     (expected,) = torch.autograd.grad(full.mean(), users)
 
-    sampler = NegativeSampler({1: np.arange(items)}, (share * 1e6).long().numpy(), 256, 128, seed=6)
+    sampler = NegativeSampler({1: np.arange(items)}, (share * 1e6).long().numpy(), 256, 128, seed=6, hard=hard)
     total = torch.zeros_like(users)
     for _ in range(400):
         # In-batch draws come from many batches in training: here from the share itself.
@@ -79,6 +80,10 @@ def test_sampled_gradient_matches_full_softmax_on_500_items() -> None:
             users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], scale
         )
         total += torch.autograd.grad(sampled.mean(), users)[0]
+        if hard:
+            shares = softmax_shares(users, table[pool.rows_P], pool.log_expected_SP[0], scale, targets, pool.rows_P)
+            sampler.keep(pool, [1], shares.sum(0)[None])
+            assert len(sampler.kept[1]) == hard
     cosine = F.cosine_similarity(total.flatten(), expected.flatten(), dim=0)
     assert cosine > 0.99
 
@@ -100,3 +105,18 @@ def test_no_more_items_than_draws_is_the_full_softmax() -> None:
         users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], torch.tensor(5.0)
     )
     assert torch.allclose(found, F.cross_entropy(5.0 * users @ table.T, targets, reduction="none"), atol=1e-5)
+
+
+def test_the_hardest_draws_come_again_once_and_only_to_their_scenario() -> None:
+    sampler = NegativeSampler({1: np.arange(10), 2: np.arange(10, 90)}, np.ones(90), 20, 0, seed=0, hard=3)
+    pool = sampler.draw([1, 2], torch.tensor([3, 12]))
+    mass = torch.zeros(2, len(pool.rows_P))
+    chosen = pool.rows_P[10:].unique()[:3]
+    mass[1, torch.isin(pool.rows_P, chosen)] = 1.0
+    sampler.keep(pool, [1, 2], mass)
+    assert set(sampler.kept[2].tolist()) == set(chosen.tolist())
+    again = sampler.draw([1, 2], torch.tensor([3, 12]))
+    assert len(again.rows_P) == 10 + 20 + 3  # all of the first are there anyway
+    assert again.rows_P[-3:].tolist() == sampler.kept[2].tolist()
+    assert torch.isinf(again.log_expected_SP[0, 10:]).all()
+    assert torch.allclose(again.log_expected_SP[1, -3:].exp(), torch.tensor(1 + 20 / 80))

@@ -41,7 +41,7 @@ def trained(rows: list[Sequence]) -> RedRec:
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
     model = RedRec(SETTINGS, Vocabulary(("homefeed",), ("click",)), content)
     counts = target_counts(rows, ITEMS)
-    sampler = NegativeSampler(scenario_items(rows, 1), counts, ITEMS, 0, 0)
+    sampler = NegativeSampler(scenario_items(rows, ITEMS, 1), counts, ITEMS, 0, 0)
     trainer = Trainer(config, model, sampler, Batcher(BatchConfig(LENGTH, 1, LENGTH), ITEMS, 1, counts))
     trainer.progress = 0.1
     for epoch in range(6):
