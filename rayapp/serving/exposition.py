@@ -11,6 +11,8 @@ import ray
 LINE = re.compile(r"^(# (?:HELP|TYPE) )?ray_(rayapp_\w+)(.*)$")
 # Ray's own labels that say only which process counted; what is summed over anyway.
 NOISE = re.compile(r'(?:SessionName|NodeAddress|Version|Component|NodeId)="[^"]*",?')
+# A version that is served no more: one series for every version there ever was would be no low cardinality.
+GONE = re.compile(r"^ray_rayapp_model_version_info\{.*\} 0(\.0)?$")
 
 
 def strip(text: str) -> list[str]:
@@ -18,7 +20,7 @@ def strip(text: str) -> list[str]:
     lines = []
     for line in text.splitlines():
         match = LINE.match(line)
-        if match:
+        if match and not GONE.match(line):
             meta, name, rest = match.groups()
             lines.append(f"{meta or ''}{name}{rest if meta else NOISE.sub('', rest).replace(',}', '}')}")
     return lines

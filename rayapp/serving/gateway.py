@@ -40,6 +40,7 @@ from rayapp.serving.reranker import Reranker
 from rayapp.serving.retriever import Retriever
 from rayapp.serving.search import QueryEncoder, Search
 from rayapp.serving.served_model import ServedModel
+from rayapp.serving.served_versions import ServedVersions
 from rayapp.serving.user_tower import UserTower
 from rayapp.serving.version_freshness import VersionFreshness
 from rayapp.serving.watch import watch
@@ -96,6 +97,7 @@ class Gateway(ItemRoutes, ExperimentRoutes):
         serving = self.config.serving
         self.reader = HistoryReader(self.store, serving.ads_cap, serving.ads_cap_hours)
         self.producer = EventProducer(self.config)
+        self.versions = ServedVersions(self.engine, METRICS)
         self.ingest = Ingest(self.config, self.producer, METRICS)
         self.exposures = Exposures(self.config, self.producer, METRICS)
         model = ServedModel(self.config)
@@ -203,13 +205,7 @@ class Gateway(ItemRoutes, ExperimentRoutes):
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics(self) -> Response:
         """Every series of this system from every node, as Prometheus text."""
-        served = self.engine.host.current
-        if served is not None:
-            name = self.config.name
-            METRICS.set(
-                "rayapp_model_version_info", 1, model=name, version=served.model_version, space=served.manifest.space
-            )
-            METRICS.set("rayapp_model_age_seconds", self.engine.host.age_s(), model=name)
+        self.versions.tell()
         return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
 
     def _ask(

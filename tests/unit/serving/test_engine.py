@@ -17,6 +17,7 @@ from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.redrec.history_input import Behaviour
 from rayapp.serving.engine import Engine
 from rayapp.serving.retriever import Retriever
+from rayapp.serving.served_versions import ServedVersions
 from rayapp.serving.user_tower import UserTower
 from rayapp.serving.variant import DEFAULT, Variant
 from rayapp.stores.experiments import ExperimentStore
@@ -125,3 +126,27 @@ def test_an_experiment_begins_when_what_it_names_is_there(engine: Engine, config
     experiments.stop("ready")
     eventually(lambda: taking_part() == {"waits"}, 10, "the stopped one is over")
     assert OTHER not in engine.hosts
+
+
+class Told:
+    """Gauges as they were last set."""
+
+    def __init__(self) -> None:
+        self.now: dict[tuple[str, ...], float] = {}
+
+    def set(self, name: str, value: float, **tags: str) -> None:
+        self.now[name, *tags.values()] = value
+
+
+def test_versions_of_arms_are_told_and_those_that_are_gone_are_zero(engine: Engine, config: Config) -> None:
+    told = Told()
+    versions = ServedVersions(engine, told)  # type: ignore[arg-type]
+    engine.hold([OTHER])
+    versions.tell()
+    served = [key[1:3] for key, value in told.now.items() if key[0] == "rayapp_model_version_info" and value]
+    assert sorted(served) == sorted([(config.name, "1"), ("other", "other@1")])
+    engine.hold([])
+    versions.tell()
+    gone = [key[1:3] for key, value in told.now.items() if key[0] == "rayapp_model_version_info" and not value]
+    assert gone == [("other", "other@1")]
+    assert told.now["rayapp_model_age_seconds", config.name] >= 0
