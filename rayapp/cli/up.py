@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import os
@@ -11,17 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-import click
-import httpx
 import msgspec
+from click import echo as say
 
-from rayapp.cli.http import base_url
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
 from rayapp.cli.prometheus import in_the_way
-from rayapp.cli.status import lag
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
+from rayapp.cli.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.policy import load_policy
@@ -33,14 +30,6 @@ from streaming.reading import consumer_for, watermarks
 from streaming.replay import send_events, send_items
 from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics, wait_for_broker
-
-READY_S = 240.0
-MODEL_READY_S = 900.0
-CAUGHT_UP = 100
-
-
-def say(text: str) -> None:
-    click.echo(text)
 
 
 def run_up(
@@ -125,22 +114,6 @@ def remembered_data(layout: Layout) -> Path:
     return write_sample_world(layout.state / "sample")
 
 
-def wait_for_ray(config: Config, layout: Layout) -> None:
-    """The Ray head's job API answers."""
-    url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
-    client = httpx.Client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            if client.get(url).status_code == 200:
-                break
-        except httpx.HTTPError:
-            if time.monotonic() > deadline:
-                raise SupervisionError(f"Ray did not start; see {layout.logs / 'ray.log'}") from None
-        time.sleep(0.2)
-    say(f"ray dashboard http://127.0.0.1:{config.ports.dashboard} (token in {layout.token})")
-
-
 def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, dict[str, int]]:
     """Send the folder once; returns where the log ended after it: {topic: {partition: next offset}}."""
     record = layout.sent / f"{folder.digest()}.json"
@@ -211,72 +184,6 @@ def language_model(config: Config) -> None:
             )
         say(f"language model {config.llm.model}")
         model_folder(config.llm.model, config.state_path / "llm")
-
-
-def wait_ready(config: Config, layout: Layout) -> str:
-    """Poll /readyz until the whole system answers for itself."""
-    url = base_url(config)
-    client = httpx.Client(timeout=5)  # one: making a client costs more than a request
-    deadline = time.monotonic() + READY_S
-    shown = ""
-    while True:
-        try:
-            answer = client.get(f"{url}/readyz")
-            if answer.status_code == 200 and answer.json().get("ready"):
-                return url
-            state = answer.text[:200]
-        except (httpx.HTTPError, json.JSONDecodeError):
-            state = "the gateway is starting"
-        if state != shown:
-            shown = state
-            say(f"waiting: {state}")
-        if time.monotonic() > deadline:
-            raise SupervisionError(
-                f"not ready after {READY_S:.0f} s ({state}); see {layout.logs} and the Ray dashboard"
-            )
-        time.sleep(0.3)
-
-
-def wait_language_model(config: Config, url: str) -> None:
-    """The engine takes longest to start; feeds, search and events work meanwhile."""
-    if not config.llm.enabled:
-        return
-    client = httpx.Client(timeout=10)
-    started = told = time.monotonic()
-    say(f"feeds, search and events work at {url}; the language model is starting")
-    while True:
-        with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
-            if client.get(f"{url}/readyz").json()["components"].get("llm"):
-                return
-        now = time.monotonic()
-        if now - started > MODEL_READY_S:
-            raise SupervisionError(
-                f"the language model does not answer after {MODEL_READY_S:.0f} s; see the Ray dashboard (Serve, "
-                "application redone), or leave it out with --no-llm. Everything else is running."
-            )
-        if now - told > 20:
-            told = now
-            say(f"  still starting after {now - started:.0f} s")
-        time.sleep(0.5)
-
-
-def wait_caught_up(config: Config) -> None:
-    """The writers have applied what was loaded: from here on a click waits behind nothing."""
-    registry = Registry(config.models, config.name)
-    deadline = time.monotonic() + READY_S
-    told = time.monotonic()
-    while True:
-        behind = {name: n for name, n in lag(config, registry).items() if name != "learner"}
-        if set(behind) == {"history", "catalogue"} and max(behind.values()) < CAUGHT_UP:
-            return
-        if time.monotonic() > deadline:
-            raise SupervisionError(
-                f"the writers are still behind ({behind}); see: rayapp status, and the Ray dashboard"
-            )
-        if time.monotonic() - told > 5:
-            told = time.monotonic()
-            say("applying what was loaded: " + ", ".join(f"{name} {n:,} to go" for name, n in behind.items()))
-        time.sleep(0.3)
 
 
 def print_urls(config: Config, layout: Layout, url: str, prometheus: bool) -> None:

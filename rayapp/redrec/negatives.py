@@ -59,6 +59,11 @@ class NegativeSampler:
         self.kept: dict[int, Tensor] = {}
         self.generator = torch.Generator().manual_seed(seed)
 
+    def restart(self, seed: int) -> None:
+        """Draw as a new sampler with this seed would."""
+        self.generator.manual_seed(seed)
+        self.kept.clear()
+
     def draw(self, scenarios: list[int], targets_M: Tensor) -> Pool:
         """A pool for a batch whose rows have these scenarios and these targets (item rows)."""
         parts, owners = [], []

@@ -111,9 +111,12 @@ class Trainer:
     ) -> float:
         """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss.
 
-        `steps`: as many as all workers take, who must take equally many.
+        `steps`: as many as all workers take, who must take equally many. All chance comes from `rng`: an epoch that
+        begins with the same weights, optimiser and `rng` ends with the same, whatever ran before it in this process.
         """
         self.model.train()
+        torch.manual_seed(int(rng.integers(2**62)))  # dropout
+        self.sampler.restart(int(rng.integers(2**62)))
         losses = []
         size = self.batch_size(len(sequences))
         batches = length_buckets(sequences, size, rng)

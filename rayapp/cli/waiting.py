@@ -1,0 +1,103 @@
+"""What `rayapp up` waits for, and what it says meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import httpx
+from click import echo as say
+
+from rayapp.cli.http import base_url
+from rayapp.cli.paths import Layout
+from rayapp.cli.status import lag
+from rayapp.cli.supervision import SupervisionError
+from rayapp.config import Config
+from rayapp.stores.registry import Registry
+
+READY_S = 240.0
+MODEL_READY_S = 900.0
+CAUGHT_UP = 100
+
+
+def wait_for_ray(config: Config, layout: Layout) -> None:
+    """The Ray head's job API answers."""
+    url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
+    client = httpx.Client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if client.get(url).status_code == 200:
+                break
+        except httpx.HTTPError:
+            if time.monotonic() > deadline:
+                raise SupervisionError(f"Ray did not start; see {layout.logs / 'ray.log'}") from None
+        time.sleep(0.2)
+    say(f"ray dashboard http://127.0.0.1:{config.ports.dashboard} (token in {layout.token})")
+
+
+def wait_ready(config: Config, layout: Layout) -> str:
+    """Poll /readyz until the whole system answers for itself."""
+    url = base_url(config)
+    client = httpx.Client(timeout=5)  # one: making a client costs more than a request
+    deadline = time.monotonic() + READY_S
+    shown = ""
+    while True:
+        try:
+            answer = client.get(f"{url}/readyz")
+            if answer.status_code == 200 and answer.json().get("ready"):
+                return url
+            state = answer.text[:200]
+        except (httpx.HTTPError, json.JSONDecodeError):
+            state = "the gateway is starting"
+        if state != shown:
+            shown = state
+            say(f"waiting: {state}")
+        if time.monotonic() > deadline:
+            raise SupervisionError(
+                f"not ready after {READY_S:.0f} s ({state}); see {layout.logs} and the Ray dashboard"
+            )
+        time.sleep(0.3)
+
+
+def wait_caught_up(config: Config) -> None:
+    """The writers have applied what was loaded: from here on a click waits behind nothing."""
+    registry = Registry(config.models, config.name)
+    deadline = time.monotonic() + READY_S
+    told = time.monotonic()
+    while True:
+        behind = {name: n for name, n in lag(config, registry).items() if name != "learner"}
+        if set(behind) == {"history", "catalogue"} and max(behind.values()) < CAUGHT_UP:
+            return
+        if time.monotonic() > deadline:
+            raise SupervisionError(
+                f"the writers are still behind ({behind}); see: rayapp status, and the Ray dashboard"
+            )
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            say("applying what was loaded: " + ", ".join(f"{name} {n:,} to go" for name, n in behind.items()))
+        time.sleep(0.3)
+
+
+def wait_language_model(config: Config, url: str) -> None:
+    """The engine takes longest to start; feeds, search and events work meanwhile."""
+    if not config.llm.enabled:
+        return
+    client = httpx.Client(timeout=10)
+    started = told = time.monotonic()
+    say(f"feeds, search and events work at {url}; the language model is starting")
+    while True:
+        with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
+            if client.get(f"{url}/readyz").json()["components"].get("llm"):
+                return
+        now = time.monotonic()
+        if now - started > MODEL_READY_S:
+            raise SupervisionError(
+                f"the language model does not answer after {MODEL_READY_S:.0f} s; see the Ray dashboard (Serve, "
+                "application redone), or leave it out with --no-llm. Everything else is running."
+            )
+        if now - told > 20:
+            told = now
+            say(f"  still starting after {now - started:.0f} s")
+        time.sleep(0.5)
