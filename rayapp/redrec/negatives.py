@@ -31,7 +31,8 @@ class NegativeSampler:
     `uniform / |items of s|` (if i is one of them) plus
     `in_batch * workers * p(i)`, with p(i) the share of i among the training
     targets as they are sampled. A scenario with no more items than draws gives
-    each of them once: with `in_batch` 0 that is the full softmax.
+    each of them once, and where that is so in all of them there is no in-batch
+    part: that is the full softmax.
 
     The `hard` part is the draws that took most of the softmax in the step
     before (`keep`); it was chosen, not drawn, so each of its items is expected
@@ -53,7 +54,7 @@ class NegativeSampler:
         self.share = counts / counts.sum().clamp(min=1)
         self.member = {s: _membership(rows, len(counts)) for s, rows in self.scenario_items.items()}
         self.uniform = uniform
-        self.in_batch = in_batch
+        self.in_batch = in_batch if any(len(rows) > uniform for rows in scenario_items.values()) else 0
         self.hard = hard
         self.gather = gather
         self.kept: dict[int, Tensor] = {}

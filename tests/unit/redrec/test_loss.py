@@ -100,7 +100,7 @@ def test_another_scenarios_uniform_draws_are_not_in_the_pool() -> None:
 
 def test_no_more_items_than_draws_is_the_full_softmax() -> None:
     table, users, targets = unit(40, 8), unit(5, 8, seed=1), torch.tensor([3, 9, 12, 30, 39])
-    pool = NegativeSampler({1: np.arange(40)}, np.ones(40), 64, 0, seed=0).draw([1], targets)
+    pool = NegativeSampler({1: np.arange(40)}, np.ones(40), 64, 16, seed=0).draw([1], targets)
     found = info_nce(
         users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], torch.tensor(5.0)
     )

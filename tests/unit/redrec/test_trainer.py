@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
+import msgspec
 import numpy as np
+import pytest
 import torch
 
 from rayapp.redrec.batching import Batcher
@@ -72,3 +75,9 @@ def test_items_are_counted_in_the_scenario_of_the_event() -> None:
     assert counts[1].tolist() == [0, 0, 0, 0, 1, 1]
     assert counts[2].tolist() == [0, 0, 0, 0, 1, 0]
     assert {s: rows.tolist() for s, rows in scenario_items([row], 6, 2).items()} == {1: [4, 5], 2: [4]}
+
+
+@pytest.mark.parametrize("file", sorted(Path("jobs/configs").glob("[!r]*.yaml")), ids=lambda file: file.stem)
+def test_the_shipped_settings_are_settings(file: Path) -> None:
+    settings = msgspec.yaml.decode(file.read_bytes(), type=TrainConfig)
+    assert settings.batching.length == settings.model.length
