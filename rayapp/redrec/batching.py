@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import torch
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.mixing import Mixer, Mixing
-from rayapp.redrec.model import Batch
 
 
 class BatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

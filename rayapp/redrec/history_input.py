@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from rayapp.domain import Event
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.batching import pad
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.mixing import Mixer
-from rayapp.redrec.model import Batch, UserSide
+from rayapp.redrec.model import UserSide
 from rayapp.redrec.vocabulary import Vocabulary
 
 END_OF_TIME = torch.iinfo(torch.long).max

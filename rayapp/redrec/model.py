@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.heads import ItemTower, ProjectionHead
 from rayapp.redrec.item_reader import ItemReader
 from rayapp.redrec.layout import layout
@@ -49,23 +49,6 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpointing: bool = False
 
 
-class Batch(NamedTuple):
-    """B users, L events, C cuts, W targets a cut; item rows are int64, padding is row `items` with mask False."""
-
-    items_BL: Tensor
-    scenarios_BL: Tensor
-    actions_BL: Tensor
-    seconds_BL: Tensor
-    cut_BC: Tensor
-    cut_scenario_BC: Tensor
-    cut_seconds_BC: Tensor
-    targets_BCW: Tensor
-    target_mask_BCW: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        return Batch(*(column.to(device) for column in self))
-
-
 class UserSide(nn.Module):
     """What learns online: user tower, its projection head and the temperature."""
 
@@ -90,19 +73,8 @@ class UserSide(nn.Module):
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
         told = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
-        hidden = self.tower(
-            vectors_BLD,
-            batch.scenarios_BL,
-            batch.actions_BL,
-            batch.seconds_BL,
-            batch.cut_BC,
-            batch.cut_scenario_BC,
-            batch.cut_seconds_BC,
-            told,
-        )
-        seen_BCL = visible(
-            batch.cut_BC, batch.cut_scenario_BC, batch.cut_seconds_BC, batch.scenarios_BL, batch.seconds_BL
-        )
+        hidden = self.tower(vectors_BLD, batch, told)
+        seen_BCL = visible(batch)
         recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
         return F.normalize(F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1), dim=-1)
 

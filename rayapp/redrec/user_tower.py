@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.layout import GAP_BUCKETS, Layout
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines [B, 1, T, E/2]
@@ -56,7 +57,47 @@ class Block(nn.Module):
         return x + F.dropout(self.mlp(self.norm_mlp(x)), rate, self.training)
 
 
-class UserTower(nn.Module):
+class EventTokens(nn.Module):
+    """What every tower makes of events and queries before it attends: tokens, their places, and who may read whom."""
+
+    def __init__(
+        self, dim: int, width: int, scenarios: int, actions: int, interests: int, query_std: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.interests = interests
+        self.width = width
+        self.input = nn.Linear(dim, width)
+        self.begin = nn.Parameter(torch.randn(width) * 0.02)  # always visible: an empty history still has a key
+        self.scenario = nn.Embedding(scenarios + 1, width)
+        self.action = nn.Embedding(actions + 1, width)
+        self.gap = nn.Embedding(GAP_BUCKETS, width)
+        for table in (self.scenario, self.action, self.gap):
+            nn.init.normal_(table.weight, std=0.02)
+        self.queries = nn.Parameter(torch.randn(scenarios + 1, interests, width) * query_std)
+
+    def tokens(self, vectors_BLD: Tensor, batch: Batch, told: Layout, dropout: float = 0.0) -> Tensor:
+        """[B, C*K + 1 + L, width]: the queries of every cut, the begin token, the events."""
+        x = self.input(vectors_BLD)
+        x = x + self.scenario(told.scenario_BL) + self.action(batch.actions_BL) + self.gap(told.gap_BL)
+        x = F.dropout(x, dropout, self.training)
+        queries = self.queries[batch.cut_scenario_BC].flatten(1, 2)
+        return torch.cat((queries, self.begin.expand(len(x), 1, -1), x), dim=1)
+
+    def places(self, told: Layout) -> Tensor:
+        """[B, C*K + 1 + L]: ranks of the tokens."""
+        return torch.cat((told.query_rank_BC.repeat_interleave(self.interests, dim=1), F.pad(told.rank_BL, (1, 0))), 1)
+
+    def seen(self, batch: Batch) -> Tensor:
+        """[B, C*K + 1 + L, 1 + L]: which of begin token and events every token may read."""
+        rank_L = torch.arange(batch.scenarios_BL.shape[1], device=batch.scenarios_BL.device)
+        events = (batch.scenarios_BL, batch.seconds_BL)
+        seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(*events, *events)
+        begin_sees = F.pad(torch.zeros_like(seen_BLL[:, :1]), (1, 0), value=True)
+        seen_q = F.pad(visible(batch), (1, 0), value=True).repeat_interleave(self.interests, dim=1)
+        return torch.cat((seen_q, begin_sees, F.pad(seen_BLL, (1, 0), value=True)), dim=1)
+
+
+class UserTower(EventTokens):
     """Item vectors with their encodings to interest hidden states at the queries."""
 
     def __init__(
@@ -70,18 +111,8 @@ class UserTower(nn.Module):
         actions: int,
         interests: int,
     ) -> None:
-        super().__init__()
-        self.interests = interests
-        self.width = width
+        super().__init__(dim, width, scenarios, actions, interests)
         self.dropout = dropout
-        self.input = nn.Linear(dim, width)
-        self.begin = nn.Parameter(torch.randn(width) * 0.02)  # always visible: an empty history still has a key
-        self.scenario = nn.Embedding(scenarios + 1, width)
-        self.action = nn.Embedding(actions + 1, width)
-        self.gap = nn.Embedding(GAP_BUCKETS, width)
-        for table in (self.scenario, self.action, self.gap):
-            nn.init.normal_(table.weight, std=0.02)
-        self.queries = nn.Parameter(torch.randn(scenarios + 1, interests, width) * 0.1)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         half = width // heads // 2
@@ -91,17 +122,7 @@ class UserTower(nn.Module):
         angles = (rank_BT[..., None].float() * self.frequencies)[:, None]
         return angles.cos(), angles.sin()
 
-    def forward(
-        self,
-        vectors_BLD: Tensor,
-        scenarios_BL: Tensor,
-        actions_BL: Tensor,
-        seconds_BL: Tensor,
-        cut_BC: Tensor,
-        cut_scenario_BC: Tensor,
-        cut_seconds_BC: Tensor,
-        told: Layout,
-    ) -> Tensor:
+    def forward(self, vectors_BLD: Tensor, batch: Batch, told: Layout) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
 
         A cut at rank c sees events 0..c-1, and those of other scenarios only
@@ -109,21 +130,16 @@ class UserTower(nn.Module):
         say which of two same-day events came first. Sequences are padded
         at the end; what lies past a cut is never seen by it.
         """
-        B, C, K = len(vectors_BLD), cut_BC.shape[1], self.interests
-        x = self.input(vectors_BLD)
-        x = x + self.scenario(told.scenario_BL) + self.action(actions_BL) + self.gap(told.gap_BL)
-        x = F.dropout(x, self.dropout, self.training)
-        x = torch.cat((self.begin.expand(B, 1, -1), x), dim=1)
-
-        seen = what_is_seen(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL, K)
-        bias = torch.zeros(seen.shape, dtype=x.dtype, device=x.device).masked_fill_(~seen, float("-inf"))[:, None]
+        C, K = batch.cut_BC.shape[1], self.interests
+        tokens = self.tokens(vectors_BLD, batch, told, self.dropout)
+        seen = self.seen(batch)
+        bias = torch.zeros(seen.shape, dtype=tokens.dtype, device=tokens.device)
+        bias = bias.masked_fill_(~seen, float("-inf"))[:, None]
 
         # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
         Q = C * K
-        rank_q = told.query_rank_BC.repeat_interleave(K, dim=1)
-        by = self.rotation(torch.cat((rank_q, F.pad(told.rank_BL, (1, 0))), dim=1))
+        by = self.rotation(self.places(told))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
-        tokens = torch.cat((self.queries[cut_scenario_BC].flatten(1, 2), x), dim=1)
         for block in self.blocks[:-1]:
             tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
         last = self.blocks[-1]  # nobody reads the items after the last layer
@@ -131,29 +147,11 @@ class UserTower(nn.Module):
         return self.norm(q).unflatten(1, (C, K))
 
 
-def what_is_seen(
-    cut_BC: Tensor,
-    cut_scenario_BC: Tensor,
-    cut_seconds_BC: Tensor,
-    scenarios_BL: Tensor,
-    seconds_BL: Tensor,
-    interests: int,
-) -> Tensor:
-    """[B, C*K + 1 + L, 1 + L]: which of begin token and events each query, the begin token and each event may read."""
-    rank_L = torch.arange(scenarios_BL.shape[1], device=scenarios_BL.device)
-    seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(scenarios_BL, seconds_BL, scenarios_BL, seconds_BL)
-    seen_BCL = visible(cut_BC, cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
-    begin_sees = F.pad(torch.zeros_like(seen_BLL[:, :1]), (1, 0), value=True)
-    seen_q = F.pad(seen_BCL, (1, 0), value=True).repeat_interleave(interests, dim=1)
-    return torch.cat((seen_q, begin_sees, F.pad(seen_BLL, (1, 0), value=True)), dim=1)
-
-
-def visible(
-    cut_BC: Tensor, cut_scenario_BC: Tensor, cut_seconds_BC: Tensor, scenarios_BL: Tensor, seconds_BL: Tensor
-) -> Tensor:
+def visible(batch: Batch) -> Tensor:
     """[B, C, L]: the events a cut may read."""
-    rank_L = torch.arange(scenarios_BL.shape[1], device=scenarios_BL.device)
-    return (rank_L < cut_BC[..., None]) & _strict(cut_scenario_BC, cut_seconds_BC, scenarios_BL, seconds_BL)
+    rank_L = torch.arange(batch.scenarios_BL.shape[1], device=batch.scenarios_BL.device)
+    asked = (batch.cut_scenario_BC, batch.cut_seconds_BC)
+    return (rank_L < batch.cut_BC[..., None]) & _strict(*asked, batch.scenarios_BL, batch.seconds_BL)
 
 
 def _strict(scenario_q: Tensor, seconds_q: Tensor, scenario_k: Tensor, seconds_k: Tensor) -> Tensor:

@@ -25,13 +25,14 @@ import torch.nn.functional as F
 from rayapp.config import Learner
 from rayapp.domain import Event
 from rayapp.redrec.artifact import ItemSpace, model_description, save_space
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.data_folder import DataFolder, bootstrap_events, vocabulary_of
 from rayapp.redrec.frequency import Frequency
 from rayapp.redrec.history_input import tower_batch
 from rayapp.redrec.item_vectors import ItemVectors
 from rayapp.redrec.learner_state import LearnerState, Row
 from rayapp.redrec.loss import info_nce
-from rayapp.redrec.model import Batch, ModelConfig, RedRec, UserSide
+from rayapp.redrec.model import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online import Pool, nearest
 from rayapp.redrec.online_model import OnlineModel
 from rayapp.redrec.prequential import evaluate_window

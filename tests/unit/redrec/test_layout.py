@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.layout import SLOT, Layout, gap_buckets, layout
 from rayapp.redrec.mixing import Mixing
-from rayapp.redrec.model import Batch, ModelConfig, UserSide
+from rayapp.redrec.model import ModelConfig, UserSide
 from rayapp.redrec.vocabulary import Vocabulary
 
 SCENARIOS = torch.tensor([[1, 2, 1, 1, 2]])

@@ -11,9 +11,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaModel, PreTrainedTokenizerFast
 
 from rayapp.redrec.artifact import load_user_side, model_description, save_user_side
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.decoder_encoder import DecoderEncoder
 from rayapp.redrec.item_reader import ItemReader
-from rayapp.redrec.model import Batch, ModelConfig, RedRec, UserSide
+from rayapp.redrec.model import ModelConfig, RedRec, UserSide
 from rayapp.redrec.negatives import NegativeSampler
 from rayapp.redrec.pretrained import Learning, learned_state
 from rayapp.redrec.vocabulary import Vocabulary

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import torch
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.layout import layout
 from rayapp.redrec.user_tower import UserTower
 
@@ -24,8 +25,10 @@ def cut(at: int, scenario: int = 1, seconds: int = 10**9) -> list[torch.Tensor]:
 
 
 def hidden(model: UserTower, read: list[torch.Tensor], asked: list[torch.Tensor]) -> torch.Tensor:
-    _, scenarios, _, seconds = read
-    return model(*read, *asked, layout("dense", scenarios, seconds, *asked[:2]))
+    vectors, scenarios, actions, seconds = read
+    nothing = torch.zeros(len(vectors), 1, 1, dtype=torch.long)
+    batch = Batch(scenarios, scenarios, actions, seconds, *asked, nothing, nothing.bool())
+    return model(vectors, batch, layout("dense", scenarios, seconds, *asked[:2]))
 
 
 def test_shape() -> None:
