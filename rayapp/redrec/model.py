@@ -13,9 +13,10 @@ from rayapp.redrec.batch import Batch
 from rayapp.redrec.heads import ItemTower, ProjectionHead
 from rayapp.redrec.item_reader import ItemReader
 from rayapp.redrec.layout import layout
-from rayapp.redrec.loss import assign, info_nce, softmax_shares
+from rayapp.redrec.loss import FALSE_NEGATIVE_COSINE, assign, softmax_shares
 from rayapp.redrec.mixing import Mixer, Mixing
 from rayapp.redrec.negatives import Pool
+from rayapp.redrec.pool_softmax import joined, log_partition, no_pairs, places_of, twins
 from rayapp.redrec.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.recency import RecencyPool
 from rayapp.redrec.user_tower import UserTower, visible
@@ -138,35 +139,36 @@ class RedRec(nn.Module):
         scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long, device=device)
         scenario_index[torch.tensor(pool_scenarios, device=device)] = torch.arange(len(pool_scenarios), device=device)
         scenario_M = batch.cut_scenario_BC.flatten()[rows[:, 0]]
-        log_expected = pool.log_expected_SP[scenario_index[scenario_M]]
-        pool_PD = vectors[place[pool.rows_P]]
-        target_bias = None
+        owner_M = scenario_index[scenario_M]
+        pool_PD, targets_MD = vectors[place[pool.rows_P]], targets_NWD[mask_NW]
+        positive_M = self.user.scale * (users_MD * targets_MD).sum(-1)
+        order_M = torch.arange(len(targets_M), device=device)
+        hidden = joined(
+            places_of(order_M, targets_M, pool.rows_P),
+            twins(targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+        )
+        less, penalty_M = no_pairs(device), torch.zeros_like(positive_M)
         if self.user.repeats is not None:
             penalty_M = self.user.repeats[scenario_M]
-            first_BI = first_ranks(batch.items_BL, len(self.content))
-            user_M, cut_M = rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]]
-            target_bias = penalty_M * (first_BI[user_M, targets_M] < cut_M)
-            had_MP = first_BI[:, pool.rows_P][user_M] < cut_M[:, None]
-            log_expected = log_expected + penalty_M[:, None] * had_MP
+            which, item = before(batch.items_BL, rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]])
+            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == targets_M[which]], 1.0)
+            positive_M = positive_M - penalty_M * again_M
+            less = places_of(which, item, pool.rows_P)
         if self.weigh_pool:
-            share_MP = softmax_shares(users_MD, pool_PD, log_expected, self.user.scale, targets_M, pool.rows_P)
+            dense = pool.log_expected_SP[owner_M]
+            share_MP = softmax_shares(users_MD, pool_PD, dense, self.user.scale, targets_M, pool.rows_P)
             many = torch.zeros(len(pool_scenarios), len(pool.rows_P), device=device)
-            self.pool_mass_SP = many.index_add_(0, scenario_index[scenario_M], share_MP)
-        return info_nce(
-            users_MD,
-            targets_NWD[mask_NW],
-            targets_M,
-            pool_PD,
-            pool.rows_P,
-            log_expected,
-            self.user.scale,
-            target_bias,
-        ).mean()
+            self.pool_mass_SP = many.index_add_(0, owner_M, share_MP)
+        scaled_MD = self.user.scale * users_MD
+        others_M = log_partition(scaled_MD, pool_PD, pool.log_expected_SP, owner_M, hidden, less, penalty_M)
+        return (torch.logaddexp(positive_M.float(), others_M) - positive_M).mean()
 
 
-def first_ranks(items_BL: Tensor, items: int) -> Tensor:
-    """int64 [B, items]: where in the sequence each item comes first; L for those that do not."""
-    B, L = items_BL.shape
-    ranks = torch.full((B, items), L, dtype=torch.long, device=items_BL.device)
-    order = torch.arange(L, device=items_BL.device).expand(B, L)
-    return ranks.scatter_reduce_(1, items_BL, order, "amin")
+def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:
+    """(which of M cuts, ascending, item): everything that the user had before each cut, every item once."""
+    L = items_BL.shape[1]
+    same = items_BL[:, :, None] == items_BL[:, None, :]
+    first_BL = ~same.tril(-1).any(-1)
+    seen_ML = (torch.arange(L, device=cut_M.device) < cut_M[:, None]) & first_BL[user_M]
+    which, at = seen_ML.nonzero(as_tuple=True)
+    return which, items_BL[user_M[which], at]

@@ -8,7 +8,7 @@ import torch
 from rayapp.redrec.batching import BatchConfig, Batcher
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
-from rayapp.redrec.model import ModelConfig, RedRec, first_ranks
+from rayapp.redrec.model import ModelConfig, RedRec, before
 from rayapp.redrec.negatives import NegativeSampler
 from rayapp.redrec.split import leave_one_out
 from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
@@ -18,8 +18,9 @@ ITEMS, USERS, LENGTH = 60, 200, 8
 SETTINGS = ModelConfig(dim=16, width=16, layers=1, heads=2, interests=1, length=LENGTH, dropout=0.0, repeats=True)
 
 
-def test_the_place_where_an_item_comes_first() -> None:
-    assert first_ranks(torch.tensor([[3, 1, 3], [0, 4, 4]]), 5).tolist() == [[3, 1, 3, 0, 3], [0, 3, 3, 3, 1]]
+def test_what_a_user_had_before_a_cut_counts_once() -> None:
+    which, item = before(torch.tensor([[3, 1, 3], [0, 4, 4]]), torch.tensor([0, 0, 1, 1]), torch.tensor([1, 3, 0, 3]))
+    assert list(zip(which.tolist(), item.tolist(), strict=True)) == [(0, 3), (1, 3), (1, 1), (3, 0), (3, 4)]
 
 
 def sequences(again: bool) -> list[Sequence]:

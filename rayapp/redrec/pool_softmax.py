@@ -1,0 +1,131 @@
+"""The log-partition of many rows over one large pool, in memory that does not grow with rows x pool.
+
+Scores are made chunk by chunk, used while they are in the cache, and made again
+in the backward pass (the idea of fused linear cross entropy, Liger kernels,
+arXiv 2410.10989). With all of a catalogue as the pool this is three times as
+fast as a dense matrix, whose passes through memory cost more than its products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Pairs(NamedTuple):
+    """Places of the [M, P] score matrix, rows ascending."""
+
+    rows: Tensor
+    columns: Tensor
+
+    def within(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Those of the rows [start, stop), counted from start."""
+        first, last = torch.searchsorted(self.rows, torch.tensor([start, stop], device=self.rows.device)).tolist()
+        return self.rows[first:last] - start, self.columns[first:last]
+
+
+def no_pairs(device: torch.device) -> Pairs:
+    nothing = torch.empty(0, dtype=torch.long, device=device)
+    return Pairs(nothing, nothing)
+
+
+def joined(*pairs: Pairs) -> Pairs:
+    """All of them; a place may come twice."""
+    rows, columns = (torch.cat(column) for column in zip(*pairs, strict=True))
+    order = rows.argsort(stable=True)
+    return Pairs(rows[order], columns[order])
+
+
+def places_of(rows_N: Tensor, ids_N: Tensor, pool_P: Tensor) -> Pairs:
+    """Where the pool holds these ids, all of its draws of them; `rows_N` ascending."""
+    order = pool_P.argsort(stable=True)
+    sorted_P = pool_P[order]
+    low = torch.searchsorted(sorted_P, ids_N)
+    count = torch.searchsorted(sorted_P, ids_N, right=True) - low
+    which = torch.arange(len(ids_N), device=ids_N.device).repeat_interleave(count)
+    begin = (count.cumsum(0) - count)[which]
+    column = low[which] + torch.arange(len(which), device=ids_N.device) - begin
+    return Pairs(rows_N[which], order[column])
+
+
+def log_partition(
+    users_MD: Tensor,
+    pool_PD: Tensor,
+    bias_SP: Tensor,
+    owner_M: Tensor,
+    hidden: Pairs,
+    less: Pairs,
+    by_M: Tensor,
+) -> Tensor:
+    """[M]: log sum over the pool of exp(u·n - bias), with gradients for users, pool and `by_M`.
+
+    `bias_SP[owner_M]` is subtracted (log-Q; +inf: not in this row's pool); places in `hidden` count nothing; in those
+    of `less` the row's `by_M` is subtracted too.
+    """
+    found: Tensor = _LogPartition.apply(users_MD, pool_PD, by_M, bias_SP, owner_M, hidden, less)
+    return found
+
+
+class _LogPartition(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        users_MD: Tensor,
+        pool_PD: Tensor,
+        by_M: Tensor,
+        bias_SP: Tensor,
+        owner_M: Tensor,
+        hidden: Pairs,
+        less: Pairs,
+    ) -> Tensor:
+        given = (users_MD.float(), pool_PD.float(), by_M.float(), bias_SP, owner_M, hidden, less)
+        parts = [scores.logsumexp(1) for _, _, scores in _chunks(*given)]
+        found = torch.cat(parts) if parts else users_MD.new_empty(0)
+        ctx.save_for_backward(*given[:5], found, *hidden, *less)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient_M: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        users_MD, pool_PD, by_M, bias_SP, owner_M, found_M, *pairs = ctx.saved_tensors
+        hidden, less = Pairs(*pairs[:2]), Pairs(*pairs[2:])
+        for_users, for_by = torch.empty_like(users_MD), torch.zeros_like(by_M)
+        for_pool = torch.zeros_like(pool_PD)
+        for start, stop, scores in _chunks(users_MD, pool_PD, by_M, bias_SP, owner_M, hidden, less):
+            # A row with an empty pool (-inf) has no shares.
+            level = found_M[start:stop, None].clamp(min=-1e30)
+            shares = scores.sub_(level).exp_().mul_(gradient_M[start:stop, None])
+            for_users[start:stop] = shares @ pool_PD
+            for_pool.addmm_(shares.T, users_MD[start:stop])
+            rows, columns = less.within(start, stop)
+            for_by[start:stop].index_add_(0, rows, shares[rows, columns], alpha=-1)
+        return for_users, for_pool, for_by, None, None, None, None
+
+
+def _chunks(
+    users_MD: Tensor, pool_PD: Tensor, by_M: Tensor, bias_SP: Tensor, owner_M: Tensor, hidden: Pairs, less: Pairs
+) -> Iterator[tuple[int, int, Tensor]]:
+    """(first row, row after the last, scores): as many rows as fit into a core's cache, more on a GPU."""
+    size = 4096 if users_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
+    with torch.autocast(users_MD.device.type, enabled=False):
+        for start in range(0, len(users_MD), size):
+            stop = min(start + size, len(users_MD))
+            bias = bias_SP if len(bias_SP) == 1 else bias_SP[owner_M[start:stop]]
+            scores = torch.addmm(bias.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
+            rows, columns = less.within(start, stop)
+            scores[rows, columns] -= by_M[start:stop][rows]
+            scores[hidden.within(start, stop)] = float("-inf")
+            yield start, stop, scores
+
+
+def twins(targets_MD: Tensor, pool_PD: Tensor, cosine: float) -> Pairs:
+    """Where the pool holds an item closer than `cosine` to a row's target, both L2-normalised."""
+    size = 4096 if targets_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
+    found = [no_pairs(targets_MD.device)]
+    with torch.no_grad():
+        for start in range(0, len(targets_MD), size):
+            rows, columns = (targets_MD[start : start + size] @ pool_PD.T > cosine).nonzero(as_tuple=True)
+            found.append(Pairs(rows + start, columns))
+    return Pairs(*(torch.cat(column) for column in zip(*found, strict=True)))
