@@ -63,8 +63,8 @@ def model_scorer(user: UserSide, vectors_ID: Tensor, split: Split) -> Scorer:
         with torch.inference_mode():
             interests = user(batch, table[batch.items_BL])[:, 0]
             scores = torch.einsum("bkd,id->bki", interests, vectors_ID).amax(1).float()
-            if user.repeats is not None:
-                penalty_B = (user.repeats / user.scale)[batch.cut_scenario_BC[:, 0]].tolist()
+            if user.repeat_penalty is not None:
+                penalty_B = (user.repeat_penalty / user.scale)[batch.cut_scenario_BC[:, 0]].tolist()
                 for row, (history, penalty) in enumerate(zip(histories, penalty_B, strict=True)):
                     scores[row, np.unique(history.items)] -= penalty
             return scores.cpu().numpy()

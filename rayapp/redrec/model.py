@@ -67,6 +67,11 @@ class UserSide(nn.Module):
         self.repeats = nn.Parameter(torch.zeros(len(vocabulary.scenarios) + 1)) if config.repeats else None
 
     @property
+    def repeat_penalty(self) -> Tensor | None:
+        """[S + 1], in logits; learned faster than the weights of a network, because it has far to go."""
+        return None if self.repeats is None else 10 * self.repeats
+
+    @property
     def scale(self) -> Tensor:
         """Logit scale, clamped to [1, 100]."""
         return self.log_scale.clamp(0.0, math.log(100.0)).exp()
@@ -148,8 +153,8 @@ class RedRec(nn.Module):
             twins(targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
         )
         less, penalty_M = no_pairs(device), torch.zeros_like(positive_M)
-        if self.user.repeats is not None:
-            penalty_M = self.user.repeats[scenario_M]
+        if self.user.repeat_penalty is not None:
+            penalty_M = self.user.repeat_penalty[scenario_M]
             which, item = before(batch.items_BL, rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]])
             again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M

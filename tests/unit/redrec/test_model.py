@@ -52,11 +52,11 @@ def trained(rows: list[Sequence]) -> RedRec:
 
 def test_what_never_comes_again_is_ranked_last_and_what_does_is_not() -> None:
     never = trained(sequences(again=False))
-    assert never.user.repeats is not None
-    assert never.user.repeats[1] > 2
+    assert never.user.repeat_penalty is not None
+    assert never.user.repeat_penalty[1] > 2
     _, split = leave_one_out(sequences(again=False), 1)
     found = evaluate(split, model_scorer(never.user, all_item_vectors(never), split))
     assert abs(found["kept"]["hr@10"] - found["masked"]["hr@10"]) < 0.05
     often = trained(sequences(again=True))
-    assert often.user.repeats is not None
-    assert often.user.repeats[1] < 0
+    assert often.user.repeat_penalty is not None
+    assert often.user.repeat_penalty[1] < 0
