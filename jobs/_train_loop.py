@@ -25,7 +25,7 @@ from rayapp.redrec.model import RedRec
 from rayapp.redrec.negatives import NegativeSampler
 from rayapp.redrec.pretrained import learned_state, load_learned
 from rayapp.redrec.split import SPLITS, Split
-from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_counts, target_counts
+from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_counts, start_ids, target_counts
 from rayapp.redrec.vocabulary import Vocabulary
 
 VALIDATION_USERS = 3000
@@ -88,6 +88,7 @@ def train_loop(config: dict[str, Any]) -> None:
         crew.gathered,
     )
     batcher = Batcher(settings.batching, items, len(vocabulary.scenarios), counts)
+    start_ids(model.item_tower, train, settings.warm_ids)
     wrapped = model
     if world > 1:
         wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from rayapp.redrec.cooccurrence import taken_together
+
 
 class Popularity:
     """Every user gets the items by how often they were interacted with in training."""
@@ -24,17 +26,7 @@ class ItemKNN:
     """
 
     def __init__(self, histories: list[np.ndarray], items: int, decay: float = 0.8, window: int = 50) -> None:
-        users = np.repeat(np.arange(len(histories)), [len(h) for h in histories])
-        matrix = sp.csr_matrix(
-            (np.ones(len(users), dtype=np.float32), (users, np.concatenate(histories))), shape=(len(histories), items)
-        )
-        matrix.data[:] = 1.0
-        matrix.sum_duplicates()
-        matrix.data[:] = 1.0
-        counts = np.asarray(matrix.sum(0)).ravel()
-        scale = sp.diags(1 / np.sqrt(np.maximum(counts, 1)))
-        self.similarity = (scale @ (matrix.T @ matrix) @ scale).tocsr()
-        self.similarity.setdiag(0)
+        self.similarity = taken_together(histories, items)
         self.decay = decay
         self.window = window
         self.items = items

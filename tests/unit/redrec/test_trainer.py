@@ -9,12 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from rayapp.redrec.batching import Batcher
 from rayapp.redrec.data_folder import Sequence
+from rayapp.redrec.heads import ItemTower
 from rayapp.redrec.model import ModelConfig, RedRec
 from rayapp.redrec.negatives import NegativeSampler
-from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_counts, scenario_items, target_counts
+from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_counts, scenario_items, start_ids, target_counts
 from rayapp.redrec.vocabulary import Vocabulary
 
 ITEMS = 60
@@ -81,3 +83,22 @@ def test_items_are_counted_in_the_scenario_of_the_event() -> None:
 def test_the_shipped_settings_are_settings(file: Path) -> None:
     settings = msgspec.yaml.decode(file.read_bytes(), type=TrainConfig)
     assert settings.batching.length == settings.model.length
+
+
+def test_ids_start_where_users_put_them_and_nowhere_for_unseen_items() -> None:
+    rng = np.random.default_rng(0)
+    ones = np.ones(4, dtype=np.int64)
+    groups = [rng.choice(10, 4, replace=False) + 10 * (user % 2) for user in range(120)]
+    rows = [Sequence(items, ones, ones, ones) for items in groups]
+    torch.manual_seed(0)
+    tower = ItemTower(30, 8, 8, 0.0, True, 0.0)
+    random = tower.ids.weight.detach().clone()
+    start_ids(tower, rows, warm=False)
+    assert not tower.ids.weight[20:].any()
+    assert torch.equal(tower.ids.weight[:20], random[:20])
+    start_ids(tower, rows, warm=True)
+    near = F.normalize(tower.ids.weight[:20], dim=-1)
+    cosine = near @ near.T
+    assert cosine[:10, :10].mean() > cosine[:10, 10:].mean() + 0.2
+    assert torch.allclose(tower.ids.weight[:20].norm(dim=-1), torch.tensor(0.5), atol=1e-5)
+    assert not tower.ids.weight[20:].any()
