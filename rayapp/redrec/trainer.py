@@ -37,7 +37,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lr: float = 1e-3
     weight_decay: float = 0.01
     warmup: float = 0.02
-    negatives: int = 1024
+    negatives: int = 8192
     in_batch: int = 256
     hard: int = 0
     clip: float = 1.0
