@@ -59,31 +59,3 @@ def merged(base: str, folder: Path, cache: Path) -> str:
         (target / LINEAGE).write_bytes(told)
 
     return whole_folder(cache / f"{lineage['name']}-{hashlib.sha256(told).hexdigest()[:8]}", write)
-
-
-def averaged(folders: list[Path], weights: list[float], target: Path) -> None:
-    """Write the weighted mean of adapters that were trained from one another (Wortsman et al. 2022, "Model soups").
-
-    Their matrices are averaged as they are, which holds for adapters that lie close together: checkpoints of one run,
-    or one adapter and what it became. Raises AdapterError.
-    """
-    from safetensors.torch import load_file, save_file
-
-    if len(folders) != len(weights) or len(folders) < 2 or abs(sum(weights) - 1) > 1e-6:
-        raise AdapterError(f"{len(folders)} adapters with weights {weights}: give two or more, weights that sum to 1")
-    for folder in folders:
-        if not is_adapter(folder) or not (folder / WEIGHTS).is_file():
-            raise AdapterError(f"adapter {folder}: no {SETTINGS} and {WEIGHTS} there; give a folder that PEFT saved")
-    states = [load_file(folder / WEIGHTS) for folder in folders]
-    shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in states]
-    if any(shape != shapes[0] for shape in shapes):
-        raise AdapterError(f"adapters {', '.join(map(str, folders))} have different matrices and cannot be averaged")
-    mean = {
-        name: sum(w * state[name].float() for w, state in zip(weights, states, strict=True))
-        .to(value.dtype)
-        .contiguous()
-        for name, value in states[0].items()
-    }
-    target.mkdir(parents=True, exist_ok=True)
-    (target / SETTINGS).write_bytes((folders[-1] / SETTINGS).read_bytes())
-    save_file(mean, target / WEIGHTS, metadata={"format": "pt"})

@@ -32,7 +32,6 @@ JOBS = (
     "evaluate_cross",
     "encode_items",
     "import_red_mmu",
-    "average_adapters",
 )
 DATA = {
     "train_redrec",
@@ -73,7 +72,6 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     needed = ["--data", "/nowhere"] if name in DATA else []
     needed += ["name"] if name == "report_experiment" else []
     needed += ["--together", "one"] if name == "evaluate_cross" else []
-    needed += ["--adapter", ".", "--output", str(tmp_path / "to")] if name == "average_adapters" else []
     needed += ["--source", ".", "--to", str(tmp_path / "to")] if name == "import_red_mmu" else []
     needed += STAGE if name in ("redone_pretrain", "redone_finetune", "redone_prefer") else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
@@ -89,8 +87,6 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
         ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),
-        ("average_adapters", ["--adapter", "/nowhere", "--output", "/nowhere"], "give two or more"),
-        ("average_adapters", ["--adapter", "/a", "--adapter", "/b", "--output", "/nowhere"], "no adapter_config.json"),
         ("evaluate_cross", ["--data", "WORLD", "--together", "never"], "never has no CURRENT"),
         ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere"], "has no note_embeddings.parquet"),
         ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere", "--bit", "like=40"], "--bit like=40: give ACTION"),

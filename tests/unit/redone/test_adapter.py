@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from rayapp.redone.adapter import AdapterError, averaged
+from rayapp.redone.adapter import AdapterError
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.model_version import model_version
 
@@ -62,21 +61,3 @@ def test_what_cannot_be_merged_says_so(base: Path, adapter: Path, tmp_path: Path
     (tmp_path / "adapter_config.json").write_text(json.dumps({**settings, "target_modules": ["nothing"]}))
     with pytest.raises(AdapterError, match="does not fit"):
         model_folder(f"{base}+{tmp_path}", tmp_path / "cache")
-
-
-def test_an_average_lies_between_and_is_an_adapter_like_any_other(base: Path, adapter: Path, tmp_path: Path) -> None:
-    further = tmp_path / "further"
-    further.mkdir()
-    state = load_file(adapter / "adapter_model.safetensors")
-    save_file({name: value * 1.2 for name, value in state.items()}, further / "adapter_model.safetensors")
-    (further / "adapter_config.json").write_bytes((adapter / "adapter_config.json").read_bytes())
-    averaged([adapter, further], [0.25, 0.75], tmp_path / "mean")
-    mean = load_file(tmp_path / "mean" / "adapter_model.safetensors")
-    assert all(torch.allclose(mean[name], 1.15 * value, atol=1e-6) for name, value in state.items())
-    folder = model_folder(str(tmp_path / "mean"), tmp_path / "cache")
-    assert not torch.allclose(logits(folder), logits(str(base)), atol=1e-3)
-    with pytest.raises(AdapterError, match="weights that sum to 1"):
-        averaged([adapter, further], [0.5, 0.6], tmp_path / "no")
-    save_file({"other": torch.zeros(2)}, further / "adapter_model.safetensors")
-    with pytest.raises(AdapterError, match="different matrices"):
-        averaged([adapter, further], [0.5, 0.5], tmp_path / "no")
