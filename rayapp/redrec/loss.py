@@ -71,7 +71,6 @@ def info_nce(
     negative_ids_P: Tensor,
     log_expected: Tensor,
     scale: Tensor,
-    target_bias_M: Tensor | None = None,
 ) -> Tensor:
     """InfoNCE per row, [M]: each user vector against its target and a shared pool of P negatives.
 
@@ -80,11 +79,8 @@ def info_nce(
     positive's. A pool draw that is the target itself, or closer to it than
     cosine 0.98, is masked (it would be a false negative). -inf in the logits
     comes from log_expected == +inf, which means "not in this row's pool".
-    target_bias_M is subtracted from the positives' logits.
     """
     positive = scale * (users_MD * targets_MD).sum(-1)
-    if target_bias_M is not None:
-        positive = positive - target_bias_M
     logits = scale * (users_MD @ negatives_PD.T) - log_expected
     with torch.no_grad():
         false = target_ids_M[:, None] == negative_ids_P[None]
