@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 
 from jobs._job import console
 from rayapp.config import Config
+from rayapp.cores import usable_cores
 from rayapp.domain import Item
 from rayapp.redone.base_model import model_folder
 from rayapp.redrec.item_encoder import encode_items_cached
@@ -17,7 +17,7 @@ from rayapp.redrec.item_encoder import encode_items_cached
 
 def encoded(config: Config, encoder: str, items: list[Item]) -> np.ndarray:
     """[I, E]; pictures that cannot be read are told and left out."""
-    torch.set_num_threads(os.cpu_count() or 1)  # Ray gives a job's driver one
+    torch.set_num_threads(usable_cores())  # Ray gives a job's driver one
     vectors, unreadable = encode_items_cached(
         encoder,
         items,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 import ray.data
 import torch
 
+from rayapp.cores import usable_cores
 from rayapp.domain import Item
 from rayapp.redone.base_model import model_folder
 from rayapp.redrec.item_encoder import ItemEncoder, content_key
@@ -57,7 +57,7 @@ def encode_with_ray(
     if missing:
         rows = pa.table({"key": list(missing), "item": [msgspec.json.encode(item) for item in missing.values()]})
         gpus = min(1.0, ray.cluster_resources().get("GPU", 0))
-        cores = 1 if gpus else max(1, (os.cpu_count() or 1) // encoders)
+        cores = 1 if gpus else max(1, usable_cores() // encoders)
         encoded = ray.data.from_arrow(
             [rows.slice(start, BATCH).combine_chunks() for start in range(0, len(rows), BATCH)]
         ).map_batches(

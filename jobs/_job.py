@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rayapp.config import Config, ConfigError, load_config
+from rayapp.cores import usable_cores
 from rayapp.experiments.experiment import ExperimentError
 from rayapp.redone.completions import ModelAway
 from rayapp.redrec.data_folder import DataFolderError
@@ -89,7 +90,7 @@ def connect_ray(quiet: bool = False) -> None:
         ray.init(log_to_driver=not quiet, logging_level=level)
     else:
         os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
-        ray.init(address="local", num_cpus=max(4, os.cpu_count() or 1), log_to_driver=not quiet, logging_level=level)
+        ray.init(address="local", num_cpus=max(4, usable_cores()), log_to_driver=not quiet, logging_level=level)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ import torch
 from ray.train.huggingface.transformers import RayTrainReportCallback, prepare_trainer
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
+from rayapp.cores import usable_cores
 from rayapp.redone.training.recipe import Recipe
 
 
@@ -25,7 +25,7 @@ def train_loop(config: dict[str, Any]) -> None:
     """`config`: recipe, base (a model's folder), adapter (to go on with, or ''), data (what the stage prepared)."""
     recipe = msgspec.convert(config["recipe"], Recipe)
     world = ray.train.get_context().get_world_size()
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
+    torch.set_num_threads(max(1, usable_cores() // world))
     # Every kernel the same way each time: a resumed run must end as the one that was not killed.
     torch.manual_seed(recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(config["base"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import ray.train.torch
 import torch
 
 from jobs._crew import Crew
+from rayapp.cores import usable_cores
 from rayapp.redrec.batching import Batcher
 from rayapp.redrec.data_folder import Sequence, sequences_of
 from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
@@ -68,7 +68,7 @@ def train_loop(config: dict[str, Any]) -> None:
     rank, world = context.get_world_rank(), context.get_world_size()
     device = ray.train.torch.get_device()
     crew = Crew(rank, world, device)
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // world))
+    torch.set_num_threads(max(1, usable_cores() // world))
     shard = ray.train.get_dataset_shard("train")
     own = [s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)]
     train, validation = split_for_training(own, config["holdout"], config["split"])

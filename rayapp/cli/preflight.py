@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from rayapp.config import Config
+from rayapp.cores import usable_cores
 from rayapp.stores.client import StoreUnreachable, wait_for_store
 from streaming.topics import BrokerUnreachable, wait_for_broker
 
@@ -48,7 +48,7 @@ def port_problems(config: Config) -> list[str]:
 
 def machine_problems(state: Path) -> list[str]:
     problems = []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     if cores < MIN_CORES:
         problems.append(f"{cores} core is too few; {MIN_CORES} are needed: give the machine or container more")
     memory = psutil.virtual_memory().available / GIB

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from rayapp.config import Config
+from rayapp.cores import usable_cores
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.completions import Completions
 from rayapp.redone.model_version import model_version
@@ -72,7 +73,7 @@ def openmp() -> str:
 def engine_environment() -> dict[str, str]:
     """What a vLLM engine outside Serve is started with."""
     # Engine core and worker wait for each other in busy loops: on few cores a thread more makes both slower.
-    threads = str(max(1, (os.cpu_count() or 2) - 1))
+    threads = str(max(1, usable_cores() - 1))
     names = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "WARNING", "OMP_NUM_THREADS": threads}
     return {**names, "LD_PRELOAD": openmp()} if openmp() else names
 

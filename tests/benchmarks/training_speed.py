@@ -21,6 +21,7 @@ import msgspec
 
 from jobs._job import print_table
 from rayapp.config import load_config
+from rayapp.cores import usable_cores
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.tasks.example import Example, read_examples, write_examples
 from rayapp.redone.training.chat import ChatTokens
@@ -36,7 +37,6 @@ ARMS = {
 
 def bare(recipe: Recipe, base: str, examples: list[Example], packing: bool) -> dict[str, float]:
     """TRL alone: rates of real tokens (no padding) and of examples."""
-    import os
 
     import torch
     from datasets import Dataset
@@ -44,7 +44,7 @@ def bare(recipe: Recipe, base: str, examples: list[Example], packing: bool) -> d
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(usable_cores())
     tokenizer = AutoTokenizer.from_pretrained(base)
     chat = ChatTokens(tokenizer)
     rows = []
