@@ -58,3 +58,11 @@ class Crew:
         parts = [torch.empty_like(rows_N, device=self.device) for _ in range(self.world)]
         dist.all_gather(parts, rows_N.to(self.device))
         return torch.cat(parts).cpu()
+
+    def collected(self, rows: list[T]) -> list[T]:
+        """Of all workers, in their order, at rank 0; elsewhere the worker's own."""
+        if self.world == 1:
+            return rows
+        parts: list[Any] | None = [None] * self.world if self.leads else None
+        dist.gather_object(rows, parts, dst=0)
+        return rows if parts is None else [row for part in parts for row in part]

@@ -88,7 +88,8 @@ def train_loop(config: dict[str, Any]) -> None:
         crew.gathered,
     )
     batcher = Batcher(settings.batching, items, len(vocabulary.scenarios), counts)
-    start_ids(model.item_tower, train, settings.warm_ids)
+    # DDP hands rank 0's weights to the others, so the start there must be of everybody's users.
+    start_ids(model.item_tower, crew.collected([s.items for s in train]), settings.warm_ids)
     wrapped = model
     if world > 1:
         wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})

@@ -89,20 +89,6 @@ def info_nce(
     return torch.logsumexp(torch.cat((positive[:, None], logits), dim=1), dim=1) - positive
 
 
-@torch.no_grad()
-def softmax_shares(
-    users_MD: Tensor,
-    negatives_PD: Tensor,
-    log_expected: Tensor,
-    scale: Tensor,
-    target_ids_M: Tensor,
-    negative_ids_P: Tensor,
-) -> Tensor:
-    """[M, P]: how the softmax of each row over the pool alone is divided; draws of the target itself take nothing."""
-    logits = scale * (users_MD @ negatives_PD.T) - log_expected
-    return logits.masked_fill(target_ids_M[:, None] == negative_ids_P[None], float("-inf")).softmax(-1).nan_to_num(0.0)
-
-
 def unlikelihood(
     users_MD: Tensor, items_MD: Tensor, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
 ) -> Tensor:

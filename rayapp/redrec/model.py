@@ -13,10 +13,10 @@ from rayapp.redrec.batch import Batch
 from rayapp.redrec.heads import ItemTower, ProjectionHead
 from rayapp.redrec.item_reader import ItemReader
 from rayapp.redrec.layout import layout
-from rayapp.redrec.loss import FALSE_NEGATIVE_COSINE, assign, softmax_shares
+from rayapp.redrec.loss import FALSE_NEGATIVE_COSINE, assign
 from rayapp.redrec.mixing import Mixer, Mixing
 from rayapp.redrec.negatives import Pool
-from rayapp.redrec.pool_softmax import joined, log_partition, no_pairs, places_of, twins
+from rayapp.redrec.pool_softmax import joined, log_partition, no_pairs, places_of, pool_mass, twins
 from rayapp.redrec.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.recency import RecencyPool
 from rayapp.redrec.user_tower import UserTower, visible
@@ -159,13 +159,10 @@ class RedRec(nn.Module):
             again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
             less = places_of(which, item, pool.rows_P)
+        given = (self.user.scale * users_MD, pool_PD, pool.log_expected_SP, owner_M, hidden, less, penalty_M)
         if self.weigh_pool:
-            dense = pool.log_expected_SP[owner_M]
-            share_MP = softmax_shares(users_MD, pool_PD, dense, self.user.scale, targets_M, pool.rows_P)
-            many = torch.zeros(len(pool_scenarios), len(pool.rows_P), device=device)
-            self.pool_mass_SP = many.index_add_(0, owner_M, share_MP)
-        scaled_MD = self.user.scale * users_MD
-        others_M = log_partition(scaled_MD, pool_PD, pool.log_expected_SP, owner_M, hidden, less, penalty_M)
+            self.pool_mass_SP = pool_mass(*given)
+        others_M = log_partition(*given)
         return (torch.logaddexp(positive_M.float(), others_M) - positive_M).mean()
 
 

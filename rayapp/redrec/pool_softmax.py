@@ -69,6 +69,17 @@ def log_partition(
     return found
 
 
+@torch.no_grad()
+def pool_mass(
+    users_MD: Tensor, pool_PD: Tensor, bias_SP: Tensor, owner_M: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor
+) -> Tensor:
+    """[S, P]: what each draw takes of the rows' softmax over the pool (as in `log_partition`), summed by their owner."""
+    found = torch.zeros_like(bias_SP)
+    for start, stop, scores in _chunks(users_MD.float(), pool_PD.float(), by_M.float(), bias_SP, owner_M, hidden, less):
+        found.index_add_(0, owner_M[start:stop], scores.softmax(1).nan_to_num(0.0))
+    return found
+
+
 class _LogPartition(torch.autograd.Function):
     @staticmethod
     def forward(

@@ -137,18 +137,18 @@ class Trainer:
         return float(np.mean(losses)) if losses else math.nan
 
 
-def start_ids(tower: ItemTower, sequences: list[Sequence], warm: bool) -> None:
-    """Where the id embeddings start: nowhere for items without an event here (content alone places them, now and
+def start_ids(tower: ItemTower, histories: list[np.ndarray], warm: bool) -> None:
+    """`histories`: the items of each user. Where the id embeddings start: nowhere for items without an event here (content alone places them, now and
     later), and with `warm` near the items that the same users took, half as long as the content vector beside them."""
     if tower.ids is None:
         return
     items = tower.unknown
-    events = np.concatenate([s.items for s in sequences]) if sequences else np.empty(0, dtype=np.int64)
+    events = np.concatenate(histories) if histories else np.empty(0, dtype=np.int64)
     with torch.no_grad():
         weight = tower.ids.weight
         weight[torch.from_numpy(np.bincount(events, minlength=items) == 0).nonzero()[:, 0]] = 0.0
         if warm:
-            vectors = torch.from_numpy(cooccurrence_vectors([s.items for s in sequences], items, weight.shape[1]))
+            vectors = torch.from_numpy(cooccurrence_vectors(histories, items, weight.shape[1]))
             placed = vectors.any(1).nonzero()[:, 0]
             weight[placed] = 0.5 * vectors[placed].to(weight)
 

@@ -1,4 +1,4 @@
-"""Two workers over gloo: what one says, all do; counts are summed and rows gathered in order."""
+"""Two workers over gloo: what one says, all do; counts are summed and rows gathered in order, lists at the first."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def worker(rank: int, world: int, folder: Path) -> None:
         "agreed": crew.agree({"steps": 3 + rank}),
         "summed": crew.summed(np.array([[1, 2], [rank, 0]])),
         "gathered": crew.gathered(torch.tensor([rank, 7])),
+        "collected": crew.collected([[rank], [rank, rank]]),
     }
     torch.save(found, folder / f"{rank}.pt")
     dist.destroy_process_group()
@@ -32,6 +33,8 @@ def test_two_workers_agree(tmp_path: Path) -> None:
     assert one["agreed"] == other["agreed"] == {"steps": 3}
     assert one["summed"].tolist() == other["summed"].tolist() == [[2, 4], [1, 0]]
     assert one["gathered"].tolist() == other["gathered"].tolist() == [0, 7, 1, 7]
+    assert one["collected"] == [[0], [0, 0], [1], [1, 1]]
+    assert other["collected"] == [[1], [1, 1]]
 
 
 def test_alone_nothing_is_asked() -> None:
@@ -39,3 +42,4 @@ def test_alone_nothing_is_asked() -> None:
     assert crew.agree(5) == 5
     assert crew.summed(np.array([1])).tolist() == [1]
     assert crew.gathered(torch.tensor([1])).tolist() == [1]
+    assert crew.collected([[1]]) == [[1]]

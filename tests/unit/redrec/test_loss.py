@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
-from rayapp.redrec.loss import assign, cluster, info_nce, match, softmax_shares
+from rayapp.redrec.loss import assign, cluster, info_nce, match
 from rayapp.redrec.negatives import NegativeSampler
+from rayapp.redrec.pool_softmax import no_pairs, places_of, pool_mass
 
 
 def unit(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -81,8 +82,12 @@ def test_sampled_gradient_matches_full_softmax_on_500_items(hard: int) -> None:
         )
         total += torch.autograd.grad(sampled.mean(), users)[0]
         if hard:
-            shares = softmax_shares(users, table[pool.rows_P], pool.log_expected_SP[0], scale, targets, pool.rows_P)
-            sampler.keep(pool, [1], shares.sum(0)[None])
+            own = places_of(torch.arange(rows), targets, pool.rows_P)
+            one, nothing = torch.zeros(rows, dtype=torch.long), no_pairs(targets.device)
+            mass = pool_mass(
+                scale * users, table[pool.rows_P], pool.log_expected_SP, one, own, nothing, torch.zeros(rows)
+            )
+            sampler.keep(pool, [1], mass)
             assert len(sampler.kept[1]) == hard
     cosine = F.cosine_similarity(total.flatten(), expected.flatten(), dim=0)
     assert cosine > 0.99

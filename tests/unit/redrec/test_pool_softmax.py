@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rayapp.redrec.pool_softmax import Pairs, joined, log_partition, no_pairs, places_of, twins
+from rayapp.redrec.pool_softmax import Pairs, joined, log_partition, no_pairs, places_of, pool_mass, twins
 
 
 @settings(max_examples=40, deadline=None)
@@ -24,12 +24,13 @@ def test_it_is_the_dense_one(seed: int, rows: int, pool: int, scenarios: int) ->
     hide[:, 0] = False  # every row has something left
     weights = torch.randn(rows, generator=g)
 
-    found = log_partition(
-        users, items, bias, owner, Pairs(*hide.nonzero(as_tuple=True)), Pairs(*less.nonzero(as_tuple=True)), by
-    )
+    given = (users, items, bias, owner, Pairs(*hide.nonzero(as_tuple=True)), Pairs(*less.nonzero(as_tuple=True)), by)
+    found = log_partition(*given)
     scores = users @ items.T - bias[owner] - by[:, None] * less
     dense = scores.masked_fill(hide, float("-inf")).logsumexp(1)
     assert torch.allclose(found, dense, atol=1e-4)
+    shares = scores.masked_fill(hide, float("-inf")).softmax(1).detach()
+    assert torch.allclose(pool_mass(*given), torch.zeros_like(bias).index_add_(0, owner, shares), atol=1e-4)
     ours = torch.autograd.grad((weights * found).sum(), (users, items, by))
     theirs = torch.autograd.grad((weights * dense).sum(), (users, items, by))
     for one, other in zip(ours, theirs, strict=True):

@@ -87,16 +87,14 @@ def test_the_shipped_settings_are_settings(file: Path) -> None:
 
 def test_ids_start_where_users_put_them_and_nowhere_for_unseen_items() -> None:
     rng = np.random.default_rng(0)
-    ones = np.ones(4, dtype=np.int64)
     groups = [rng.choice(10, 4, replace=False) + 10 * (user % 2) for user in range(120)]
-    rows = [Sequence(items, ones, ones, ones) for items in groups]
     torch.manual_seed(0)
     tower = ItemTower(30, 8, 8, 0.0, True, 0.0)
     random = tower.ids.weight.detach().clone()
-    start_ids(tower, rows, warm=False)
+    start_ids(tower, groups, warm=False)
     assert not tower.ids.weight[20:].any()
     assert torch.equal(tower.ids.weight[:20], random[:20])
-    start_ids(tower, rows, warm=True)
+    start_ids(tower, groups, warm=True)
     near = F.normalize(tower.ids.weight[:20], dim=-1)
     cosine = near @ near.T
     assert cosine[:10, :10].mean() > cosine[:10, 10:].mean() + 0.2
