@@ -90,13 +90,7 @@ def connect_ray(quiet: bool = False) -> None:
         ray.init(log_to_driver=not quiet, logging_level=level)
     else:
         os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
-        ray.init(
-            address="local",
-            num_cpus=max(4, usable_cores()),
-            include_dashboard=False,  # a dozen processes, and the port of the running system's
-            log_to_driver=not quiet,
-            logging_level=level,
-        )
+        ray.init(address="local", num_cpus=max(4, usable_cores()), log_to_driver=not quiet, logging_level=level)
     ray.data.DataContext.get_current().enable_progress_bars = False
 
 

@@ -1,7 +1,8 @@
-"""What the RedOne stages learn from, prepared by their recipe: packed rows, or pairs of answers."""
+"""What the RedOne stages learn from, prepared by their recipe: packed rows, pairs of answers, or questions."""
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jobs._generation import answered, in_small_blocks
-from jobs._job import connect_ray, console, print_table
+from jobs._job import JobError, connect_ray, console, print_table
 from jobs._redone_stage import StageOptions
 from rayapp.config import Config
 from rayapp.redone.adapter import merged
@@ -22,9 +23,11 @@ from rayapp.redone.label_sets import read_split
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.official import official_examples
+from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.preference import Pair, judged_pairs, mistake_rejected, option_rejected
 from rayapp.redone.training.recipe import Recipe
+from rayapp.redone.training.rewards import Asked
 from rayapp.redone.training.rows import examples_of, tokens_of
 
 
@@ -74,13 +77,7 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
     tokenizer = AutoTokenizer.from_pretrained(base)
     chat, rng = ChatTokens(tokenizer), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
-    weights = np.array([source.weight for source in recipe.sources])
-    shares = weights / weights.sum()
-    wanted = recipe.preference.mistakes
-    asked: list[Example] = []
-    for source, share in zip(recipe.sources, shares, strict=True):
-        fresh = (e for e in source_examples(source, data, "train", recipe.seed + 1000) if not known.repeats(e.note))
-        asked += list(islice(fresh, max(1, round(wanted * share))))
+    asked = _questions(recipe, data, known, recipe.preference.mistakes, recipe.seed + 1000)
     report: dict[str, Any] = {"asked": {"read": len(asked)}}
 
     def pair(example: Example, rejected: str) -> Pair:
@@ -113,6 +110,48 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
         "pairs", ["", "pairs"], [[name, counts.get("taken", counts.get("read"))] for name, counts in report.items()]
     )
     return kept, report
+
+
+def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[Asked], dict[str, Any]]:
+    """Stage 4: as many questions as the budget has room for, with all their answers. Raises ConfigError."""
+    from transformers import AutoTokenizer
+
+    recipe, data = options.recipe, options.data
+    for source in recipe.sources:
+        if source.kind not in ("task", "examples"):
+            raise JobError(f"source {source.name}: kind {source.kind} has no reward; use task or examples")
+    chat, rng = ChatTokens(AutoTokenizer.from_pretrained(base)), np.random.default_rng(recipe.seed)
+    known = evaluation_texts(data, options.official)
+    wanted = recipe.tokens // (recipe.reward.samples * recipe.reward.answer_tokens)
+    questions = _questions(recipe, data, known, wanted, recipe.seed + 2000)
+    found, used = list[Asked](), 0
+    for n in rng.permutation(len(questions)):
+        example = reworded(questions[n], rng) if rng.random() < recipe.reword else questions[n]
+        prompt = chat.prompt(example, recipe.question_tokens)
+        used += recipe.reward.samples * (len(prompt) + recipe.reward.answer_tokens)
+        if used > recipe.tokens:
+            break
+        found.append(Asked(prompt, example))
+    step = recipe.batch // recipe.reward.samples
+    found = found[: len(found) // step * step]
+    if not found:
+        raise JobError(f"tokens: {recipe.tokens} is not enough for the answers of one step; raise it or lower batch")
+    taken = Counter(one.example.task for one in found)
+    tokens = sum(recipe.reward.samples * (len(one.prompt) + recipe.reward.answer_tokens) for one in found)
+    report = {name: {"taken": count} for name, count in sorted(taken.items())}
+    report["trained"] = {"taken": len(found), "tokens": tokens}
+    print_table("questions", ["", "questions"], [[name, counts["taken"]] for name, counts in report.items()])
+    return found, report
+
+
+def _questions(recipe: Recipe, data: Path, known: Contamination, wanted: int, seed: int) -> list[Example]:
+    """About `wanted`, of each source its share, without what repeats an evaluation set."""
+    weights = np.array([source.weight for source in recipe.sources])
+    found: list[Example] = []
+    for source, share in zip(recipe.sources, weights / weights.sum(), strict=True):
+        fresh = (e for e in source_examples(source, data, "train", seed) if not known.repeats(e.note))
+        found += list(islice(fresh, max(1, round(wanted * share))))
+    return found
 
 
 def _sampled(asked: list[Example], chat: ChatTokens, folder: str, recipe: Recipe) -> list[list[str]]:

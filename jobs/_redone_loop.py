@@ -34,7 +34,7 @@ def train_loop(config: dict[str, Any]) -> None:
         compile_layers(model, on_cpu=not recipe.gpus)
     with Path(config["data"]).open("rb") as file:
         data = pickle.load(file)
-    held_out = recipe.stage != "prefer" and bool(data.held_out)
+    held_out = recipe.stage in ("pretrain", "finetune") and bool(data.held_out)
     callbacks: list[TrainerCallback] = [ByTheClock(recipe, held_out), Progress(), RayTrainReportCallback()]
     with tempfile.TemporaryDirectory() as folder:
         trainer: Any
@@ -42,6 +42,10 @@ def train_loop(config: dict[str, Any]) -> None:
             from rayapp.redone.training.preference import preference_trainer
 
             trainer = preference_trainer(recipe, model, tokenizer, data, Path(folder), callbacks)
+        elif recipe.stage == "reward":
+            from rayapp.redone.training.reward_trainer import reward_trainer
+
+            trainer = reward_trainer(recipe, model, tokenizer, data, Path(folder), callbacks)
         else:
             from rayapp.redone.training.trainer import packed_trainer
 
@@ -123,5 +127,7 @@ class Progress(TrainerCallback):
         if not state.is_world_process_zero or not ("eval_loss" in logs or time.monotonic() - self.told > 15):
             return
         self.told = time.monotonic()
-        shown = ", ".join(f"{k} {logs[k]:.4f}" for k in ("loss", "eval_loss", "rewards/accuracies") if k in logs)
+        shown = ", ".join(
+            f"{k} {logs[k]:.4f}" for k in ("loss", "eval_loss", "rewards/accuracies", "reward") if k in logs
+        )
         print(f"  step {state.global_step:,} of {state.max_steps:,}: {shown}", flush=True)

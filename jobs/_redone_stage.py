@@ -43,7 +43,7 @@ Prepare = Callable[[Config, StageOptions, str], tuple[Any, dict[str, Any]]]
 
 
 def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options that the three stages share."""
+    """The options that all stages share."""
 
     def decorate(main: Callable[..., Any]) -> Callable[..., Any]:
         @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that sources lie below.")
@@ -163,10 +163,12 @@ def _export(checkpoint: Path, recipe: Recipe, output: Path) -> dict[str, Any]:
         settings["base_model_name_or_path"] = recipe.model
         (output / "adapter_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True))
     curve = [[row["step"], row["loss"]] for row in state["log_history"] if "loss" in row]
+    rewards = [[row["step"], row["reward"]] for row in state["log_history"] if "reward" in row]
     held_out = [[row["step"], row["eval_loss"]] for row in state["log_history"] if "eval_loss" in row]
     # The median: the first step compiles, and a run that was cut off has two of them.
     seconds = statistics.median(row["seconds"] for row in state["log_history"] if "seconds" in row)
-    return {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
+    found = {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
+    return found | ({"rewards": rewards} if rewards else {})
 
 
 def _stages_of(adapter: Path) -> list[dict[str, Any]]:

@@ -31,6 +31,13 @@ class Task(ABC):
     def score(self, judged: Sequence[Any]) -> float:
         """Of a whole set of answers; cheap, because the bootstrap calls it many times."""
 
+    def reward(self, said: str, example: Example) -> float:
+        """0 to 1, of one answer by itself; 1 where it is the example's own, also where the metric of a single answer
+        says nothing (no answer to a question that has none)."""
+        if said.strip() == example.answer:
+            return 1.0
+        return self.score([self.judge(said, example)]) / 100
+
     def trivial(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """Answers that ignore the question: always the commonest one of the training split."""
         return [commonest(train or tests)] * len(tests)

@@ -12,6 +12,7 @@ STAGES = {
     "pretrain": "continued pretraining",
     "finetune": "supervised fine-tuning",
     "prefer": "preference optimisation",
+    "reward": "reinforcement learning on task rewards",
 }
 
 
@@ -45,12 +46,12 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {weights.get(name, '')} | {counts.get('read', 0):,} | {counts.get('taken', 0):,} | {left} |"
         )
-    losses = [loss for _, loss in about["curve"]]
     lines += ["", "## Training", ""]
-    if losses:
-        edge = max(1, len(losses) // 10)
-        first, last = sum(losses[:edge]) / edge, sum(losses[-edge:]) / edge
-        lines.append(f"Loss of the first tenth of the steps {first:.3f}, of the last {last:.3f}.")
+    for name, curve in (("Loss", about["curve"]), ("Reward", about.get("rewards", []))):
+        if curve:
+            edge = max(1, len(curve) // 10)
+            first, last = (sum(value for _, value in part) / edge for part in (curve[:edge], curve[-edge:]))
+            lines.append(f"{name} of the first tenth of the steps {first:.3f}, of the last {last:.3f}.")
     if about["held_out"]:
         lines.append(f"Held-out loss {', '.join(f'{loss:.3f} (step {step})' for step, loss in about['held_out'])}.")
     recipe_yaml = msgspec.yaml.encode(msgspec.to_builtins(recipe)).decode()

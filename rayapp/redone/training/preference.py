@@ -19,7 +19,7 @@ from rayapp.redone.tasks.registry import TASKS
 from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.recipe import Recipe
 
-WRONG = 90.0  # an answer of a lower score is a mistake
+WRONG = 0.9  # an answer of a lower reward is a mistake
 
 
 class Pair(NamedTuple):
@@ -47,9 +47,9 @@ def option_rejected(example: Example, rng: np.random.Generator) -> str | None:
 def mistake_rejected(example: Example, said: Iterable[str]) -> str | None:
     """The model's own worst answer, if it is wrong."""
     task = TASKS[example.task]
-    scored = [(task.score([task.judge(answer, example)]), answer.strip()) for answer in said if answer.strip()]
-    score, worst = min(scored, default=(100.0, ""))
-    return worst if score < WRONG else None
+    scored = [(task.reward(answer, example), answer.strip()) for answer in said if answer.strip()]
+    reward, worst = min(scored, default=(1.0, ""))
+    return worst if reward < WRONG else None
 
 
 def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:

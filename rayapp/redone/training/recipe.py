@@ -45,16 +45,31 @@ class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     judged_limit: int = 0
 
 
+class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fourth stage. `samples` of every question, at `temperature`, of `answer_tokens` at most; the ratio of new to old
+    probability is clipped at 1 - `low` and 1 + `high` (DAPO's values). `mask_truncated`: answers that were cut off teach
+    nothing. `vllm`: a share of each GPU's memory for an engine
+    that samples there; 0: transformers does."""
+
+    samples: int = 8
+    temperature: float = 1.0
+    answer_tokens: int = 48
+    low: float = 0.2
+    high: float = 0.28
+    mask_truncated: bool = True
+    vllm: float = 0.0
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`tokens`: budget of the run, prefixes that are shared in a row counted once. `length`: of a packed row.
-    `batch`: rows a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
+    `batch`: rows (pairs, sampled answers) a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
     token counts the same; 1: every source's example does, by the mean length of the source's answers (by each answer's
     own, the shortest, `[]`, would win where answers are of many lengths).
     `reword`: share of the tasks' examples that are asked in other words than the task's own (`tasks/wording`).
     `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
     takes a C++ compiler. `sharding`: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
 
-    stage: Literal["pretrain", "finetune", "prefer"]
+    stage: Literal["pretrain", "finetune", "prefer", "reward"]
     sources: list[Source]
     name: str = ""
     model: str = PACKAGED
@@ -85,6 +100,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evaluate_rows: int = 16
     cleaning: Cleaning = Cleaning()
     preference: Preference = Preference()
+    reward: Reward = Reward()
 
 
 def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = None) -> Recipe:
@@ -101,6 +117,11 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
         raise ConfigError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
     if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:
         raise ConfigError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
+    if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
+        raise ConfigError(
+            f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "
+            f"batch of {recipe.batch}; give 2 or more, and a batch that is a multiple of it"
+        )
     return recipe
 
 

@@ -27,6 +27,7 @@ JOBS = (
     "redone_pretrain",
     "redone_finetune",
     "redone_prefer",
+    "redone_reward",
     "search_mixture",
     "report_experiment",
     "evaluate_cross",
@@ -43,6 +44,7 @@ DATA = {
     "redone_pretrain",
     "redone_finetune",
     "redone_prefer",
+    "redone_reward",
     "evaluate_cross",
     "encode_items",
 }
@@ -73,7 +75,7 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     needed += ["name"] if name == "report_experiment" else []
     needed += ["--together", "one"] if name == "evaluate_cross" else []
     needed += ["--source", ".", "--to", str(tmp_path / "to")] if name == "import_red_mmu" else []
-    needed += STAGE if name in ("redone_pretrain", "redone_finetune", "redone_prefer") else []
+    needed += STAGE if name.startswith("redone_") else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2
     assert "prots" in failed.output

@@ -47,6 +47,13 @@ tokens: 15000
 preference: {{mistakes: 400, samples: 0}}
 sources:
 {TASKS}""",
+    "reward": """\
+tokens: 8000
+lr: 1.0e-3
+reward: {samples: 2, answer_tokens: 8, mask_truncated: false}
+sources:
+  - {name: next_query, kind: task, weight: 1}
+""",
 }
 
 
@@ -67,7 +74,8 @@ def tiny(language_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.mark.data
 @pytest.mark.skipif(not SNS.is_dir(), reason=f"{SNS} is not there")
 @pytest.mark.parametrize(
-    ("stage", "method"), [("pretrain", "lora"), ("finetune", "lora"), ("finetune", "full"), ("prefer", "lora")]
+    ("stage", "method"),
+    [("pretrain", "lora"), ("finetune", "lora"), ("finetune", "full"), ("prefer", "lora"), ("reward", "lora")],
 )
 def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, stage: str, method: str) -> None:
     recipe = tmp_path / "recipe.yaml"
@@ -100,8 +108,11 @@ def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, sta
     assert "resumed from a checkpoint" in again.stdout + again.stderr
     whole, killed = result("whole"), result("killed")
     assert killed["curve"] == whole["curve"]
+    assert killed.get("rewards") == whole.get("rewards")
     assert len(whole["curve"]) > 20
+    # The loss of answers compared with each other is about 0, whatever they are worth.
+    assert len({value for _, value in whole.get("rewards", whole["curve"])}) > 20
     once_more = subprocess.run(command("killed"), check=True, timeout=120, capture_output=True, text=True)
     assert "nothing to do" in once_more.stdout
     card = (tmp_path / "killed-out" / "README.md").read_text()
-    assert "| emotion | 1 |" in card
+    assert ("| emotion | 1 |" if stage != "reward" else "| query_gen |") in card

@@ -1,0 +1,20 @@
+"""The optional fourth stage: reinforcement learning on the tasks' metrics, as RedOne 2.0 does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs._job import job
+from jobs._redone_data import reward_data
+from jobs._redone_stage import StageOptions, run_stage, stage_options
+from rayapp.config import Config
+
+
+@job("Stage 4, reinforcement learning: the model's own answers, rewarded by the tasks' metrics. Run again to resume.")
+@stage_options("reward")
+def main(config: Config, options: StageOptions) -> dict[str, Any]:
+    return run_stage(config, options, reward_data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The fourth stage: the model's own answers, rewarded by the tasks' metrics (RedOne 2.0, arXiv 2511.07070).
+
+TRL's GRPO trainer with DAPO's loss (arXiv 2503.14476): a question's answers are
+compared with each other, all tokens of a batch count the same, the clip is wider
+above, answers that were cut off teach nothing, and there is no reference model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from rayapp.redone.training.arguments import trainer_arguments
+from rayapp.redone.training.recipe import Recipe
+from rayapp.redone.training.rewards import Asked, task_rewards
+
+
+class _IdsTrainer(GRPOTrainer):
+    """Of prompts that are token ids already: the ones that evaluation and serving see."""
+
+    def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, dict[str, Any]]:
+        return prompts, None, {}
+
+
+def reward_trainer(
+    recipe: Recipe, model: Any, tokenizer: Any, asked: Sequence[Asked], folder: Path, callbacks: list[TrainerCallback]
+) -> GRPOTrainer:
+    """`model`: already with its adapter where the recipe asks for one."""
+    reward = recipe.reward
+    found = trainer_arguments(recipe, folder, len(asked) * reward.samples)
+    del found["max_length"]  # of a question and its answer each by itself
+    arguments = GRPOConfig(
+        num_generations=reward.samples,
+        temperature=reward.temperature,
+        max_completion_length=reward.answer_tokens,
+        loss_type="dapo",
+        epsilon=reward.low,
+        epsilon_high=reward.high,
+        beta=0.0,
+        mask_truncated_completions=reward.mask_truncated,
+        use_vllm=reward.vllm > 0,
+        vllm_gpu_memory_utilization=reward.vllm or 0.3,
+        **found,
+    )
+    print(f"{len(asked):,} questions, {reward.samples} answers of each", flush=True)
+    return _IdsTrainer(
+        model=model,
+        reward_funcs=task_rewards,
+        args=arguments,
+        train_dataset=Dataset.from_dict(
+            {
+                "prompt": [one.prompt for one in asked],
+                "example": [msgspec.json.encode(one.example).decode() for one in asked],
+            }
+        ),
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
