@@ -34,7 +34,7 @@ class Task(ABC):
     def reward(self, said: str, example: Example) -> float:
         """0 to 1, of one answer by itself; 1 where it is the example's own, also where the metric of a single answer
         says nothing (no answer to a question that has none)."""
-        if said.strip() == example.answer:
+        if example.answer and said.strip() == example.answer:
             return 1.0
         return self.score([self.judge(said, example)]) / 100
 

@@ -37,6 +37,11 @@ def test_no_answer_where_there_is_none_is_worth_all() -> None:
     assert mistake_rejected(unanswerable, ["[]", "It rains."]) == "It rains."
 
 
+def test_a_form_is_judged_though_there_is_no_answer_to_compare_with() -> None:
+    wanted = Example("instruction_form", "Say it.\nDo not use any commas.", "", query="no commas:", source="test")
+    assert rewards(wanted, "", "yes, yes", "yes") == [0.0, 0.0, 1.0]
+
+
 def test_answers_of_several_tasks_stand_in_one_batch() -> None:
     one = ner("Ada is here", "people", ["Ada"], "test")
     other = simple("Where is she?", "Ada is here. It rains.", ["Ada is here."], "test")
