@@ -23,6 +23,7 @@ from rayapp.redone.label_sets import read_split
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.official import official_examples
+from rayapp.redone.tasks.registry import task_of
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.preference import Pair, judged_pairs, mistake_rejected, option_rejected
@@ -124,6 +125,8 @@ def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[
     known = evaluation_texts(data, options.official)
     wanted = recipe.tokens // (recipe.reward.samples * recipe.reward.answer_tokens)
     questions = _questions(recipe, data, known, wanted, recipe.seed + 2000)
+    for task in {example.task for example in questions}:
+        task_of(task)  # now, and not in the middle of training
     found, used = list[Asked](), 0
     for n in rng.permutation(len(questions)):
         example = reworded(questions[n], rng) if rng.random() < recipe.reword else questions[n]

@@ -37,7 +37,6 @@ ARMS = {
 
 def bare(recipe: Recipe, base: str, examples: list[Example], packing: bool) -> dict[str, float]:
     """TRL alone: rates of real tokens (no padding) and of examples."""
-
     import torch
     from datasets import Dataset
     from peft import LoraConfig

@@ -111,7 +111,7 @@ def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, sta
     assert killed.get("rewards") == whole.get("rewards")
     assert len(whole["curve"]) > 20
     # The loss of answers compared with each other is about 0, whatever they are worth.
-    assert len({value for _, value in whole.get("rewards", whole["curve"])}) > 20
+    assert len({value for _, value in whole.get("rewards", whole["curve"])}) > 10
     once_more = subprocess.run(command("killed"), check=True, timeout=120, capture_output=True, text=True)
     assert "nothing to do" in once_more.stdout
     card = (tmp_path / "killed-out" / "README.md").read_text()
