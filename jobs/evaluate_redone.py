@@ -19,7 +19,6 @@ from rayapp.redone.label_sets import SETS as LABEL_SETS
 from rayapp.redone.label_sets import LabelSet, read_split, set_named
 from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
 from rayapp.redone.tasks.example import Example, read_examples
-from rayapp.redone.tasks.form import checkable
 from rayapp.redone.tasks.official import official_examples
 from rayapp.redone.tasks.registry import SNS_FAMILIES, task_of
 from rayapp.redone.tasks.wording import unseen
@@ -77,7 +76,7 @@ def main(
         chosen = ("tasks",)
     public, labelled = _chosen_sets(only)
     tests, train = _tests(data, public, split, limit or None, official, own) if "tasks" in chosen else ([], {})
-    forms = list(checkable(data, "test", 0)) if "general" in chosen else []
+    forms = examples(data, "forms", "test") if "general" in chosen else []
     sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
     if notes:
         sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from rayapp.redone.public_sets import entities, labelled, others, questions, questions_and_titles, tweets
+from rayapp.redone.public_sets import entities, forms, labelled, others, questions, questions_and_titles, tweets
 from rayapp.redone.tasks.example import Example
 
 Reader = Callable[[Path, str, int], Iterator[Example]]
@@ -27,7 +27,9 @@ ENGLISH: dict[str, Reader] = {
     "next_query": questions_and_titles.next_query,
 }
 CHINESE: dict[str, Reader] = {"chinese_grades": others.chinese_grades, "translation": others.translations}
-SETS = {**ENGLISH, **CHINESE}
+# Their answers have to be found first, or rewarded.
+UNANSWERED: dict[str, Reader] = {"forms": forms.forms}
+SETS = {**ENGLISH, **CHINESE, **UNANSWERED}
 
 
 def examples(folder: Path, name: str, split: str, limit: int | None = None, seed: int = 0) -> list[Example]:

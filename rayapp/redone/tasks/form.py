@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from rayapp.redone.public_sets.rows import rows
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.task import Task
 from rayapp.redone.tasks.texts import words
@@ -49,19 +47,3 @@ class Form(Task):
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The instruction said again."""
         return [example.question for example in tests]
-
-
-def checkable(folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """Every held-out instruction with every form: about 800."""
-    found = rows(folder, "general/alpaca_en.parquet", split, has=("train", "test"))
-    for number, row in enumerate(found):
-        for place, (kind, (ask, _)) in enumerate(FORMS.items()):
-            rng = np.random.default_rng([seed, number, place])
-            drawn = {
-                "at most": str(int(rng.choice([10, 20, 30]))),
-                "at least": str(int(rng.choice([20, 30, 40]))),
-                "bullets": str(int(rng.choice([2, 3, 4]))),
-            }.get(kind, str(rng.choice(WORDS)) if "{}" in ask else "")
-            asked = f"{row['instruction']} {row['input']}".strip()
-            question = f"{asked}\n{ask.format(drawn)}"
-            yield Example(Form.name, question, "", query=f"{kind}:{drawn}", source="Alpaca, form added")

@@ -13,6 +13,7 @@ from rayapp.redone.base_model import PACKAGED
 from rayapp.redone.corpus.quality import Quality
 from rayapp.redone.corpus.rules import Rules
 from rayapp.redone.corpus.source import Source
+from rayapp.redone.public_sets.mixture import UNANSWERED
 
 
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,6 +118,12 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
         raise ConfigError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
     if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:
         raise ConfigError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
+    for source in recipe.sources if stage != "reward" else ():
+        if source.kind == "task" and (source.path or source.name) in UNANSWERED:
+            raise ConfigError(
+                f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find some and "
+                "give its file as a source of kind examples, or use it in stage 4"
+            )
     if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
         raise ConfigError(
             f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "

@@ -28,6 +28,8 @@ JOBS = (
     "redone_finetune",
     "redone_prefer",
     "redone_reward",
+    "redone_answers",
+    "average_adapters",
     "search_mixture",
     "report_experiment",
     "evaluate_cross",
@@ -45,6 +47,7 @@ DATA = {
     "redone_finetune",
     "redone_prefer",
     "redone_reward",
+    "redone_answers",
     "evaluate_cross",
     "encode_items",
 }
@@ -75,7 +78,9 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     needed += ["name"] if name == "report_experiment" else []
     needed += ["--together", "one"] if name == "evaluate_cross" else []
     needed += ["--source", ".", "--to", str(tmp_path / "to")] if name == "import_red_mmu" else []
-    needed += STAGE if name.startswith("redone_") else []
+    needed += STAGE if name.startswith("redone_") and name != "redone_answers" else []
+    needed += ["--to", str(tmp_path / "to")] if name == "redone_answers" else []
+    needed += ["--first", "a", "--second", "b", "--output", "c"] if name == "average_adapters" else []
     failed = CliRunner().invoke(command, ["--config", str(file), *needed])
     assert failed.exit_code == 2
     assert "prots" in failed.output
@@ -101,6 +106,12 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("evaluate_redone", ["--data", "/nowhere", "--part", "moderation", "--only", "emotion"], "asks nothing"),
         ("evaluate_redone", ["--data", "/nowhere", "--official", "/nowhere"], "no file of SNS-Bench or RedTrans-Bench"),
         ("redone_finetune", ["--data", "/nowhere", *STAGE], "recipe /no/such.yaml cannot be read"),
+        ("redone_answers", ["--data", "/nowhere", "--to", "/nowhere/f"], "alpaca_en.parquet is not there"),
+        (
+            "average_adapters",
+            ["--first", "WORLD", "--second", "/b", "--output", "/no"],
+            "give a folder that PEFT saved",
+        ),
         ("search_mixture", [], "give --runs FOLDER, or --recipe YAML with --data FOLDER"),
         ("search_mixture", ["--runs", "/nowhere"], "regmix_train_mixture_1m.parquet is not there"),
     ],

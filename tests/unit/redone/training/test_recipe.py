@@ -44,6 +44,10 @@ def test_a_model_of_a_single_task(file: Path) -> None:
         ("redone_finetune", "finetune"),
         ("redone_refine", "finetune"),
         ("redone_prefer", "prefer"),
+        ("redone_again", "finetune"),
+        ("redone_balance", "finetune"),
+        ("redone_general", "finetune"),
+        ("redone_reward", "reward"),
     ],
 )
 def test_the_recipes_that_come_with_it_can_be_read(file: str, stage: str) -> None:
@@ -61,6 +65,7 @@ def test_the_recipes_that_come_with_it_can_be_read(file: str, stage: str) -> Non
         ("sources: []\n", "no weight"),
         ("sources: [\n", "recipe"),
         ("sources: [{name: a, kind: poem}]", "Invalid enum value 'poem'"),
+        ("sources: [{name: forms, kind: task}]", "questions without answers: have jobs.redone_answers find some"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
