@@ -103,12 +103,24 @@ class ByTheClock(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         now, last = time.monotonic(), state.global_step >= state.max_steps
-        if last or now - self.saved >= self.recipe.checkpoint_s:
+        save = last or now - self.saved >= self.recipe.checkpoint_s
+        evaluate = self.held_out and (last or now - self.evaluated >= self.recipe.evaluate_s)
+        save, evaluate = as_the_first_worker(save, evaluate, device=args.device)
+        if save:
             control.should_save = True
             self.saved = now
-        if self.held_out and (last or now - self.evaluated >= self.recipe.evaluate_s):
+        if evaluate:
             control.should_evaluate = True
             self.evaluated = now
+
+
+def as_the_first_worker(*decisions: bool, device: torch.device) -> list[bool]:
+    """Clocks differ by a little, and a worker that saves or evaluates alone waits for the others for ever."""
+    if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
+        return list(decisions)
+    told = torch.tensor(decisions, dtype=torch.uint8, device=device)
+    torch.distributed.broadcast(told, src=0)
+    return [bool(one) for one in told.tolist()]
 
 
 class Progress(TrainerCallback):

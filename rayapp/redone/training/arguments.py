@@ -40,7 +40,7 @@ def trainer_arguments(recipe: Recipe, folder: Path, count: int) -> dict[str, Any
         "dataloader_pin_memory": recipe.gpus,
     }
     if recipe.sharding == "fsdp":
-        found["fsdp"] = "full_shard auto_wrap"
+        found["fsdp"] = True  # FSDP2, each layer apart, checkpoints whole
     elif recipe.sharding == "deepspeed":
         found["deepspeed"] = recipe.deepspeed
     return found

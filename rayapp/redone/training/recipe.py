@@ -68,7 +68,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own, the shortest, `[]`, would win where answers are of many lengths).
     `reword`: share of the tasks' examples that are asked in other words than the task's own (`tasks/wording`).
     `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
-    takes a C++ compiler. `sharding`: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
+    takes a C++ compiler. `sharding`, on GPUs: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
 
     stage: Literal["pretrain", "finetune", "prefer", "reward"]
     sources: list[Source]
@@ -124,6 +124,11 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
                 f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find some and "
                 "give its file as a source of kind examples, or use it in stage 4"
             )
+    if recipe.sharding != "none" and (not recipe.gpus or recipe.workers < 2):
+        raise ConfigError(
+            f"recipe {file}: sharding: {recipe.sharding} divides a model among GPUs; give gpus: true and workers: 2 or more, "
+            "or leave it out (workers without GPUs each hold the whole model)"
+        )
     if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
         raise ConfigError(
             f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "

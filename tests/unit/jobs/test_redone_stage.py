@@ -74,12 +74,21 @@ def tiny(language_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.mark.data
 @pytest.mark.skipif(not SNS.is_dir(), reason=f"{SNS} is not there")
 @pytest.mark.parametrize(
-    ("stage", "method"),
-    [("pretrain", "lora"), ("finetune", "lora"), ("finetune", "full"), ("prefer", "lora"), ("reward", "lora")],
+    ("stage", "method", "workers"),
+    [
+        ("pretrain", "lora", 1),
+        ("finetune", "lora", 1),
+        ("finetune", "lora", 2),
+        ("finetune", "full", 1),
+        ("prefer", "lora", 1),
+        ("reward", "lora", 1),
+    ],
 )
-def test_a_killed_stage_ends_with_the_same_curve(tiny: Path, tmp_path: Path, stage: str, method: str) -> None:
+def test_a_killed_stage_ends_with_the_same_curve(
+    tiny: Path, tmp_path: Path, stage: str, method: str, workers: int
+) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"{COMMON}method: {method}\n{RECIPES[stage]}")
+    recipe.write_text(f"{COMMON}method: {method}\nworkers: {workers}\n{RECIPES[stage]}")
 
     def command(name: str) -> list[str]:
         config = tmp_path / f"{name}.yaml"

@@ -65,6 +65,8 @@ def test_the_recipes_that_come_with_it_can_be_read(file: str, stage: str) -> Non
         ("sources: []\n", "no weight"),
         ("sources: [\n", "recipe"),
         ("sources: [{name: a, kind: poem}]", "Invalid enum value 'poem'"),
+        (GIVEN + "sharding: fsdp\nworkers: 2\n", "among GPUs; give gpus: true"),
+        (GIVEN + "sharding: deepspeed\ngpus: true\n", "workers: 2 or more"),
         ("sources: [{name: forms, kind: task}]", "questions without answers: have jobs.redone_answers find some"),
     ],
 )
