@@ -163,7 +163,7 @@ def _task_scores(
         [key, len(places.get(key, tests)), *(_shown(found[arm].get(key)) for arm in found)]
         for key in found["trivial floor"]
     ]
-    print_table("tasks (95% intervals in the result file)", ["", "questions", *found], rows)
+    print_table("tasks (95% intervals in the result file)", ["", "questions", *found], rows, numbered=len(found) > 5)
     result: dict[str, Any] = {
         arm: {key: interval(values)._asdict() for key, values in scores.items()} for arm, scores in found.items()
     }

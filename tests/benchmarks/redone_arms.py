@@ -147,11 +147,12 @@ def main(config: str, data: Path, folder: Path, tokens: int, chosen: tuple[str, 
     result = evaluated(list(whole), (), folder / "whole.json", data, told, limits)
     found = scores_of(result, dict(zip(result["models"], whole.values(), strict=True))) | found
     (folder / "scores.json").write_text(json.dumps(found, indent=1))
-    rows = list(dict.fromkeys(row for scores in found.values() for row in scores))
+    rows = dict.fromkeys(row for scores in found.values() for row in scores)
     print_table(
         f"{tokens:,} tokens an arm",
-        ["", *rows],
-        [[arm, *(f"{scores[row]:.1f}" if row in scores else "" for row in rows)] for arm, scores in found.items()],
+        ["", *found],
+        [[row, *(f"{scores[row]:.1f}" if row in scores else "" for scores in found.values())] for row in rows],
+        numbered=True,
     )
 
 
