@@ -162,18 +162,19 @@ def _sampled(asked: list[Example], chat: ChatTokens, folder: str, recipe: Recipe
     preference = recipe.preference
     connect_ray(quiet=True)
     rows = [{"n": n, "ids": chat.prompt(e, recipe.question_tokens)} for n, e in enumerate(asked)]
+    # Without seeds of their own: where a long prompt comes in parts, vLLM turns such a seed's generator back, which those
+    # of CPUs cannot do, and the engine dies (0.32). The engine's own seed makes the answers differ.
     sampling = {"temperature": preference.temperature, "n": 1, "max_tokens": 48, "top_p": 0.95}
 
     def ask(row: dict[str, Any]) -> dict[str, Any]:
-        prompt = [int(i) for i in row["ids"]]
-        return {**row, "tokenized_prompt": prompt, "sampling_params": {**sampling, "seed": int(row["seed"])}}
+        return {**row, "tokenized_prompt": [int(i) for i in row["ids"]], "sampling_params": sampling}
 
     def conclude(row: dict[str, Any]) -> dict[str, Any]:
         return {"n": row["n"], "said": row["generated_text"]}
 
-    seeded = [{**row, "seed": s} for row in rows for s in range(preference.samples)]
-    console.print(f"      sampling {len(seeded):,} answers of the model itself")
+    repeated = [row for row in rows for _ in range(preference.samples)]
+    console.print(f"      sampling {len(repeated):,} answers of the model itself")
     found: list[list[str]] = [[] for _ in asked]
-    for row in answered(in_small_blocks(seeded), folder, ask, conclude).iter_rows():
+    for row in answered(in_small_blocks(repeated), folder, ask, conclude).iter_rows():
         found[row["n"]].append(row["said"])
     return found
