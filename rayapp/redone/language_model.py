@@ -79,8 +79,11 @@ def engine_environment() -> dict[str, str]:
 
 
 def prepare_engine() -> None:
-    """vLLM reads its environment when it is imported; its OpenMP must be there before anything else's."""
-    for name, value in engine_environment().items():
+    """vLLM reads its environment when it is imported; its OpenMP must be there before anything else's.
+
+    All of the engine is in this process: an engine core of its own outlives one that is killed, with all its memory.
+    """
+    for name, value in {**engine_environment(), "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}.items():
         os.environ.setdefault(name, value)
 
 

@@ -7,6 +7,7 @@ own, with the same model, prompts and settings. The system is idle meanwhile, bu
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ def raw(config_file: str, texts: list[str]) -> float:
     """vLLM's own `LLM.generate`: one token, the same logprobs."""
     from jobs._judging import offline_judge
 
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
     judge = offline_judge(load_config(config_file))
     judge.labels(texts[:WARM])
     return _rate(lambda: judge.labels(texts), len(texts))
