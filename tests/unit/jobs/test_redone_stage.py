@@ -124,4 +124,4 @@ def test_a_killed_stage_ends_with_the_same_curve(
     once_more = subprocess.run(command("killed"), check=True, timeout=120, capture_output=True, text=True)
     assert "nothing to do" in once_more.stdout
     card = (tmp_path / "killed-out" / "README.md").read_text()
-    assert ("| emotion | 1 |" if stage != "reward" else "| query_gen |") in card
+    assert {"prefer": "| wrong options |", "reward": "| query_gen |"}.get(stage, "| emotion | 1 |") in card
