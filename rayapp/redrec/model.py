@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -105,8 +106,8 @@ class RedRec(nn.Module):
         self.config = config
         self.vocabulary = vocabulary
         self.reader = reader
-        self.weigh_pool = False  # whether forward leaves in pool_mass_SP what each draw took of the softmax
-        self.pool_mass_SP = torch.empty(0)
+        self.weigh_pool = False  # whether forward leaves in pool_mass what each draw took of its scenario's softmax
+        self.pool_mass: dict[int, Tensor] = {}
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
@@ -125,9 +126,13 @@ class RedRec(nn.Module):
             self.eval()
             self.content = self.reader.everything().to(self.content.device)
 
-    def forward(self, batch: Batch, pool: Pool, pool_scenarios: list[int]) -> Tensor:
-        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to."""
-        table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), pool.rows_P]))
+    def forward(self, batch: Batch, pools: dict[int, Pool]) -> Tensor:
+        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to.
+
+        `pools`: of each scenario that has targets; what a target is told from costs what its own scenario holds.
+        """
+        drawn = [pool.rows_P for pool in pools.values()]
+        table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), *drawn]))
         vectors = self.item_vectors(table)  # every item once, however often it occurs
         device = table.device
         place = torch.full((len(self.content),), -1, dtype=torch.long, device=device)
@@ -140,30 +145,56 @@ class RedRec(nn.Module):
         targets_NWD = vectors[place[targets_NW]]
         query_NW = assign(interests_NKD.detach(), targets_NWD.detach(), mask_NW)
         rows = mask_NW.nonzero()
-        users_MD, targets_M = interests_NKD[rows[:, 0], query_NW[mask_NW]], targets_NW[mask_NW]
-        scenario_index = torch.zeros(len(self.vocabulary.scenarios) + 1, dtype=torch.long, device=device)
-        scenario_index[torch.tensor(pool_scenarios, device=device)] = torch.arange(len(pool_scenarios), device=device)
-        scenario_M = batch.cut_scenario_BC.flatten()[rows[:, 0]]
-        owner_M = scenario_index[scenario_M]
-        pool_PD, targets_MD = vectors[place[pool.rows_P]], targets_NWD[mask_NW]
-        positive_M = self.user.scale * (users_MD * targets_MD).sum(-1)
-        order_M = torch.arange(len(targets_M), device=device)
-        hidden = joined(
-            places_of(order_M, targets_M, pool.rows_P),
-            twins(targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+        cuts = Cuts(
+            interests_NKD[rows[:, 0], query_NW[mask_NW]],
+            targets_NW[mask_NW],
+            targets_NWD[mask_NW],
+            batch.cut_scenario_BC.flatten()[rows[:, 0]],
+            rows[:, 0] // C,
+            batch.cut_BC.flatten()[rows[:, 0]],
         )
-        less, penalty_M = no_pairs(device), torch.zeros_like(positive_M)
+        losses = []
+        for scenario, pool in pools.items():
+            own = cuts.of(scenario)
+            losses.append(self._info_nce(own, scenario, batch.items_BL, pool, vectors[place[pool.rows_P]]))
+        return torch.cat(losses).mean()
+
+    def _info_nce(self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor) -> Tensor:
+        """[M]: of the targets of one scenario against its pool."""
+        positive_M = self.user.scale * (own.users_MD * own.targets_MD).sum(-1)
+        order_M = torch.arange(len(positive_M), device=positive_M.device)
+        hidden = joined(
+            places_of(order_M, own.targets_M, pool.rows_P),
+            twins(own.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+        )
+        less, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
         if self.user.repeat_penalty is not None:
-            penalty_M = self.user.repeat_penalty[scenario_M]
-            which, item = before(batch.items_BL, rows[:, 0] // C, batch.cut_BC.flatten()[rows[:, 0]])
-            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == targets_M[which]], 1.0)
+            penalty_M = self.user.repeat_penalty[scenario].expand(len(positive_M))
+            which, item = before(items_BL, own.user_M, own.cut_M)
+            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == own.targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
             less = places_of(which, item, pool.rows_P)
-        given = (self.user.scale * users_MD, pool_PD, pool.log_expected_SP, owner_M, hidden, less, penalty_M)
+        given = (self.user.scale * own.users_MD, pool_PD, pool.log_expected_P, hidden, less, penalty_M)
         if self.weigh_pool:
-            self.pool_mass_SP = pool_mass(*given)
+            self.pool_mass[scenario] = pool_mass(*given)
         others_M = log_partition(*given)
-        return (torch.logaddexp(positive_M.float(), others_M) - positive_M).mean()
+        return torch.logaddexp(positive_M.float(), others_M) - positive_M
+
+
+class Cuts(NamedTuple):
+    """What M targets are predicted from: interest vectors, targets, scenarios, users (rows of the batch), places in
+    the history."""
+
+    users_MD: Tensor
+    targets_M: Tensor
+    targets_MD: Tensor
+    scenario_M: Tensor
+    user_M: Tensor
+    cut_M: Tensor
+
+    def of(self, scenario: int) -> Cuts:
+        own = self.scenario_M == scenario
+        return Cuts(*(column[own] for column in self))
 
 
 def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:

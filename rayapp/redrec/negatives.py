@@ -13,10 +13,10 @@ Gather = Callable[[Tensor], Tensor]  # a worker's rows, as many on each, to thos
 
 
 class Pool(NamedTuple):
-    """P draws for rows of S scenarios; +inf in log_expected_SP: not in that scenario's pool."""
+    """P draws for the rows of one scenario, and the log of how often each is expected among them."""
 
     rows_P: Tensor
-    log_expected_SP: Tensor
+    log_expected_P: Tensor
 
     def to(self, device: torch.device) -> Pool:
         return Pool(*(column.to(device) for column in self))
@@ -65,43 +65,31 @@ class NegativeSampler:
         self.generator.manual_seed(seed)
         self.kept.clear()
 
-    def draw(self, scenarios: list[int], targets_M: Tensor) -> Pool:
-        """A pool for a batch whose rows have these scenarios and these targets (item rows)."""
-        parts, owners = [], []
-        for scenario in scenarios:
-            items = self.scenario_items[scenario]
-            if self.uniform < len(items):
-                items = items[torch.randint(len(items), (self.uniform,), generator=self.generator)]
-            if self._samples(scenario) and scenario in self.kept:
-                items = torch.cat((items, self.kept[scenario]))
-            parts.append(items)
-            owners.append(torch.full((len(items),), scenario))
-        taken = 0
+    def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, Pool]:
+        """A pool for each of these scenarios, for a batch that has these targets (item rows) in them."""
+        shared = torch.empty(0, dtype=torch.long)
         if self.in_batch and len(targets_M):
             own = targets_M[torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)]
-            parts.append(self.gather(own))
-            taken = len(parts[-1])
-            owners.append(torch.full((taken,), -1))
-        rows, owner = torch.cat(parts), torch.cat(owners)
-        expected = []
-        for scenario in scenarios:
-            rate = min(1.0, self.uniform / len(self.scenario_items[scenario]))
-            count = self.member[scenario][rows] * rate + taken * self.share[rows]
-            if self._samples(scenario) and scenario in self.kept:
-                count = count + torch.isin(rows, self.kept[scenario])
-            visible = (owner == scenario) | (owner == -1)
-            expected.append(torch.where(visible, count.clamp(min=1e-12).log(), torch.inf))
-        return Pool(rows, torch.stack(expected))
+            shared = self.gather(own)
+        return {scenario: self._pool(scenario, shared) for scenario in scenarios}
 
-    def keep(self, pool: Pool, scenarios: list[int], mass_SP: Tensor) -> None:
-        """Remember each scenario's hardest draws: `mass_SP` is the softmax that its rows gave them, summed."""
-        for scenario, mass in zip(scenarios, mass_SP, strict=True):
+    def _pool(self, scenario: int, shared: Tensor) -> Pool:
+        items = self.scenario_items[scenario]
+        rate, rows = 1.0, items
+        if self.uniform < len(items):
+            rate = self.uniform / len(items)
+            rows = items[torch.randint(len(items), (self.uniform,), generator=self.generator)]
+        kept = self.kept.get(scenario, shared[:0]) if rate < 1 else shared[:0]
+        rows = torch.cat((rows, kept, shared))
+        count = self.member[scenario][rows] * rate + len(shared) * self.share[rows] + torch.isin(rows, kept)
+        return Pool(rows, count.clamp(min=1e-12).log())
+
+    def keep(self, pools: dict[int, Pool], mass: dict[int, Tensor]) -> None:
+        """Remember each scenario's hardest draws: `mass` [P] is the softmax that its rows gave them, summed."""
+        for scenario, pool in pools.items():
             own = self.member[scenario][pool.rows_P] > 0
-            found = torch.zeros(len(self.share)).index_add_(0, pool.rows_P[own], mass[own].cpu())
+            found = torch.zeros(len(self.share)).index_add_(0, pool.rows_P[own], mass[scenario][own].cpu())
             self.kept[scenario] = found.topk(min(self.hard, int((found > 0).sum()))).indices
-
-    def _samples(self, scenario: int) -> bool:
-        return bool(self.hard) and self.uniform < len(self.scenario_items[scenario])
 
 
 def _membership(rows: Tensor, items: int) -> Tensor:

@@ -52,31 +52,22 @@ def places_of(rows_N: Tensor, ids_N: Tensor, pool_P: Tensor) -> Pairs:
 
 
 def log_partition(
-    users_MD: Tensor,
-    pool_PD: Tensor,
-    bias_SP: Tensor,
-    owner_M: Tensor,
-    hidden: Pairs,
-    less: Pairs,
-    by_M: Tensor,
+    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor
 ) -> Tensor:
     """[M]: log sum over the pool of exp(u·n - bias), with gradients for users, pool and `by_M`.
 
-    `bias_SP[owner_M]` is subtracted (log-Q; +inf: not in this row's pool); places in `hidden` count nothing; in those
-    of `less` the row's `by_M` is subtracted too.
+    `bias_P` is log-Q; places in `hidden` count nothing; in those of `less` the row's `by_M` is subtracted too.
     """
-    found: Tensor = _LogPartition.apply(users_MD, pool_PD, by_M, bias_SP, owner_M, hidden, less)
+    found: Tensor = _LogPartition.apply(users_MD, pool_PD, by_M, bias_P, hidden, less)
     return found
 
 
 @torch.no_grad()
-def pool_mass(
-    users_MD: Tensor, pool_PD: Tensor, bias_SP: Tensor, owner_M: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor
-) -> Tensor:
-    """[S, P]: what each draw takes of the rows' softmax over the pool (as in `log_partition`), summed by their owner."""
-    found = torch.zeros_like(bias_SP)
-    for start, stop, scores in _chunks(users_MD.float(), pool_PD.float(), by_M.float(), bias_SP, owner_M, hidden, less):
-        found.index_add_(0, owner_M[start:stop], scores.softmax(1).nan_to_num(0.0))
+def pool_mass(users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor) -> Tensor:
+    """[P]: what each draw takes of the rows' softmax over the pool (as in `log_partition`), summed over the rows."""
+    found = torch.zeros_like(bias_P)
+    for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), by_M.float(), bias_P, hidden, less):
+        found += scores.softmax(1).nan_to_num(0.0).sum(0)
     return found
 
 
@@ -87,24 +78,23 @@ class _LogPartition(torch.autograd.Function):
         users_MD: Tensor,
         pool_PD: Tensor,
         by_M: Tensor,
-        bias_SP: Tensor,
-        owner_M: Tensor,
+        bias_P: Tensor,
         hidden: Pairs,
         less: Pairs,
     ) -> Tensor:
-        given = (users_MD.float(), pool_PD.float(), by_M.float(), bias_SP, owner_M, hidden, less)
+        given = (users_MD.float(), pool_PD.float(), by_M.float(), bias_P, hidden, less)
         parts = [scores.logsumexp(1) for _, _, scores in _chunks(*given)]
         found = torch.cat(parts) if parts else users_MD.new_empty(0)
-        ctx.save_for_backward(*given[:5], found, *hidden, *less)
+        ctx.save_for_backward(*given[:4], found, *hidden, *less)
         return found
 
     @staticmethod
     def backward(ctx: Any, gradient_M: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        users_MD, pool_PD, by_M, bias_SP, owner_M, found_M, *pairs = ctx.saved_tensors
+        users_MD, pool_PD, by_M, bias_P, found_M, *pairs = ctx.saved_tensors
         hidden, less = Pairs(*pairs[:2]), Pairs(*pairs[2:])
         for_users, for_by = torch.empty_like(users_MD), torch.zeros_like(by_M)
         for_pool = torch.zeros_like(pool_PD)
-        for start, stop, scores in _chunks(users_MD, pool_PD, by_M, bias_SP, owner_M, hidden, less):
+        for start, stop, scores in _chunks(users_MD, pool_PD, by_M, bias_P, hidden, less):
             # A row with an empty pool (-inf) has no shares.
             level = found_M[start:stop, None].clamp(min=-1e30)
             shares = scores.sub_(level).exp_().mul_(gradient_M[start:stop, None])
@@ -112,19 +102,18 @@ class _LogPartition(torch.autograd.Function):
             for_pool.addmm_(shares.T, users_MD[start:stop])
             rows, columns = less.within(start, stop)
             for_by[start:stop].index_add_(0, rows, shares[rows, columns], alpha=-1)
-        return for_users, for_pool, for_by, None, None, None, None
+        return for_users, for_pool, for_by, None, None, None
 
 
 def _chunks(
-    users_MD: Tensor, pool_PD: Tensor, by_M: Tensor, bias_SP: Tensor, owner_M: Tensor, hidden: Pairs, less: Pairs
+    users_MD: Tensor, pool_PD: Tensor, by_M: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs
 ) -> Iterator[tuple[int, int, Tensor]]:
     """(first row, row after the last, scores): as many rows as fit into a core's cache, more on a GPU."""
     size = 4096 if users_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
     with torch.autocast(users_MD.device.type, enabled=False):
         for start in range(0, len(users_MD), size):
             stop = min(start + size, len(users_MD))
-            bias = bias_SP if len(bias_SP) == 1 else bias_SP[owner_M[start:stop]]
-            scores = torch.addmm(bias.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
+            scores = torch.addmm(bias_P.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
             rows, columns = less.within(start, stop)
             scores[rows, columns] -= by_M[start:stop][rows]
             scores[hidden.within(start, stop)] = float("-inf")

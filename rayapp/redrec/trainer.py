@@ -92,15 +92,15 @@ class Trainer:
             return None
         scenarios = sorted(set(batch.cut_scenario_BC[batch.target_mask_BCW.any(-1)].tolist()))
         sampled = self.sampler.draw(scenarios, batch.targets_BCW[batch.target_mask_BCW])
-        batch, pool = batch.to(self.device), sampled.to(self.device)
+        batch, pools = batch.to(self.device), {s: pool.to(self.device) for s, pool in sampled.items()}
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
-            loss = self.wrapped(batch, pool, scenarios)
+            loss = self.wrapped(batch, pools)
         loss.backward()
         if self.sampler.hard:
-            self.sampler.keep(sampled, scenarios, self.model.pool_mass_SP)
+            self.sampler.keep(sampled, self.model.pool_mass)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         return float(loss.detach())

@@ -76,18 +76,15 @@ def test_sampled_gradient_matches_full_softmax_on_500_items(hard: int) -> None:
     for _ in range(400):
         # In-batch draws come from many batches in training: here from the share itself.
         batch = torch.multinomial(share, 512, replacement=True, generator=generator)
-        pool = sampler.draw([1], batch)
-        sampled = info_nce(
-            users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], scale
-        )
+        pools = sampler.draw([1], batch)
+        pool = pools[1]
+        sampled = info_nce(users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_P, scale)
         total += torch.autograd.grad(sampled.mean(), users)[0]
         if hard:
             own = places_of(torch.arange(rows), targets, pool.rows_P)
-            one, nothing = torch.zeros(rows, dtype=torch.long), no_pairs(targets.device)
-            mass = pool_mass(
-                scale * users, table[pool.rows_P], pool.log_expected_SP, one, own, nothing, torch.zeros(rows)
-            )
-            sampler.keep(pool, [1], mass)
+            nothing = no_pairs(targets.device)
+            mass = pool_mass(scale * users, table[pool.rows_P], pool.log_expected_P, own, nothing, torch.zeros(rows))
+            sampler.keep(pools, {1: mass})
             assert len(sampler.kept[1]) == hard
     cosine = F.cosine_similarity(total.flatten(), expected.flatten(), dim=0)
     assert cosine > 0.99
@@ -95,33 +92,33 @@ def test_sampled_gradient_matches_full_softmax_on_500_items(hard: int) -> None:
 
 def test_another_scenarios_uniform_draws_are_not_in_the_pool() -> None:
     sampler = NegativeSampler({1: np.arange(10), 2: np.arange(10, 20)}, np.ones(20), 8, 4, seed=0)
-    pool = sampler.draw([1, 2], torch.tensor([3, 12]))
-    visible = torch.isfinite(pool.log_expected_SP)
-    assert visible[0, :8].all()
-    assert not visible[0, 8:16].any()
-    assert not visible[1, :8].any()
-    assert visible[:, 16:].all()
+    pools = sampler.draw([1, 2], torch.tensor([3, 12]))
+    assert (pools[1].rows_P[:8] < 10).all()
+    assert (pools[2].rows_P[:8] >= 10).all()
+    assert torch.equal(pools[1].rows_P[8:], pools[2].rows_P[8:])
+    assert set(pools[1].rows_P[8:].tolist()) <= {3, 12}
+    of_three = torch.tensor(8 / 10 + 4 / 20).log()
+    assert torch.allclose(pools[1].log_expected_P[pools[1].rows_P == 3], of_three)
+    assert torch.allclose(pools[2].log_expected_P[pools[2].rows_P == 3], torch.tensor(4 / 20).log())
 
 
 def test_no_more_items_than_draws_is_the_full_softmax() -> None:
     table, users, targets = unit(40, 8), unit(5, 8, seed=1), torch.tensor([3, 9, 12, 30, 39])
-    pool = NegativeSampler({1: np.arange(40)}, np.ones(40), 64, 16, seed=0).draw([1], targets)
+    pool = NegativeSampler({1: np.arange(40)}, np.ones(40), 64, 16, seed=0).draw([1], targets)[1]
     found = info_nce(
-        users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_SP[0], torch.tensor(5.0)
+        users, table[targets], targets, table[pool.rows_P], pool.rows_P, pool.log_expected_P, torch.tensor(5.0)
     )
     assert torch.allclose(found, F.cross_entropy(5.0 * users @ table.T, targets, reduction="none"), atol=1e-5)
 
 
 def test_the_hardest_draws_come_again_once_and_only_to_their_scenario() -> None:
     sampler = NegativeSampler({1: np.arange(10), 2: np.arange(10, 90)}, np.ones(90), 20, 0, seed=0, hard=3)
-    pool = sampler.draw([1, 2], torch.tensor([3, 12]))
-    mass = torch.zeros(2, len(pool.rows_P))
-    chosen = pool.rows_P[10:].unique()[:3]
-    mass[1, torch.isin(pool.rows_P, chosen)] = 1.0
-    sampler.keep(pool, [1, 2], mass)
+    pools = sampler.draw([1, 2], torch.tensor([3, 12]))
+    chosen = pools[2].rows_P.unique()[:3]
+    sampler.keep(pools, {1: torch.zeros(10), 2: torch.isin(pools[2].rows_P, chosen).float()})
     assert set(sampler.kept[2].tolist()) == set(chosen.tolist())
     again = sampler.draw([1, 2], torch.tensor([3, 12]))
-    assert len(again.rows_P) == 10 + 20 + 3  # all of the first are there anyway
-    assert again.rows_P[-3:].tolist() == sampler.kept[2].tolist()
-    assert torch.isinf(again.log_expected_SP[0, 10:]).all()
-    assert torch.allclose(again.log_expected_SP[1, -3:].exp(), torch.tensor(1 + 20 / 80))
+    assert len(again[1].rows_P) == 10  # all of the first are there anyway
+    assert len(again[2].rows_P) == 20 + 3
+    assert again[2].rows_P[-3:].tolist() == sampler.kept[2].tolist()
+    assert torch.allclose(again[2].log_expected_P[-3:].exp(), torch.tensor(1 + 20 / 80))
