@@ -94,12 +94,18 @@ def train_loop(config: dict[str, Any]) -> None:
     if world > 1:
         wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})
     trainer = Trainer(settings, model, sampler, batcher, wrapped)
+    # Held out within each scenario, a target is ranked among its scenario's items, as `jobs.evaluate_cross` does.
+    candidates = None
+    if config["split"] == "scenario":
+        ranked = crew.summed(scenario_counts(own, items, len(vocabulary.scenarios))) > 0
+        candidates = dict(enumerate(ranked))
     users = np.random.default_rng(settings.seed).permutation(len(validation.targets))[:VALIDATION_USERS]
     run = Run(settings, trainer, crew)
     run.resume()
     while not run.over:
         run.epoch(train)
-        metrics = evaluate(validation, model_scorer(model.user, all_item_vectors(model), validation), users=users)
+        scorer = model_scorer(model.user, all_item_vectors(model), validation)
+        metrics = evaluate(validation, scorer, users=users, candidates=candidates)
         run.finish_epoch(metrics)
     run.report(final=True)
 

@@ -16,9 +16,18 @@ from rayapp.redrec.split import Split
 Scorer = Callable[[list[int]], np.ndarray]
 
 
-def evaluate(split: Split, scorer: Scorer, batch: int = 512, users: np.ndarray | None = None) -> dict[str, dict]:
-    """{"kept": metrics, "masked": metrics}; `scorer` gives [B, I] scores of the split's targets by index."""
-    found = ranks_of(split, scorer, batch, users)
+def evaluate(
+    split: Split,
+    scorer: Scorer,
+    batch: int = 512,
+    users: np.ndarray | None = None,
+    candidates: dict[int, np.ndarray] | None = None,
+) -> dict[str, dict]:
+    """{"kept": metrics, "masked": metrics}; `scorer` gives [B, I] scores of the split's targets by index.
+
+    `users`, `candidates`: see `ranks_of`.
+    """
+    found = ranks_of(split, scorer, batch, users, candidates)
     return {mask: summarise(ranks) for mask, ranks in found.items()} | {"users": {"count": len(found["kept"])}}
 
 
@@ -31,7 +40,7 @@ def ranks_of(
 ) -> dict[str, np.ndarray]:
     """{"kept": [N], "masked": [N]}: the targets' ranks with history items among the candidates and without.
 
-    `candidates`: by scenario which items are ranked, bool [I]; all of them where it is None.
+    `users`: indices of the targets that are ranked; `candidates`: by scenario which items are ranked, bool [I]; all of them where it is None.
     """
     chosen = np.arange(len(split.targets)) if users is None else users
     kept, masked = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]

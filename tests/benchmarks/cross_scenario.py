@@ -20,12 +20,12 @@ from tests.benchmarks._jobs import run_job, trained
 
 # What differs from the whole model, which is `together`.
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "1-D": {"mixing": "scenario"},
-    "concatenated": {"mixing": "concatenated"},
-    "by-time": {"mixing": "time"},
-    "one-query": {"interests": 1},
-    "length-32": {"length": 32},
-    "content-only": {"use_ids": False},
+    "1-D": {"model": {"mixing": "scenario"}},
+    "concatenated": {"model": {"mixing": "concatenated"}},
+    "by-time": {"model": {"mixing": "time"}},
+    "three-queries": {"model": {"interests": 3}, "window": 3},
+    "length-32": {"model": {"length": 32}},
+    "content-only": {"model": {"use_ids": False}},
 }
 
 
@@ -63,7 +63,8 @@ def main(
 
     def arm(name: str, changed: dict[str, Any], *arguments: str) -> str:
         file = folder / f"{name}.yaml"
-        file.write_bytes(msgspec.yaml.encode({**base, "model": {**base.get("model", {}), **changed}}))
+        model = {**base.get("model", {}), **changed.get("model", {})}
+        file.write_bytes(msgspec.yaml.encode({**base, **changed, "model": model}))
         run = ("--minutes", str(minutes), "--seed", str(seed), "--split", "scenario", *arguments)
         return trained(models, f"{name}-{seed}", *told, "--data", str(data), "--train-config", str(file), *run)
 

@@ -102,21 +102,21 @@ class System:
         return found
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    state = tmp_path_factory.mktemp("system")
+@contextlib.contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[System]:
+    """A system of its own with these settings, without a language model; gone afterwards, all of it."""
     names = ("http", "kafka", "store", "ray", "dashboard", "ray_client", "dashboard_agent", "metrics", "prometheus")
-    ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
     config = Config(
-        ports=ports,
+        ports=Ports(**dict(zip(names, free_ports(len(names)), strict=True))),
         kafka=Kafka(partitions=2),
         training=Training(minutes=0.7),
         learner=Learner(max_age_s=1.0, publish_s=5.0, gate_wait_s=1.0),
         llm=Llm(backlog_share=0.02),  # the other tests share two cores with three thousand notes to judge
+        **settings,
     )
-    file = tmp_path_factory.mktemp("config") / "config.yaml"
+    file = folder / "config.yaml"
     save_config(config, file)
-    system = System(state, file)
+    system = System(folder / "state", file)
     try:
         system.up("--config", str(file), "--no-llm")  # two cores: the model comes with the second start
         yield system
@@ -124,3 +124,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.cli("down", check=False)
         left = [(process.pid, process.name()) for process in system.processes()]
         assert not left, f"left behind: {left}"
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with running(tmp_path_factory.mktemp("system")) as system:
+        yield system
