@@ -171,10 +171,15 @@ def _anyhow(one: Any, fewest: int) -> AlwaysValid | None:
     """Relative to the control, as the lift is."""
     if one is None or fewest < FEWEST_USERS or not one.control:
         return None
-    error = (one.effect_size_ci_upper - one.effect_size_ci_lower) / 2 / NORMAL_975
+    # Plain floats: tea-tasting's own are kept by arithmetic, and no encoder knows them.
+    low, high, effect, control = (
+        float(number)
+        for number in (one.effect_size_ci_lower, one.effect_size_ci_upper, one.effect_size, abs(one.control))
+    )
+    error = (high - low) / 2 / NORMAL_975
     if not error > 0:
         return None
-    return always_valid(one.effect_size / abs(one.control), error / abs(one.control), TYPICAL, ALPHA)
+    return always_valid(effect / control, error / control, TYPICAL, ALPHA)
 
 
 def _varies(table: pd.DataFrame, metric: Metric, arms: Sequence[str]) -> bool:

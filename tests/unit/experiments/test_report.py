@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
 
 from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.experiments.metric import Guardrail, Mean, Ratio
-from rayapp.experiments.report import report
+from rayapp.experiments.report import Report, report
 
 METRICS = (Ratio("ctr", "click", "impression"), Mean("likes", "like"))
 TWO = Experiment(
@@ -44,6 +45,13 @@ def test_a_planted_lift_is_found_and_nothing_else() -> None:
     assert not likes.significant
     assert ctr.value > ctr.control
     assert not found.warnings
+
+
+@pytest.mark.parametrize("count", [1, 100, 2000])
+def test_it_travels_as_json_whatever_its_size(count: int) -> None:
+    found = report(TWO, users(count, 0.1))
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Report) == found
+    assert any(one.always for one in found.comparisons) == (count == 2000)
 
 
 def test_the_time_before_makes_intervals_narrower() -> None:
