@@ -59,6 +59,9 @@ SETS = (
 )
 
 
+COVERED = frozenset(name for labelled in SETS for name in labelled.possible)
+
+
 def set_named(name: str) -> LabelSet:
     """Raises ConfigError."""
     for labelled in SETS:

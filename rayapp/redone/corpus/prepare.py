@@ -13,7 +13,7 @@ import numpy as np
 from rayapp.redone.corpus.clean_text import CleanText, Scores
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.source import Source, source_examples, texts
-from rayapp.redone.label_sets import LabelSet, read_split, set_named
+from rayapp.redone.label_sets import COVERED, LabelSet, read_split, set_named
 from rayapp.redone.language_model import LanguageModel
 from rayapp.redone.moderation import Moderation
 from rayapp.redone.offline import NoAnswers
@@ -134,11 +134,17 @@ class Preparation:
 
     def _labelled(self, source: Source, labelled: LabelSet, split: str, seed: int) -> Iterator[Piece]:
         """The prompt that moderation serves and the letter of the label. A rarer label counts more, by the root of how
-        rare it is: between the set's own shares and even ones."""
+        rare it is: between the set's own shares and even ones.
+
+        A set speaks of its own categories alone: that a note is "not sexist" says nothing against an insult, so the
+        categories that other sets are about are left out of its softmax. Counted as wrong they teach, set against set,
+        that what one calls an insult is none.
+        """
         if self.moderation is None:
             self.moderation = Moderation(self.tokenizer, load_policy(None))
         (question,) = self.moderation.questions
         letters = dict(zip(self.moderation.policy.names, question.answers, strict=True))
+        elsewhere = tuple(letters[name] for name in sorted(COVERED - labelled.possible) if name in letters)
         notes, labels = read_split(self.folder, labelled, split)
         shares = Counter(labels)
         counts = self.report.setdefault(source.name, Counter())
@@ -154,6 +160,7 @@ class Preparation:
                 ids,
                 (*[IGNORED] * (len(ids) - 1), ids[-1]),
                 float(np.sqrt(len(notes) / (len(shares) * shares[label]))),
+                elsewhere,
             )
 
     def _relevant(self, source: Source, split: str, seed: int) -> Iterator[Piece]:

@@ -21,17 +21,21 @@ class Piece(NamedTuple):
     """One example. `ids` continue `prefix`; `labels` [len(ids)] are the ids that are learned, IGNORED elsewhere.
 
     The first id is never learned: what stands before it in a row is not what it follows. `weight`: of every learned
-    token in the loss.
+    token in the loss. `open`: tokens that the labels say nothing against; they are left out of the softmax.
     """
 
     prefix: tuple[int, ...]
     ids: tuple[int, ...]
     labels: tuple[int, ...]
     weight: float = 1.0
+    open: tuple[int, ...] = ()
 
 
 class Row(NamedTuple):
-    """All [length]. `groups` and `members` say who sees whom; member 0 is the group's prefix."""
+    """All [length]. `groups` and `members` say who sees whom; member 0 is the group's prefix.
+
+    `open` [N, 2]: (place of a label, token that it says nothing against), places ascending.
+    """
 
     ids: np.ndarray
     labels: np.ndarray
@@ -39,6 +43,7 @@ class Row(NamedTuple):
     positions: np.ndarray
     groups: np.ndarray
     members: np.ndarray
+    open: np.ndarray
 
 
 def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[Row]:
@@ -86,13 +91,18 @@ def _packed(pieces: Sequence[Piece], length: int) -> Iterator[Row]:
 
 def _row(found: dict[tuple[int, ...], list[Piece]]) -> Row:
     parts: list[tuple[Sequence[int], Sequence[int], float, int, int, int]] = []
-    group = 0
+    open_: list[tuple[int, int]] = []
+    group = place = 0
     for prefix, pieces in found.items():
         if prefix:
             parts.append((prefix, [IGNORED] * len(prefix), 0.0, 0, group, 0))
+            place += len(prefix)
         for member, piece in enumerate(pieces, 1):
             labels = (IGNORED, *piece.labels[1:])
             parts.append((piece.ids, labels, piece.weight, len(prefix), group, member))
+            learned = [place + n for n, label in enumerate(labels) if label != IGNORED]
+            open_ += [(at, token) for at in learned for token in piece.open]
+            place += len(piece.ids)
             if not prefix:
                 group += 1
         group += 1
@@ -103,4 +113,5 @@ def _row(found: dict[tuple[int, ...], list[Piece]]) -> Row:
         np.concatenate([np.arange(p[3], p[3] + len(p[0]), dtype=np.int64) for p in parts]),
         np.concatenate([np.full(len(p[0]), p[4], dtype=np.int64) for p in parts]),
         np.concatenate([np.full(len(p[0]), p[5], dtype=np.int64) for p in parts]),
+        np.asarray(open_, dtype=np.int64).reshape(-1, 2),
     )

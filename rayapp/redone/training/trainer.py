@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -14,7 +13,7 @@ from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.packing import IGNORED, Row
 from rayapp.redone.training.prefix_attention import NAME
 from rayapp.redone.training.recipe import Recipe
-from rayapp.redone.training.rows import as_dataset, collated, learned_weight, tokens_of
+from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, losses, tokens_of
 
 
 class PackedTrainer(SFTTrainer):
@@ -28,9 +27,10 @@ class PackedTrainer(SFTTrainer):
         """Weighted negative log-likelihood. Most tokens of a task's row are question: their logits are never made."""
         rows = inputs.pop("rows")
         labels, weights = inputs.pop("labels")[0, 1:], inputs.pop("weights")[0, 1:]
+        open_ = inputs.pop(OPEN)
         places = (labels != IGNORED).nonzero().squeeze(1)
         logits = model(**inputs, use_cache=False, logits_to_keep=places).logits
-        each = torch.nn.functional.cross_entropy(logits[0].float(), labels[places], reduction="none")
+        each = losses(logits[0], labels, places, open_)
         loss = (each * weights[places]).sum() / (self.weight_of_a_row * rows)
         if num_items_in_batch is not None:  # the Trainer leaves the mean over accumulated batches to the loss
             loss = loss / self.current_gradient_accumulation_steps

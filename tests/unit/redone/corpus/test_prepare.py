@@ -93,6 +93,19 @@ def test_answers_alone_are_learned_in_the_prompts_that_are_served(folder: Path, 
     assert set(answers["taxonomy"]) == {"anger", "joy", "Yes", "No"}
 
 
+def test_a_set_says_nothing_against_what_others_are_about(folder: Path, tokenizer: Any) -> None:
+    asked = {"none": "A", "hate": "B", "sexism": "C", "harassment": "D"}
+    for row in prepared(folder, tokenizer).train:
+        opened: dict[int, set[str]] = {}
+        for place, token in row.open.tolist():
+            opened.setdefault(place, set()).add(tokenizer.decode([token]).strip())
+        for place, letters in opened.items():
+            assert tokenizer.decode([row.labels[place]]).strip() in ("A", "C")  # EDOS
+            assert letters == {asked["hate"], asked["harassment"]}
+        letters = [p for p in np.flatnonzero(row.labels != IGNORED) if tokenizer.decode([row.ids[p]]).strip() in "AC"]
+        assert len(opened) == len(letters)
+
+
 def test_a_rarer_label_weighs_more_and_sources_alike_where_they_are_asked_to(folder: Path, tokenizer: Any) -> None:
     weights: dict[str, set[float]] = {}
     for row in prepared(folder, tokenizer, evenness=1.0).train:

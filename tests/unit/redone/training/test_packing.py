@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
 from rayapp.redone.training.prefix_attention import NAME, SHORTEST, layout
-from rayapp.redone.training.rows import as_dataset, collated
+from rayapp.redone.training.rows import as_dataset, collated, losses
 
 LENGTH = 24
 tokens = st.lists(st.integers(1, 30), min_size=1, max_size=12).map(tuple)
@@ -38,7 +38,7 @@ def test_every_piece_is_there_once_as_if_it_were_alone(found: list[Piece], windo
     alone = []
     for row in rows:
         assert len(row.ids) <= LENGTH
-        assert len({len(column) for column in row}) == 1
+        assert len({len(column) for column in row[:-1]}) == 1
         sees = visible(row)
         for group in np.unique(row.groups):
             for member in np.unique(row.members[row.groups == group]):
@@ -100,16 +100,17 @@ def test_a_model_says_and_learns_the_same_packed_and_alone(key_heads: int) -> No
     rng = np.random.default_rng(0)
     sizes = [((61, 62, 63), 4), ((), 7), ((61, 62, 63), 3), ((), 2), ((), SHORTEST + 5), ((61, 62), 9)]
     notes = [(prefix, tuple(rng.integers(1, 60, size=size).tolist())) for prefix, size in sizes]
-    found = [Piece(prefix, ids, ids) for prefix, ids in notes]
-
-    def total(logits: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits, ids, reduction="sum")
+    opened = [(), (60,), (0, 60), (), (61, 62, 63), ()]
+    found = [Piece(prefix, ids, ids, open=own) for (prefix, ids), own in zip(notes, opened, strict=True)]
 
     lost = 0.0
     for piece in found:
         ids = torch.tensor([[*piece.prefix, *piece.ids]])
         own = model(input_ids=ids).logits[0, len(piece.prefix) :]
-        loss = total(own[:-1], ids[0, len(piece.prefix) + 1 :])
+        open_to_it = torch.zeros(64).index_fill(0, torch.tensor(piece.open, dtype=torch.long), float("-inf"))
+        loss = torch.nn.functional.cross_entropy(
+            own[:-1] + open_to_it, ids[0, len(piece.prefix) + 1 :], reduction="sum"
+        )
         loss.backward()
         lost += loss.item()
     wanted = {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
@@ -118,9 +119,9 @@ def test_a_model_says_and_learns_the_same_packed_and_alone(key_heads: int) -> No
     rows = as_dataset(list(pack(found, 48)))
     assert len(rows) > 1
     batch = collated([rows[n] for n in range(len(rows))])
-    labels, _, _ = batch.pop("labels"), batch.pop("weights"), batch.pop("rows")
+    labels, open_, _, _ = (batch.pop(name) for name in ("labels", "open", "weights", "rows"))
     places = (labels[0, 1:] != IGNORED).nonzero().squeeze(1)
-    loss = total(model(**batch, use_cache=False).logits[0, places], labels[0, 1:][places])
+    loss = losses(model(**batch, use_cache=False).logits[0, places], labels[0, 1:], places, open_).sum()
     loss.backward()
     assert loss.item() == pytest.approx(lost, rel=1e-5)
     for name, weight in model.named_parameters():
