@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from rayapp.redrec.split import Split, leave_one_out_by_scenario
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.stores.registry import Registry
 
+BASELINES = ("popularity", "item-kNN", "item-kNN, its own events")
 Pair = tuple[str, str]  # user, scenario
 
 
@@ -75,18 +77,24 @@ class CrossProtocol:
         return Judged(rows, split.targets, ranks_of(split, scorer(train, split), candidates=candidates))
 
     def baselines(self, knn_decay: float) -> dict[str, Judged]:
-        """Popularity within the scenario, and item-kNN over everything that a user did."""
+        """Popularity within the scenario; item-kNN over everything that a user did, and over the scenario's events
+        alone: whether other scenarios tell anything before something is learned."""
         many = len(self.items)
 
         def popularity(train: list[Sequence], split: Split) -> Scorer:
             counts = Popularity([s.items for s in train], many)
             return lambda index: counts.scores([split.histories[n].items for n in index])
 
-        def knn(train: list[Sequence], split: Split) -> Scorer:
+        def knn(train: list[Sequence], split: Split, own: bool = False) -> Scorer:
             similar = ItemKNN([s.items for s in train], many, knn_decay)
-            return lambda index: similar.scores([split.histories[n].items for n in index])
 
-        found = {"popularity": popularity, "item-kNN": knn}
+            def read(n: int) -> np.ndarray:
+                history = split.histories[n]
+                return history.items[history.scenarios == split.target_scenario[n]] if own else history.items
+
+            return lambda index: similar.scores([read(n) for n in index])
+
+        found = dict(zip(BASELINES, (popularity, knn, partial(knn, own=True)), strict=True))
         return {label: self.judge((), self.everything, scorer) for label, scorer in found.items()}
 
     def of_model(self, registry: Registry) -> tuple[tuple[str, ...], Judged]:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from jobs._cross import CrossProtocol, Judged, Pair
+from jobs._cross import BASELINES, CrossProtocol, Judged, Pair
 from jobs._job import JobError, job, print_table
 from rayapp.config import Config
 from rayapp.redrec.data_folder import DataFolder
@@ -86,7 +86,7 @@ def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: d
             own[arm] = {mask: summarise(found[member]) for mask, found in masks.items()}
             hits = {mask: found[member] <= 10 for mask, found in masks.items()}
             over = {}
-            if "each alone" in ranks and arm not in ("popularity", "item-kNN", "each alone") and member.any():
+            if "each alone" in ranks and arm not in (*BASELINES, "each alone") and member.any():
                 before = {mask: found[member] <= 10 for mask, found in ranks["each alone"].items()}
                 over = {mask: gain(users[member], before[mask], hits[mask]) for mask in hits}
                 own[arm]["over each alone, hr@10"] = {mask: g._asdict() for mask, g in over.items()}

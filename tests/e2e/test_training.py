@@ -109,7 +109,7 @@ def test_a_catalogue_is_encoded_once_and_scenarios_are_compared(system: System, 
     groups = done(system, out, "evaluate_cross", *data, "--together", "both", *alone)["groups"]
     whole, several = groups["all"], groups["users of several scenarios"]
     assert whole["targets"] >= several["targets"] > 0
-    assert list(whole["arms"]) == ["popularity", "item-kNN", "each alone", "both"]
+    assert list(whole["arms"]) == ["popularity", "item-kNN", "item-kNN, its own events", "each alone", "both"]
     assert set(whole["arms"]["both"]["over each alone, hr@10"]) == {"kept", "masked"}
     refused = submit(system, "evaluate_redrec", *data, "--name", "both")
     text, _ = refused.communicate(timeout=120)
