@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+END_OF_TIME = torch.iinfo(torch.long).max  # `cut_seconds` of a request of now
+
 
 class Batch(NamedTuple):
     """B users, L events, C cuts, W targets a cut; item rows are int64, padding is row `items` with mask False."""

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import torch
 
-from rayapp.redrec.batch import Batch
+from rayapp.redrec.batch import END_OF_TIME, Batch
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.mixing import Mixer, Mixing
 
@@ -93,7 +93,7 @@ def pad(rows: list[Sequence], items: int) -> Batch:
         *(torch.from_numpy(table) for table in tables),
         cut_BC=cut,
         cut_scenario_BC=torch.ones_like(cut),
-        cut_seconds_BC=torch.full_like(cut, torch.iinfo(torch.long).max),
+        cut_seconds_BC=torch.full_like(cut, END_OF_TIME),
         targets_BCW=empty,
         target_mask_BCW=empty.bool(),
     )

@@ -159,7 +159,9 @@ def of_scenarios(interactions: pa.Table, scenarios: tuple[str, ...]) -> pa.Table
 def vocabulary_of(interactions: pa.Table) -> Vocabulary:
     scenarios = sorted(pc.unique(interactions["scenario"]).to_pylist())
     actions = sorted(a for a in pc.unique(interactions["action"]).to_pylist() if a != "impression")
-    return Vocabulary(tuple(scenarios), tuple(actions))
+    time = pc.min_max(interactions["timestamp_ms"])
+    first, last = ((time[side].as_py() or 0) // 1000 for side in ("min", "max"))
+    return Vocabulary(tuple(scenarios), tuple(actions), (first, last))
 
 
 def user_sequences(interactions: pa.Table, vocabulary: Vocabulary, rows: dict[str, int]) -> pa.Table:

@@ -9,14 +9,13 @@ import numpy as np
 import torch
 
 from rayapp.domain import Event
-from rayapp.redrec.batch import Batch
+from rayapp.redrec.batch import END_OF_TIME, Batch
 from rayapp.redrec.batching import pad
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.mixing import Mixer
 from rayapp.redrec.model import UserSide
 from rayapp.redrec.vocabulary import Vocabulary
 
-END_OF_TIME = torch.iinfo(torch.long).max
 # item id -> (vector [D], the item's own scenario); None: the item is unknown here
 ItemLookup = Callable[[str], "tuple[np.ndarray, str | None] | None"]
 

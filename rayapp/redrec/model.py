@@ -20,6 +20,7 @@ from rayapp.redrec.negatives import Pool
 from rayapp.redrec.pool_softmax import joined, log_partition, no_pairs, places_of, pool_mass, twins
 from rayapp.redrec.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.recency import RecencyPool
+from rayapp.redrec.trend import Trend, moments
 from rayapp.redrec.user_tower import UserTower, visible
 from rayapp.redrec.vocabulary import Vocabulary
 
@@ -28,6 +29,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads.
 
     `repeats`: learn of every scenario how much less likely (or more) an item is that the user has had before.
+    `trend_days`: lengths of the periods for each of which it is learned what everybody takes then (none: it is not).
     `user_model`: a decoder's folder or Hugging Face id in place of the transformer from scratch (`width`, `layers` and
     `heads` are then its own), and how it learns; `item_learning` the same of the encoder, which must be a decoder.
     """
@@ -43,6 +45,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id_dropout: float = 0.1
     temperature: float = 0.07
     repeats: bool = False
+    trend_days: tuple[float, ...] = ()
     mixing: Mixing = "dense"
     user_model: str = ""
     user_learning: Learning = "lora"
@@ -64,6 +67,8 @@ class UserSide(nn.Module):
         self.recent = RecencyPool(len(vocabulary.scenarios), config.interests)
         self.gate = nn.Parameter(torch.tensor(0.5))
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
+        time, scenarios = vocabulary.time, len(vocabulary.scenarios)
+        self.trend = Trend(config.trend_days, time, scenarios, config.dim) if config.trend_days else None
         # Subtracted from the logit of what is in the history, by scenario of the request.
         self.repeats = nn.Parameter(torch.zeros(len(vocabulary.scenarios) + 1)) if config.repeats else None
 
@@ -83,7 +88,11 @@ class UserSide(nn.Module):
         hidden = self.tower(vectors_BLD, batch, told)
         seen_BCL = visible(batch)
         recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
-        return F.normalize(F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1), dim=-1)
+        interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
+        if self.trend is not None:
+            now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
+            interests = interests + self.trend(now_BC, batch.cut_scenario_BC)[:, :, None]
+        return F.normalize(interests, dim=-1)
 
 
 def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | PretrainedTower:

@@ -1,4 +1,4 @@
-"""Which scenarios and actions a model knows, and what the unknown ones fall back to."""
+"""Which scenarios, actions and times a model knows, and what the unknown ones fall back to."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
     scenarios: tuple[str, ...]
     actions: tuple[str, ...]
+    time: tuple[int, int] = (0, 0)  # first and last second of training
 
     def scenario(self, name: str | None, item_scenario: str | None = None) -> int:
         for candidate in (name, item_scenario):
