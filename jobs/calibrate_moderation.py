@@ -14,6 +14,7 @@ from jobs._judging import judge_labels, offline_judge
 from rayapp.config import Config
 from rayapp.redone.calibration import Labelled, fit, prevalence_weights
 from rayapp.redone.label_sets import SETS, read_split
+from rayapp.redone.operating_points import operating_points
 
 
 @job("Fit the moderation labels of a model to labelled notes (dev splits); writes a calibration file.")
@@ -36,20 +37,27 @@ def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, t
         drawn += [(texts[r], truths[r], labelled.possible, w) for r, w in zip(rows, weights, strict=True)]
     judge = offline_judge(config)
     found = judge_labels(judge, [text for text, *_ in drawn])
-    calibration = fit(
-        judge.model_version,
-        judge.policy,
-        [Labelled(labels, *about) for labels, (_, *about) in zip(found, drawn, strict=True)],
-        prevalence,
-    )
+    labelled_notes = [Labelled(labels, *about) for labels, (_, *about) in zip(found, drawn, strict=True)]
+    calibration = fit(judge.model_version, judge.policy, labelled_notes, prevalence)
     target = to or config.state_path / "moderation_calibration.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(msgspec.json.format(msgspec.json.encode(calibration), indent=1) + b"\n")
     rows = [[name, name in calibration.calibrated, shift] for name, shift in calibration.shifts.items()]
     title = f"{calibration.model_version}: temperature {calibration.temperature:.3f}, {len(drawn):,} notes"
     print_table(title, ["category", "calibrated", "shift"], rows)
+    points = operating_points(calibration, labelled_notes)
+    columns = ["a policy's limit", "finds of the notes with a category", "hits of those without", "is right in"]
+    print_table(
+        f"where one note in {1 / prevalence:.0f} has a category",
+        columns,
+        [[f"{n:g}", *map(_percent, shares)] for n, *shares in points],
+    )
     console.print(f"written to {target}; name it in the config: llm: {{calibration: {target}}}")
-    return msgspec.to_builtins(calibration)
+    return msgspec.to_builtins(calibration) | {"limits": [point._asdict() for point in points]}
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
 
 
 if __name__ == "__main__":
