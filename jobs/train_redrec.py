@@ -33,6 +33,7 @@ from rayapp.redrec.data_folder import (
 from rayapp.redrec.item_encoder import DECODER
 from rayapp.redrec.split import SPLITS
 from rayapp.redrec.trainer import TrainConfig
+from rayapp.redrec.trend import periods
 
 
 def load_train_config(file: str | None, overrides: dict[str, Any]) -> TrainConfig:
@@ -143,6 +144,10 @@ def main(
     connect_ray()
     console.print(f"[1/4] reading {folder.path}")
     dataset, items, vocabulary = sequences_dataset(folder, scenarios)
+    try:
+        periods(settings.model.trend_days, vocabulary.time)
+    except ValueError as error:
+        raise JobError(str(error)) from None
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
     console.print(f"[2/4] encoding items with {settings.encoder}")
     content = encoded(config, settings.encoder, items)

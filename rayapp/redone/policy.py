@@ -14,6 +14,7 @@ from rayapp.config import ConfigError
 from rayapp.domain import Decision
 
 DEFAULT_POLICY = Path(__file__).with_name("moderation.yaml")
+PACKAGED_POLICIES = {"strict": str(Path(__file__).with_name("moderation_strict.yaml"))}  # by name, for experiments
 NONE = "none"
 Probability = Annotated[float, Meta(gt=0.0, le=1.0)]
 

@@ -25,17 +25,11 @@ class Trend(nn.Module):
     """For each length of periods and each scenario a vector [D] a period, summed; zero at the start."""
 
     def __init__(self, days: tuple[float, ...], time: tuple[int, int], scenarios: int, dim: int) -> None:
-        """`time`: first and last second that training sees. Raises ValueError where that is too many periods."""
+        """`time`: first and last second that training sees. Raises ValueError where `periods` does."""
         super().__init__()
         self.since, self.until = time
-        self.lengths = [max(1, round(d * DAY_S)) for d in days]
         self.dim = dim
-        counts = [(time[1] - time[0]) // length + 1 for length in self.lengths]
-        if counts and max(counts) > MOST_PERIODS:
-            raise ValueError(
-                f"trend_days {min(days):g}: {max(counts):,} periods from second {time[0]} to {time[1]}, at most "
-                f"{MOST_PERIODS:,}; make them longer, or look for wrong timestamps"
-            )
+        self.lengths, counts = zip(*periods(days, time), strict=True)
         self.tables = nn.ParameterList(nn.Parameter(torch.zeros(n, (scenarios + 1) * dim)) for n in counts)
 
     def forward(self, seconds_BC: Tensor, scenario_BC: Tensor) -> Tensor:
@@ -47,6 +41,23 @@ class Trend(nn.Module):
             which = scenario_BC[..., None, None].expand(*scenario_BC.shape, 1, self.dim)
             found = found + rows.gather(2, which)[:, :, 0]
         return SPEED * found * (seconds_BC != NEVER)[..., None]
+
+
+def periods(days: tuple[float, ...], time: tuple[int, int]) -> list[tuple[int, int]]:
+    """(seconds, how many of them are in `time`) of each length. Raises ValueError for too many or none."""
+    found = []
+    for length in days:
+        seconds = round(length * DAY_S)
+        if seconds < 1:
+            raise ValueError(f"trend_days has {length:g}, must be above 0")
+        count = (time[1] - time[0]) // seconds + 1
+        if count > MOST_PERIODS:
+            raise ValueError(
+                f"trend_days has {length:g}: {count:,} periods from second {time[0]} to {time[1]}, at most "
+                f"{MOST_PERIODS:,}; make them longer, or look for wrong timestamps"
+            )
+        found.append((seconds, count))
+    return found
 
 
 def moments(seconds_BL: Tensor, seen_BCL: Tensor, asked_BC: Tensor) -> Tensor:

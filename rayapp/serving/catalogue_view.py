@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rayapp.config import Config, ConfigError
 from rayapp.domain import Decision, Verdict
 from rayapp.redone.calibration import load_calibration
-from rayapp.redone.policy import load_policy
+from rayapp.redone.policy import PACKAGED_POLICIES, load_policy
 
 OFF = "off"
 
@@ -29,16 +29,18 @@ AS_JUDGED = CatalogueView(Decision.ALLOW, as_decided)
 
 
 def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
-    """A person's verdict holds in each of them. `moderation`: empty, off, or a name in `llm.policies`. Raises ConfigError."""
+    """A person's verdict holds in each of them. `moderation`: empty, off, or the name of a packaged policy or of one in
+    `llm.policies`. Raises ConfigError."""
     if moderation == OFF:
         return CatalogueView(Decision.ALLOW, lambda v: v.decision if v.outcome == "person" else Decision.ALLOW)
     if not moderation:
         own = load_policy(config.llm.policy or None).pending if config.llm.enabled else Decision.ALLOW
         return CatalogueView(own, as_decided)
-    known = ", ".join([OFF, *config.llm.policies])
-    if moderation not in config.llm.policies:
+    named = PACKAGED_POLICIES | config.llm.policies
+    if moderation not in named:
+        known = ", ".join([OFF, *named])
         raise ConfigError(f"moderation {moderation!r} is unknown; use {known} (llm.policies in the configuration)")
-    policy, judging = load_policy(config.llm.policies[moderation]), load_policy(config.llm.policy or None)
+    policy, judging = load_policy(named[moderation]), load_policy(config.llm.policy or None)
     if policy.names != judging.names:
         raise ConfigError(
             f"policy {moderation!r} has the categories {', '.join(policy.categories)}; the verdicts are of "

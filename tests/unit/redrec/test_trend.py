@@ -50,6 +50,8 @@ def test_before_training_after_it_and_never() -> None:
 def test_periods_without_end_are_refused() -> None:
     with pytest.raises(ValueError, match="wrong timestamps"):
         Trend((7.0,), (0, 10**11), 1, 4)
+    with pytest.raises(ValueError, match="must be above 0"):
+        Trend((7.0, 0.0), TIME, 1, 4)
 
 
 def test_the_time_of_a_request_is_that_of_the_newest_event_it_may_read() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from rayapp.config import Config, ConfigError, Llm
 from rayapp.domain import Decision, Verdict
-from rayapp.redone.policy import DEFAULT_POLICY
+from rayapp.redone.base_model import TRAINED
+from rayapp.redone.calibration import PACKAGED, Calibration, described
+from rayapp.redone.policy import DEFAULT_POLICY, PACKAGED_POLICIES, load_policy
 from rayapp.serving.catalogue_view import catalogue_view
 
 JUDGED = Verdict("n", Decision.BLOCK, "judged", 1, labels={"none": 0.2, "hate": 0.8})
@@ -44,5 +46,18 @@ def test_another_policy_decides_by_its_own_thresholds(tmp_path: Path) -> None:
 
 
 def test_an_unknown_policy_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'strict' is unknown; use off"):
-        catalogue_view(Config(), "strict")
+    with pytest.raises(ConfigError, match="'strictest' is unknown; use off, strict"):
+        catalogue_view(Config(), "strictest")
+
+
+def test_the_packaged_strict_policy_reads_the_same_categories() -> None:
+    strict, default = load_policy(PACKAGED_POLICIES["strict"]), load_policy()
+    assert described(strict) == described(default)
+    for name, category in strict.categories.items():
+        assert category.limit < default.categories[name].limit
+        assert category.on_failure == default.categories[name].on_failure
+    trained = next(file for file in PACKAGED if file.parent.name == TRAINED)
+    model = msgspec.json.decode(trained.read_bytes(), type=Calibration).model_version
+    verdict = Verdict("n", Decision.ALLOW, "judged", 1, labels={"none": 0.8, "hate": 0.2}, model_version=model)
+    assert catalogue_view(Config(), "").decide(verdict) is Decision.ALLOW
+    assert catalogue_view(Config(), "strict").decide(verdict) is Decision.LIMIT
