@@ -63,10 +63,10 @@ def test_an_alias_names_a_version_and_is_followed(engine: Engine, config: Config
 
 
 def test_what_is_not_there_is_said_and_nothing_else_suffers(engine: Engine) -> None:
-    missing = engine.hold([OTHER, Variant("nobody"), Variant("other@9"), Variant(moderation="strict")])
+    missing = engine.hold([OTHER, Variant("nobody"), Variant("other@9"), Variant(moderation="stricter")])
     assert "no version of nobody" in missing[Variant("nobody")]
     assert "no version of other@9" in missing[Variant("other@9")]
-    assert "'strict' is unknown" in missing[Variant(moderation="strict")]
+    assert "'stricter' is unknown" in missing[Variant(moderation="stricter")]
     assert OTHER not in missing
     assert engine.served(OTHER)
 

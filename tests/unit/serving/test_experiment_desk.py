@@ -77,7 +77,7 @@ async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
         (changed(arms=arms(modle="redrec")), "modle"),
         (changed(arms=arms(model="nobody")), "arm new: nobody has no CURRENT"),
         (changed(arms=arms(model="redrec@7")), "redrec has no version 7"),
-        (changed(arms=arms(moderation="strict")), "'strict' is unknown; use off"),
+        (changed(arms=arms(moderation="stricter")), "'stricter' is unknown; use off, strict"),
         (changed(arms=arms(k=0)), ">= 1"),
         (changed(scenarios=["nowhere"]), "scenario 'nowhere' is unknown; use homefeed"),
         (changed(name="not a name"), "a name has 1 to 64"),
