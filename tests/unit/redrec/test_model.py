@@ -1,15 +1,22 @@
-"""What is learned of items that a user has had before."""
+"""The loss over several scenarios, and what is learned of items that a user has had before."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
+import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
+from rayapp.redrec.batch import Batch
 from rayapp.redrec.batching import BatchConfig, Batcher
 from rayapp.redrec.data_folder import Sequence
 from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
+from rayapp.redrec.loss import FALSE_NEGATIVE_COSINE
 from rayapp.redrec.model import ModelConfig, RedRec, before
-from rayapp.redrec.negatives import NegativeSampler
+from rayapp.redrec.negatives import NegativeSampler, Pool
 from rayapp.redrec.split import leave_one_out
 from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
 from rayapp.redrec.vocabulary import Vocabulary
@@ -21,6 +28,54 @@ SETTINGS = ModelConfig(dim=16, width=16, layers=1, heads=2, interests=1, length=
 def test_what_a_user_had_before_a_cut_counts_once() -> None:
     which, item = before(torch.tensor([[3, 1, 3], [0, 4, 4]]), torch.tensor([0, 0, 1, 1]), torch.tensor([1, 3, 0, 3]))
     assert list(zip(which.tolist(), item.tolist(), strict=True)) == [(0, 3), (1, 3), (1, 1), (3, 0), (3, 4)]
+
+
+def loss_by_hand(model: RedRec, batch: Batch, pools: dict[int, Pool]) -> float:
+    """One target after the other: its logit against its scenario's draws, less log-Q and what repeats cost."""
+    vectors, user = model.item_vectors(torch.arange(ITEMS + 1)), model.user
+    interests = user(batch, vectors[batch.items_BL])
+    penalty = user.repeat_penalty
+    assert penalty is not None
+    losses = []
+    for b, c, w in batch.target_mask_BCW.nonzero().tolist():
+        scenario, target = int(batch.cut_scenario_BC[b, c]), int(batch.targets_BCW[b, c, w])
+        had = batch.items_BL[b, : int(batch.cut_BC[b, c])].tolist()
+
+        def logit(item: int, scenario: int = scenario, had: list[int] = had, at: Tensor = interests[b, c, 0]) -> Tensor:
+            return user.scale * (at @ vectors[item]) - penalty[scenario] * float(item in had)
+
+        others = [
+            logit(item) - expected
+            for item, expected in zip(pools[scenario].rows_P.tolist(), pools[scenario].log_expected_P, strict=True)
+            if item != target and vectors[item] @ vectors[target] <= FALSE_NEGATIVE_COSINE
+        ]
+        losses.append(torch.stack([logit(target), *others]).logsumexp(0) - logit(target))
+    return float(torch.stack(losses).mean())
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 99), drawn=st.sampled_from([20, ITEMS]))
+def test_a_target_is_told_from_the_items_of_its_own_scenario(seed: int, drawn: int) -> None:
+    """A step over two scenarios whose items overlap, with sampled negatives or all items."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    ones = np.ones(LENGTH, dtype=np.int64)
+    rows = []
+    for _ in range(12):
+        scenario = rng.integers(1, 3, LENGTH)
+        items = np.where(scenario == 1, rng.integers(0, 35, LENGTH), rng.integers(25, ITEMS, LENGTH))
+        rows.append(Sequence(items, scenario, ones, np.arange(LENGTH) * 60))
+    config = msgspec.structs.replace(SETTINGS, id_dropout=0.0)
+    content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
+    model = RedRec(config, Vocabulary(("homefeed", "search"), ("click",)), content)
+    with torch.no_grad():
+        model.user.repeats.copy_(torch.tensor([0.0, 0.2, -0.1]))
+    counts = target_counts(rows, ITEMS)
+    batch = Batcher(BatchConfig(LENGTH, 1, LENGTH), ITEMS, 2, counts).train(rows, rng)
+    sampler = NegativeSampler(scenario_items(rows, ITEMS, 2), counts, drawn, 16, seed)
+    pools = sampler.draw([1, 2], batch.targets_BCW[batch.target_mask_BCW])
+    with torch.no_grad():
+        assert float(model(batch, pools)) == pytest.approx(loss_by_hand(model, batch, pools), rel=1e-4)
 
 
 def sequences(again: bool) -> list[Sequence]:
