@@ -103,7 +103,7 @@ def first_model(folder: DataFolder, start_ms: int, root: Path, options: list[str
 @click.option("--first-share", default=0.6, help="Part of the events before the start that trains the first model.")
 @click.option("--arms", default="frozen,1d,1h,10m,continuous", help="Synchronisation intervals, longest first.")
 @click.option("--minutes", default=5.0, help="Training time of the first model.")
-@click.option("--train-config", type=click.Path(), help="YAML of training settings of the first model.")
+@click.option("--train-config", type=click.Path(), default="feed", help="Of the first model, as in train_redrec.")
 @click.option("--window", default=64, type=click.IntRange(1), help="Events a window.")
 @click.option("--limit", default=0, help="Stop after this many events (0: all).")
 @click.option("--half-life", default="10m", help="Of the popularity term.")
@@ -128,7 +128,7 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     first = [folder.digest(), first_ms, options["minutes"], options["train_config"], options["seed"]]
     root = (config.state_path / "evaluate_online" / _key(first)).resolve()
     training = ["--minutes", str(options["minutes"]), "--seed", str(options["seed"])]
-    training += ["--train-config", options["train_config"]] if options["train_config"] else []
+    training += ["--train-config", options["train_config"]]
     registry = first_model(folder, first_ms, root, training)
     events = list(bootstrap_events(folder))
     split = next(n for n, e in enumerate(events) if e.timestamp_ms >= first_ms)

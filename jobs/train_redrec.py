@@ -35,11 +35,15 @@ from rayapp.redrec.split import SPLITS
 from rayapp.redrec.trainer import TrainConfig
 from rayapp.redrec.trend import periods
 
+RECIPES = Path(__file__).parent / "configs"  # a file there is named without its folder and suffix
+RECIPE = "next_item"
 
-def load_train_config(file: str | None, overrides: dict[str, Any]) -> TrainConfig:
-    """The training YAML with options on top. Raises JobError with the key at fault."""
+
+def load_train_config(file: str, overrides: dict[str, Any]) -> TrainConfig:
+    """The training YAML, or the packaged one of this name, with options on top. Raises JobError with the key at fault."""
+    packaged = RECIPES / f"{file}.yaml"
     try:
-        base = msgspec.yaml.decode(Path(file).read_bytes(), type=dict) if file else {}
+        base = msgspec.yaml.decode((packaged if packaged.is_file() else Path(file)).read_bytes(), type=dict)
         return msgspec.convert({**base, **{k: v for k, v in overrides.items() if v is not None}}, TrainConfig)
     except OSError as error:
         raise JobError(f"training config {file} cannot be read: {error.strerror}") from None
@@ -95,7 +99,12 @@ def with_model_folders(settings: TrainConfig, config: Config) -> TrainConfig:
 
 @job("Train RED-Rec on a data folder and publish it as a version of the registry. Run again to resume.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
-@click.option("--train-config", type=click.Path(), help="YAML of training settings (rayapp/redrec/trainer.py).")
+@click.option(
+    "--train-config",
+    type=click.Path(),
+    help="YAML of training settings (rayapp/redrec/trainer.py), or the name of one of jobs/configs; "
+    f"default: the config's training.config, or {RECIPE}.",
+)
 @click.option("--minutes", type=float, help="Time budget of training.")
 @click.option("--epochs", type=int, help="At most this many passes.")
 @click.option("--seed", type=int, help="Seed of weights, batches and negatives.")
@@ -135,7 +144,7 @@ def main(
     offsets: str,
 ) -> dict[str, Any]:
     settings = load_train_config(
-        train_config or config.training.config or None, {"minutes": minutes, "epochs": epochs, "seed": seed}
+        train_config or config.training.config or RECIPE, {"minutes": minutes, "epochs": epochs, "seed": seed}
     )
     settings = with_model_folders(settings, config)
     folder = DataFolder(data)

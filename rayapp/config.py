@@ -116,7 +116,8 @@ class Learner(Section):
 
 
 class Training(Section):
-    """The first model of `rayapp up`; every other setting comes from the training job's own config."""
+    """The first model of `rayapp up`. `config`: a YAML of training settings, or the name of one of jobs/configs, for
+    this and every `train_redrec`; empty: `feed` here and `next_item` there."""
 
     minutes: float = 6.0
     config: str = ""

@@ -150,7 +150,8 @@ def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dic
         *("job", "submit", "--address", f"http://127.0.0.1:{config.ports.dashboard}", "--"),
         *(sys.executable, "-m", "jobs.train_redrec", "--data", str(folder.path.resolve())),
         *("--config", str(layout.config), "--name", config.name, "--holdout", "1"),
-        *("--minutes", str(config.training.minutes), "--offsets", json.dumps(offsets)),
+        *("--train-config", config.training.config or "feed", "--minutes", str(config.training.minutes)),
+        *("--offsets", json.dumps(offsets)),
         *("--out", str(layout.state / "first_model.json")),
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

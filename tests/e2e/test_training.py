@@ -63,7 +63,7 @@ def test_a_killed_training_resumes_and_is_evaluated_beside_baselines(
     system: System, world: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "train.json"
-    train = ("train_redrec", "--data", str(world), "--minutes", "0.4", "--out", str(out))
+    train = ("train_redrec", "--data", str(world), "--train-config", "feed", "--minutes", "0.4", "--out", str(out))
     first = submit(system, *train)
     runs = system.state / "train"
     eventually(lambda: has_checkpoint(runs), 300, "a checkpoint")
@@ -101,7 +101,7 @@ def test_a_catalogue_is_encoded_once_and_scenarios_are_compared(system: System, 
     assert done(system, out, "encode_items", *data, *cache)["encoded"] == 0
     scenarios = sorted(set(DataFolder(two).interactions()["scenario"].to_pylist()))
     assert len(scenarios) == 2
-    train = ("train_redrec", *data, "--split", "scenario", "--minutes", "0.1")
+    train = ("train_redrec", *data, "--train-config", "feed", "--split", "scenario", "--minutes", "0.1")
     done(system, out, *train, "--name", "both")
     for scenario in scenarios:
         done(system, out, *train, "--name", f"{scenario}-alone", "--scenario", scenario)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from jobs.train_redrec import load_train_config
 from rayapp.cli.main import cli
 from streaming.sample_world import write_sample_world
 
@@ -94,6 +95,7 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
         ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
         ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),
+        ("train_redrec", ["--data", "WORLD", "--train-config", "redone_prefer"], "unknown field"),
         ("evaluate_cross", ["--data", "WORLD", "--together", "never"], "never has no CURRENT"),
         ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere"], "has no note_embeddings.parquet"),
         ("import_red_mmu", ["--source", "WORLD", "--to", "/nowhere", "--bit", "like=40"], "--bit like=40: give ACTION"),
@@ -154,3 +156,12 @@ def test_the_command_line_explains_itself_and_needs_a_system() -> None:
     failed = CliRunner().invoke(cli, ["--state", "/tmp/rayapp-no-such-state", "status"])
     assert failed.exit_code == 2
     assert "rayapp up" in failed.output
+
+
+def test_every_packaged_recipe_of_red_rec_is_read_by_its_name() -> None:
+    named = {
+        name: load_train_config(name, {"minutes": 0.5}) for name in ("feed", "next_item", "cross_scenario", "news")
+    }
+    assert all(settings.minutes == 0.5 for settings in named.values())
+    assert named["feed"].model.interests == 3
+    assert named["next_item"].model.trend_days
