@@ -21,7 +21,12 @@ COLD = 5  # an item with fewer training events than this is cold
 @job("One model over all scenarios beside a model of each scenario alone, on the same targets, paired by user.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with several scenarios.")
 @click.option("--together", required=True, multiple=True, help="Model trained with --split scenario (repeatable).")
-@click.option("--alone", multiple=True, help="Model trained with --split scenario --scenario NAME, one a scenario.")
+@click.option(
+    "--alone",
+    multiple=True,
+    help="Model trained with --split scenario --scenario NAME, one a scenario; "
+    "without, the models of all scenarios are compared with the first.",
+)
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option(
     "--target",
@@ -78,18 +83,20 @@ def groups_of(pairs: list[Pair], cold: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Tables on the console; everything, and the gains over the models alone, as plain values."""
+    """Tables on the console; everything, and the gains over the models alone (or else over the first model), as plain
+    values."""
     result: dict[str, Any] = {"groups": {}}
+    reference = "each alone" if "each alone" in ranks else next(arm for arm in ranks if arm not in BASELINES)
     for label, member in groups.items():
         rows, own = [], {}
         for arm, masks in ranks.items():
             own[arm] = {mask: summarise(found[member]) for mask, found in masks.items()}
             hits = {mask: found[member] <= 10 for mask, found in masks.items()}
             over = {}
-            if "each alone" in ranks and arm not in (*BASELINES, "each alone") and member.any():
-                before = {mask: found[member] <= 10 for mask, found in ranks["each alone"].items()}
+            if arm not in (*BASELINES, reference) and member.any():
+                before = {mask: found[member] <= 10 for mask, found in ranks[reference].items()}
                 over = {mask: gain(users[member], before[mask], hits[mask]) for mask in hits}
-                own[arm]["over each alone, hr@10"] = {mask: g._asdict() for mask, g in over.items()}
+                own[arm][f"over {reference}, hr@10"] = {mask: g._asdict() for mask, g in over.items()}
             rows.append(
                 [
                     arm,
@@ -98,7 +105,7 @@ def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: d
                 ]
             )
         result["groups"][label] = {"targets": int(member.sum()), "arms": own}
-        columns = ["", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10", "HR@10 over each alone, kept", "masked"]
+        columns = ["", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10", f"HR@10 over {reference}, kept", "masked"]
         print_table(f"{label}: {int(member.sum()):,} targets", columns, [row + [""] * (7 - len(row)) for row in rows])
     return result
 

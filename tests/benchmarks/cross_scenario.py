@@ -42,7 +42,13 @@ ABLATIONS: dict[str, dict[str, Any]] = {
 @click.option(
     "--arm", "arms", multiple=True, type=click.Choice(list(ABLATIONS)), help="Repeatable; default: all of them."
 )
-@click.option("--no-ablations", is_flag=True, help="Together and alone, nothing else.")
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Choice(["alone", "ablations"]),
+    default=["alone", "ablations"],
+    help="What one model of all scenarios is compared with (repeatable).",
+)
 @click.option("--target", type=click.Choice(["test", "validation"]), default="test")
 @click.option("--config", default="", help="As of any job.")
 def main(
@@ -52,7 +58,7 @@ def main(
     minutes: float,
     seed: int,
     arms: tuple[str, ...],
-    no_ablations: bool,
+    compare: tuple[str, ...],
     target: str,
     config: str,
 ) -> None:
@@ -68,18 +74,20 @@ def main(
         run = ("--minutes", str(minutes), "--seed", str(seed), "--split", "scenario", *arguments)
         return trained(models, f"{name}-{seed}", *told, "--data", str(data), "--train-config", str(file), *run)
 
-    scenarios = sorted(pc.unique(DataFolder(data).interactions()["scenario"]).to_pylist())
-    whole = [arm("together", {})]
-    alone = [arm(f"{scenario}-alone", {}, "--scenario", scenario) for scenario in scenarios]
-    if not no_ablations:
-        whole += [arm(name, ABLATIONS[name]) for name in arms or ABLATIONS]
-    result = run_job(
-        "evaluate_cross",
-        *(*told, "--data", str(data), "--models", str(models), "--target", target),
-        *(part for name in whole for part in ("--together", name)),
-        *(part for name in alone for part in ("--alone", name)),
-    )
-    (folder / f"{target}-{seed}.json").write_text(json.dumps(result, indent=1))
+    whole = arm("together", {})
+    others = {}
+    if "alone" in compare:
+        scenarios = sorted(pc.unique(DataFolder(data).interactions()["scenario"]).to_pylist())
+        others["alone"] = ["--alone", *(arm(f"{name}-alone", {}, "--scenario", name) for name in scenarios)]
+    if "ablations" in compare:
+        others["ablations"] = ["--together", *(arm(name, ABLATIONS[name]) for name in arms or ABLATIONS)]
+    for label, (option, *names) in others.items():
+        result = run_job(
+            "evaluate_cross",
+            *(*told, "--data", str(data), "--models", str(models), "--target", target, "--together", whole),
+            *(part for name in names for part in (option, name)),
+        )
+        (folder / f"{label}-{target}-{seed}.json").write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
