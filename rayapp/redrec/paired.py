@@ -31,7 +31,8 @@ def gain(users_N: np.ndarray, a_N: np.ndarray, b_N: np.ndarray, resamples: int =
     means_a, means_b = drawn[:, 0] / drawn[:, 2], drawn[:, 1] / drawn[:, 2]
     a, b = float(a_N.mean()), float(b_N.mean())
     low, high = np.quantile(means_b - means_a, [0.025, 0.975])
+    if not a_N.any():  # nothing to be relative to
+        return Gain(a, b, b - a, float(low), float(high), *[float("nan")] * 3)
     with np.errstate(divide="ignore", invalid="ignore"):
         relative_low, relative_high = np.nanquantile(means_b / means_a - 1, [0.025, 0.975])
-    whole = b / a - 1 if a else float("nan")
-    return Gain(a, b, b - a, float(low), float(high), whole, float(relative_low), float(relative_high))
+    return Gain(a, b, b - a, float(low), float(high), b / a - 1, float(relative_low), float(relative_high))

@@ -25,3 +25,9 @@ def test_users_are_drawn_whole() -> None:
     apart = gain(np.arange(800), np.zeros(800), np.repeat(one, 8))
     together = gain(np.repeat(np.arange(100), 8), np.zeros(800), np.repeat(one, 8))
     assert together.high - together.low > 2 * (apart.high - apart.low)
+
+
+def test_over_nothing_a_gain_has_no_relative_size() -> None:
+    found = gain(np.arange(10), np.zeros(10), np.ones(10))
+    assert found.difference == 1
+    assert np.isnan([found.relative, found.relative_low, found.relative_high]).all()
