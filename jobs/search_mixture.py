@@ -17,7 +17,13 @@ from jobs._job import JobError, console, job, print_table
 from rayapp.config import Config
 from rayapp.redone.base_model import model_folder
 from rayapp.redone.corpus import rules
-from rayapp.redone.corpus.mixture import LossRegression, best_mixture, random_mixtures, rank_correlation
+from rayapp.redone.corpus.mixture import (
+    LossRegression,
+    best_mixture,
+    best_regression,
+    random_mixtures,
+    rank_correlation,
+)
 from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
 from rayapp.redone.corpus.source import texts
 from rayapp.redone.training.recipe import Recipe, load_recipe
@@ -111,15 +117,20 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
             file.write(json.dumps(done[-1]) + "\n")
         console.print(f"  {number + 1} of {proxies}: held-out loss {found.mean():.3f}")
     losses = np.array(done).mean(1)
-    model = LossRegression("linear" if proxies < 32 else "boosted", seed).fit(mixtures, losses)
+    model, rank = best_regression(mixtures, losses, seed)
     best, predicted = best_mixture(model, prior, np.random.default_rng(seed))
     even = proxy_losses(pools, prior, len(tokenizer), steps, seed).mean()
     true = proxy_losses(pools, best / best.sum(), len(tokenizer), steps, seed).mean()
     rows = [[pool.name, own, found] for pool, own, found in zip(pools, prior, best, strict=True)]
     print_table("mixture", ["source", "share of the text", "best"], rows)
+    console.print(f"regression: {model.kind}; Spearman on runs that it was not fitted on {rank:.3f}")
     console.print(f"held-out loss: by size {even:.3f}, best mixture {true:.3f} (predicted {predicted:.3f})")
+    if true >= even:
+        console.print("the mixture found is no better than that by size; more --proxies or --steps would tell more")
     kept.unlink()
     return {
+        "regression": model.kind,
+        "rank_correlation": rank,
         "mixture": {pool.name: float(share) for pool, share in zip(pools, best, strict=True)},
         "loss_by_size": float(even),
         "loss_best": float(true),

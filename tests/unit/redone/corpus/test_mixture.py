@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.redone.corpus.mixture import LossRegression, best_mixture, random_mixtures, rank_correlation
+from rayapp.redone.corpus.mixture import (
+    LossRegression,
+    best_mixture,
+    best_regression,
+    random_mixtures,
+    rank_correlation,
+)
 from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
 
 PRIOR = np.array([0.5, 0.3, 0.2])
@@ -35,6 +41,32 @@ def test_the_regression_ranks_unseen_mixtures_and_finds_the_best_one(kind: str, 
     best, _ = best_mixture(model, PRIOR, rng)
     assert best.argmax() == 2
     assert loss(best[None])[0] < loss(PRIOR[None])[0]
+
+
+def test_of_a_few_runs_the_best_mixture_is_between_the_sources() -> None:
+    """Each source's loss falls with the logarithm of what is read of it, so all are worth reading."""
+    rng = np.random.default_rng(0)
+    prior = np.array([0.3, 0.3, 0.3, 0.1])
+
+    def loss(shares: np.ndarray) -> np.ndarray:
+        return 7 - 0.2 * np.log(shares + 0.02) @ np.array([0.2, 0.3, 0.4, 0.1])
+
+    shares = random_mixtures(prior, 24, rng)
+    model, rank = best_regression(shares, loss(shares) + rng.normal(0, 0.01, 24))
+    assert model.kind == "roots"
+    assert rank > 0.9
+    best, _ = best_mixture(model, prior, rng)
+    assert loss(best[None])[0] < loss(prior[None])[0]
+    line, _ = best_mixture(LossRegression("linear").fit(shares, loss(shares)), prior, rng)
+    assert loss(line[None])[0] > loss(prior[None])[0]  # why a line is not asked
+
+
+def test_of_many_runs_of_an_uneven_loss_the_boosted_trees_are_taken() -> None:
+    rng = np.random.default_rng(0)
+    shares = random_mixtures(PRIOR, 200, rng)
+    model, rank = best_regression(shares, (shares[:, 0] > 0.3) + 0.2 * shares[:, 1])
+    assert model.kind == "boosted"
+    assert rank > 0.8
 
 
 def test_a_tiny_model_learns_the_source_that_it_is_given() -> None:
