@@ -62,7 +62,7 @@ class Request(NamedTuple):
 
 
 def ask_model(config: Config, model: str, asked: Asked) -> tuple[Answers, str]:
-    """(answers, model version). What was answered before a kill is not asked again. Raises ConfigError."""
+    """(answers, model version). What was answered before a kill is not asked again. Raises UserError."""
     from transformers import AutoConfig, AutoTokenizer
 
     folder = model_folder(model, config.state_path / "llm")

@@ -15,33 +15,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from rayapp.config import Config, ConfigError, load_config
+from rayapp.config import Config, load_config
 from rayapp.cores import usable_cores
-from rayapp.experiments.experiment import ExperimentError
-from rayapp.redone.completions import ModelAway
-from rayapp.redrec.data_folder import DataFolderError
-from rayapp.stores.client import StoreUnreachable
-from rayapp.stores.lease import LeaseTaken
-from rayapp.stores.registry import RegistryError
-from streaming.topics import BrokerUnreachable
-from streaming.windows import WindowError
+from rayapp.errors import UserError
 
-USER_ERRORS = (
-    ConfigError,
-    DataFolderError,
-    ExperimentError,
-    RegistryError,
-    BrokerUnreachable,
-    StoreUnreachable,
-    LeaseTaken,
-    ModelAway,
-    WindowError,
-)
 console = Console(width=None if sys.stdout.isatty() else 120, soft_wrap=True)
 
 
-class JobError(click.ClickException):
-    """Bad input: one clear line on stderr, exit code 2."""
+class JobError(UserError):
+    """What a job was given cannot be used."""
+
+
+class BadInput(click.ClickException):
+    """One line on stderr, exit code 2."""
 
     exit_code = 2
 
@@ -56,8 +42,8 @@ def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], clic
         def run(config_file: str | None, out: str | None, **options: Any) -> None:
             try:
                 result = main(config=_config(config_file), **options)
-            except USER_ERRORS as error:
-                raise JobError(str(error)) from None
+            except UserError as error:
+                raise BadInput(str(error)) from None
             if out and result is not None:
                 Path(out).parent.mkdir(parents=True, exist_ok=True)
                 Path(out).write_text(json.dumps(result, indent=1, default=str))

@@ -20,7 +20,7 @@ from rayapp.redrec.text_encoder import text_key
 
 
 def judge_of(config: Config) -> Judge:
-    """Policy, tokenizer and versions, without an engine. Raises ConfigError."""
+    """Policy, tokenizer and versions, without an engine. Raises UserError."""
     return _judge(msgspec.json.encode(config))
 
 
@@ -45,7 +45,7 @@ def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[s
     """`notes` as `note_of` makes them, to rows of `item_id`, `verdict` (JSON, empty for a bad row), `error` and
     `begun` (s since the epoch when its batch went to the engine).
 
-    `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError.
+    `engine`: keys of vLLM's EngineArgs over the usual ones. Raises UserError.
     """
     if config.llm.prefills != "one":
         raise ConfigError("llm: prefills == each: the backlog asks one prefill a note; set it to one")

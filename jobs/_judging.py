@@ -16,7 +16,7 @@ TELL_S = 15.0
 
 
 def offline_judge(config: Config, model: str | None = None) -> Judge:
-    """Of the configured model or another one, its labels uncalibrated. Raises ConfigError."""
+    """Of the configured model or another one, its labels uncalibrated. Raises UserError."""
     name = model or config.llm.model
     if name not in (PACKAGED, TRAINED) and not Path(name).is_dir():
         console.print(f"{name} is taken from the Hugging Face hub")

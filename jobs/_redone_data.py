@@ -42,7 +42,7 @@ def evaluation_texts(data: Path, official: Path | None) -> Contamination:
 
 
 def packed_data(config: Config, options: StageOptions, base: str) -> tuple[Prepared, dict[str, Any]]:
-    """Stages 1 and 2. Raises ConfigError."""
+    """Stages 1 and 2. Raises UserError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     recipe, data = options.recipe, options.data
@@ -114,7 +114,7 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
 
 
 def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[Asked], dict[str, Any]]:
-    """Stage 4: as many questions as the budget has room for, with all their answers. Raises ConfigError."""
+    """Stage 4: as many questions as the budget has room for, with all their answers. Raises UserError."""
     from transformers import AutoTokenizer
 
     recipe, data = options.recipe, options.data

@@ -79,7 +79,7 @@ def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., An
 def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[str, Any]:
     """Trains the recipe and writes the output: the adapter (or model), README.md and run.json.
 
-    Raises ConfigError, JobError.
+    Raises UserError.
     """
     recipe, adapter, output, data, official = options
     base = model_folder(recipe.model, config.state_path / "llm")

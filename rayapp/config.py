@@ -9,9 +9,10 @@ from typing import Literal
 import msgspec
 
 from rayapp.domain import DEFAULT_SCENARIOS
+from rayapp.errors import UserError
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """The file cannot be used; the text names the key, the value and what is allowed."""
 
 

@@ -15,6 +15,8 @@ import msgspec
 import pyarrow as pa
 from msgspec import Meta
 
+from rayapp.errors import UserError
+
 DEFAULT_SCENARIOS = ("homefeed", "search", "ads")
 MAX_CLOCK_AHEAD_MS = 5 * 60 * 1000
 MAX_TIMESTAMP_MS = 4_102_444_800_000  # 2100-01-01
@@ -48,7 +50,7 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Millis = Annotated[int, Meta(ge=0, le=MAX_TIMESTAMP_MS)]
 
 
-class InvalidRecord(ValueError):
+class InvalidRecord(UserError):
     """A record that cannot be used: `reason` is a short label, the text says what, value, limit, remedy."""
 
     def __init__(self, reason: str, message: str, field: str | None = None) -> None:

@@ -6,9 +6,10 @@ import importlib.resources
 from pathlib import Path
 
 from rayapp.config import Config
+from rayapp.errors import UserError
 
 
-class EmbeddedMissing(RuntimeError):
+class EmbeddedMissing(UserError):
     """A part that only the `embedded` extra brings; the text says how to get it."""
 
 

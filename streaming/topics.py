@@ -8,11 +8,12 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from rayapp.config import Config
+from rayapp.errors import Unavailable
 
 DAY_MS = 86_400_000
 
 
-class BrokerUnreachable(RuntimeError):
+class BrokerUnreachable(Unavailable):
     """No broker answered; the text says where and what to do."""
 
 
@@ -41,7 +42,7 @@ def wait_for_broker(bootstrap: str, timeout_s: float = 30.0) -> AdminClient:
             if time.monotonic() > deadline:
                 raise BrokerUnreachable(
                     f"no Kafka broker answers at {bootstrap} within {timeout_s:.0f} s ({error.args[0].str()}); "
-                    "start it, or correct --kafka"
+                    "start it, or correct kafka.bootstrap"
                 ) from None
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import msgspec
 
+from rayapp.errors import UserError
+
 MIN_SHARE = 0.1
 
 
-class WindowError(RuntimeError):
+class WindowError(UserError):
     """The log and the checkpoint do not fit together; the text says how and what to do."""
 
 

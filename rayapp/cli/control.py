@@ -20,6 +20,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from rayapp.cli.paths import Layout
 from rayapp.cli.serving_config import serve_config
 from rayapp.config import Config, load_config
+from rayapp.errors import UserError
 
 JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "learner": "jobs.learn_online"}
 LLM_JOBS = {"moderator": "jobs.moderate_items"}
@@ -129,7 +130,7 @@ def main() -> None:
         problem: Any = None
         try:
             control.tick()
-        except (httpx.HTTPError, ConnectionError, RuntimeError, msgspec.MsgspecError) as error:
+        except (httpx.HTTPError, ConnectionError, RuntimeError, UserError, msgspec.MsgspecError) as error:
             control.client, control.deployed = None, False
             problem = error
         if problem is not None:

@@ -12,8 +12,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from rayapp.cli.http import call
-from rayapp.config import Config, ConfigError
+from rayapp.cli.http import ApiRefusal, call
+from rayapp.config import Config
+from rayapp.experiments.experiment import ExperimentError
 
 READING_S = 600.0  # how long a first report may take: a long log is read once
 
@@ -22,7 +23,7 @@ def create(config: Config, file: Path) -> None:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise ConfigError(f"experiment {file} cannot be read: {error.strerror}") from None
+        raise ExperimentError(f"experiment {file} cannot be read: {error.strerror}") from None
     found = call(config, "POST", "/v1/experiments", content=text)
     experiment = found["experiment"]
     arms = ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"])
@@ -74,8 +75,8 @@ def _report(config: Config, name: str) -> dict[str, Any]:
     while True:
         try:
             return call(config, "GET", f"/v1/experiments/{quote(name, safe='')}/report")
-        except ConfigError as error:
-            if "is being read" not in str(error) or time.monotonic() > deadline:
+        except ApiRefusal as error:
+            if error.code != "report_pending" or time.monotonic() > deadline:
                 raise
             if not told:
                 click.echo(f"{error}; waiting", err=True)

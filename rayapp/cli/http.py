@@ -6,7 +6,20 @@ from typing import Any
 
 import httpx
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
+from rayapp.errors import Unavailable, UserError
+
+
+class SystemAway(Unavailable):
+    """The system's HTTP port does not answer."""
+
+
+class ApiRefusal(UserError):
+    """The system answered with an error: its own message and code."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
 
 
 def base_url(config: Config) -> str:
@@ -19,20 +32,21 @@ def key_header(config: Config) -> dict[str, str]:
 
 
 def call(config: Config, method: str, path: str, timeout: float = 60, **options: Any) -> dict[str, Any]:
-    """A JSON answer. Raises ConfigError with the server's own words for anything but success."""
+    """A JSON answer. Raises ApiRefusal for anything but success, SystemAway without an answer."""
     try:
         answer = httpx.request(method, base_url(config) + path, headers=key_header(config), timeout=timeout, **options)
     except httpx.HTTPError as error:
-        raise ConfigError(
+        raise SystemAway(
             f"{base_url(config)} does not answer ({error}); is the system up? See: rayapp status"
         ) from None
     if answer.is_success:
         return answer.json()
-    raise ConfigError(_said(answer))
+    raise _refusal(answer)
 
 
-def _said(answer: httpx.Response) -> str:
+def _refusal(answer: httpx.Response) -> ApiRefusal:
     try:
-        return str(answer.json()["error"]["message"])
+        error = answer.json()["error"]
+        return ApiRefusal(str(error["message"]), str(error["code"]))
     except (ValueError, KeyError, TypeError):
-        return f"status {answer.status_code}: {answer.text[:200]}"
+        return ApiRefusal(f"status {answer.status_code}: {answer.text[:200]}", "error")

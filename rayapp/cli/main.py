@@ -8,32 +8,17 @@ from pathlib import Path
 import click
 
 from rayapp import __version__
-from rayapp.config import Config, ConfigError, load_config
+from rayapp.config import Config, load_config
+from rayapp.errors import UserError
 
 
 class Group(click.Group):
     """Known errors become one line and exit code 2."""
 
     def invoke(self, ctx: click.Context) -> object:
-        from rayapp.cli.supervision import SupervisionError
-        from rayapp.redrec.data_folder import DataFolderError
-        from rayapp.stores.client import StoreUnreachable
-        from rayapp.stores.registry import RegistryError
-        from streaming.embedded import EmbeddedMissing
-        from streaming.topics import BrokerUnreachable
-
-        known = (
-            ConfigError,
-            SupervisionError,
-            DataFolderError,
-            StoreUnreachable,
-            RegistryError,
-            EmbeddedMissing,
-            BrokerUnreachable,
-        )
         try:
             return super().invoke(ctx)
-        except known as error:
+        except UserError as error:
             click.echo(f"rayapp: {error}", err=True)
             sys.exit(2)
 
@@ -47,11 +32,15 @@ def cli(ctx: click.Context, state: str) -> None:
     ctx.obj = state
 
 
+class NeverStarted(UserError):
+    """A command needs a system, and none was ever started in this state folder."""
+
+
 def running_config(state: str) -> Config:
-    """The configuration a system in this state folder was started with. Raises ConfigError."""
+    """The configuration a system in this state folder was started with. Raises NeverStarted."""
     file = Path(state).resolve() / "config.yaml"
     if not file.is_file():
-        raise ConfigError(f"nothing was ever started in {state}; run: rayapp up")
+        raise NeverStarted(f"nothing was ever started in {state}; run: rayapp up")
     return load_config(file)
 
 

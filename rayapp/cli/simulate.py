@@ -11,9 +11,15 @@ import click
 
 from rayapp.cli.http import base_url
 from rayapp.cli.paths import Layout
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.redrec.data_folder import DataFolder
 from streaming.simulator import ArmTally, Simulation, Tally
+
+
+class SimulationError(UserError):
+    """The simulation cannot run, or nothing answered it."""
+
 
 LISTS = ("served", "random", "popularity")
 
@@ -24,7 +30,7 @@ def run_simulation(
     layout = Layout.of(config)
     data = layout.read(layout.system).get("data")
     if not data:
-        raise ConfigError("no data was loaded yet; run: rayapp up")
+        raise SimulationError("no data was loaded yet; run: rayapp up")
     folder = DataFolder(data)
     popularity = dict(Counter(folder.interactions()["item_id"].to_pylist()))
     key = config.api_keys[0] if config.api_keys else None
@@ -68,7 +74,7 @@ def run_simulation(
         arms = {f"{name} {arm}": tally._asdict() for (name, arm), tally in simulation.arms.items()}
         Path(out).write_text(json.dumps({"buckets": rows, "failures": simulation.failures, "arms": arms}, indent=1))
     if simulation.failures and not total["served"].shown:
-        raise ConfigError("no request was answered; is the system up? See: rayapp status")
+        raise SimulationError("no request was answered; is the system up? See: rayapp status")
 
 
 def show_arms(arms: dict[tuple[str, str], ArmTally]) -> None:

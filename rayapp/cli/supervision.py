@@ -22,13 +22,14 @@ from supervisor.xmlrpc import SupervisorTransport
 from rayapp.cli.paths import Layout
 from rayapp.cli.prometheus import prometheus_command, write_prometheus_config
 from rayapp.config import Config
+from rayapp.errors import UserError
 from streaming.embedded import broker_command, store_command
 
 POLITE_S = 5.0
 PARTS = ("broker", "store", "ray", "control", "prometheus")
 
 
-class SupervisionError(RuntimeError):
+class SupervisionError(UserError):
     """A part did not start or stop; the text names its log."""
 
 

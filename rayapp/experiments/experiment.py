@@ -8,12 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from rayapp.errors import UserError
 from rayapp.experiments.arm_params import DEFAULT, ArmParams
 from rayapp.experiments.assignment import arm_of, in_namespace
 from rayapp.experiments.metric import COUNTS, DEFAULT_METRICS, LATENCIES, Guardrail, Metric
 
 
-class ExperimentError(ValueError):
+class ExperimentError(UserError):
     """An experiment that cannot be used; the text says why."""
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.model_version import LINEAGE, model_version
 from rayapp.redone.whole_folder import whole_folder
 
@@ -18,7 +18,7 @@ SETTINGS = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 
 
-class AdapterError(ConfigError):
+class AdapterError(UserError):
     """The adapter cannot be used; the text says which and why."""
 
 

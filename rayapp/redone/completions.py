@@ -16,7 +16,7 @@ from typing import Any
 
 import openai
 
-from rayapp.config import ConfigError
+from rayapp.errors import Unavailable, UserError
 
 PROMPTS_AT_ONCE = 64
 REPETITION = 1.1  # without it a small model lists the same thing again and again (Keskar et al. 2019)
@@ -24,11 +24,11 @@ REPETITION = 1.1  # without it a small model lists the same thing again and agai
 AWAY = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, openai.NotFoundError)
 
 
-class ModelAway(RuntimeError):
+class ModelAway(Unavailable):
     """The model did not answer in time, or has failed so often that it is left alone for a while."""
 
 
-class ModelRefused(ConfigError):
+class ModelRefused(UserError):
     """The endpoint will not answer such a request however often it is sent; the text is its own."""
 
 

@@ -34,7 +34,7 @@ class Judge:
 
     @classmethod
     def of(cls, model: LanguageModel, config: Config, calibrated: bool = True) -> Judge:
-        """The configured policy, put to `model`. Raises ConfigError, PromptError."""
+        """The configured policy, put to `model`. Raises UserError."""
         policy = load_policy(config.llm.policy or None)
         moderation = Moderation(model.tokenizer, policy, config.llm.prefills)
         calibration = load_calibration(config.llm.calibration or None, model.version, policy) if calibrated else None
@@ -42,7 +42,7 @@ class Judge:
 
     @classmethod
     def open(cls, config: Config) -> Judge:
-        """The configured policy and the served model. Raises ConfigError, ModelError, PromptError."""
+        """The configured policy and the served model. Raises UserError."""
         return cls.of(LanguageModel.served(config), config)
 
     @property

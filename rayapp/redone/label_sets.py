@@ -8,10 +8,14 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.policy import NONE
 
 SPLITS = ("train", "dev", "test")
+
+
+class LabelSetError(UserError):
+    """A labelled set is unknown, missing or empty."""
 
 
 class LabelSet(NamedTuple):
@@ -63,21 +67,21 @@ COVERED = frozenset(name for labelled in SETS for name in labelled.possible)
 
 
 def set_named(name: str) -> LabelSet:
-    """Raises ConfigError."""
+    """Raises LabelSetError."""
     for labelled in SETS:
         if labelled.name == name:
             return labelled
-    raise ConfigError(f"labelled set {name!r} is unknown; use one of {', '.join(s.name for s in SETS)}")
+    raise LabelSetError(f"labelled set {name!r} is unknown; use one of {', '.join(s.name for s in SETS)}")
 
 
 def read_split(folder: Path, labelled: LabelSet, split: str) -> tuple[list[str], list[str]]:
-    """(texts, categories) of one split, in the file's order. Raises ConfigError."""
+    """(texts, categories) of one split, in the file's order. Raises LabelSetError."""
     file = folder / labelled.file
     if not file.is_file():
-        raise ConfigError(f"--data {folder}: {labelled.file} is not there; give the folder of the labelled sets")
+        raise LabelSetError(f"{folder}: {labelled.file} is not there; give the folder of the labelled sets")
     table = pq.read_table(file, columns=["text", labelled.column, "split"]).to_pydict()
     rows = zip(table["text"], table[labelled.column], table["split"], strict=True)
     chosen = [(text, labelled.labels[label]) for text, label, own in rows if own == split]
     if not chosen:
-        raise ConfigError(f"{file}: no rows of split {split!r}; the file must have them")
+        raise LabelSetError(f"{file}: no rows of split {split!r}; the file must have them")
     return [text for text, _ in chosen], [category for _, category in chosen]

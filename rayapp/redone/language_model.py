@@ -36,7 +36,7 @@ class LanguageModel(NamedTuple):
 
     @classmethod
     def served(cls, config: Config, deadline_s: float | None = None, tries: int = 3) -> LanguageModel:
-        """The configured model at its endpoint. `deadline_s`: of one answer. Raises ConfigError, ModelError."""
+        """The configured model at its endpoint. `deadline_s`: of one answer. Raises UserError."""
         llm = config.llm
         key = config.api_keys[0] if config.api_keys else ""
         endpoint = Completions(config.llm_url, llm.name, key, deadline_s or llm.deadline_s, tries)
@@ -55,7 +55,7 @@ class LanguageModel(NamedTuple):
     def offline(cls, config: Config, model: str | None = None, **engine: Any) -> LanguageModel:
         """The configured model or another, on an engine in this process.
 
-        `engine`: keys of vLLM's EngineArgs over the usual ones. Raises ConfigError, ModelError, ImportError.
+        `engine`: keys of vLLM's EngineArgs over the usual ones. Raises UserError, ImportError.
         """
         folder = model_folder(model or config.llm.model, config.state_path / "llm")
         prepare_engine()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, Literal, NamedTuple
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.policy import NONE, Policy
 from rayapp.redone.prompt import Prompt, PromptError, answer_tokens
 
@@ -23,6 +23,10 @@ SYSTEM = (
 )
 ASK_ONE = "Which one fits the note best? Answer with its letter."
 ASK_EACH = "Does the note contain this? Answer with A for no or B for yes."
+
+
+class EngineError(UserError):
+    """The engine answered in a way that cannot be used; its settings must change."""
 
 
 class Question(NamedTuple):
@@ -80,7 +84,7 @@ def distribution(logprobs: Sequence[float | None]) -> list[float]:
     """Normalised probabilities; an answer that the engine left out is as rare as the rarest it gave."""
     given = [value for value in logprobs if value is not None]
     if not given:
-        raise ConfigError(
+        raise EngineError(
             "none of the allowed answers has a logprob; the engine must honour allowed_token_ids and give processed "
             "logprobs (vLLM: logprobs_mode: processed_logprobs)"
         )

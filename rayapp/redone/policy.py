@@ -10,13 +10,17 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from rayapp.config import ConfigError
 from rayapp.domain import Decision
+from rayapp.errors import UserError
 
 DEFAULT_POLICY = Path(__file__).with_name("moderation.yaml")
 PACKAGED_POLICIES = {"strict": str(Path(__file__).with_name("moderation_strict.yaml"))}  # by name, for experiments
 NONE = "none"
 Probability = Annotated[float, Meta(gt=0.0, le=1.0)]
+
+
+class PolicyError(UserError):
+    """A moderation policy cannot be used; the message names the key at fault."""
 
 
 class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,21 +79,21 @@ def strictest(decisions: list[Decision]) -> Decision:
 
 
 def load_policy(file: str | Path | None = None) -> Policy:
-    """A policy from YAML; without a file the one that comes with the package. Raises ConfigError."""
+    """A policy from YAML; without a file the one that comes with the package. Raises PolicyError."""
     path = Path(file or DEFAULT_POLICY)
     try:
         policy = msgspec.yaml.decode(path.read_bytes(), type=Policy)
     except OSError as error:
-        raise ConfigError(f"policy {path} cannot be read: {error.strerror}") from None
+        raise PolicyError(f"policy {path} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ConfigError(f"policy {path}: {error}; see {DEFAULT_POLICY.name} for every key") from None
+        raise PolicyError(f"policy {path}: {error}; see {DEFAULT_POLICY.name} for every key") from None
     if NONE in policy.categories:
-        raise ConfigError(f"policy {path}: category {NONE!r} is what is left when no category fits; rename yours")
+        raise PolicyError(f"policy {path}: category {NONE!r} is what is left when no category fits; rename yours")
     if policy.pending not in (Decision.ALLOW, Decision.HOLD):
-        raise ConfigError(f"policy {path}: pending {policy.pending.value!r}; use allow or hold")
+        raise PolicyError(f"policy {path}: pending {policy.pending.value!r}; use allow or hold")
     for name, category in policy.categories.items():
         if category.block < category.limit:
-            raise ConfigError(
+            raise PolicyError(
                 f"policy {path}: category {name}: block == {category.block} is below limit == {category.limit}; "
                 "block must be the higher one"
             )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 
 PLACE = "\u241f"  # where the text stands while the chat template is filled in; a control picture, in no template
 MARKED = f"<<<\n{PLACE}\n>>>"
 
 
-class PromptError(ConfigError):
+class PromptError(UserError):
     """This model's tokenizer cannot ask this question."""
 
 

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, SEQUENCE_SCHEMA, Action, Event, InvalidRecord, Item, parse_item
+from rayapp.errors import UserError
 from rayapp.redrec.mixing import time_order
 from rayapp.redrec.vocabulary import Vocabulary
 
 DEFAULT_SCENARIO = "homefeed"
 
 
-class DataFolderError(ValueError):
+class DataFolderError(UserError):
     """The folder cannot be used; the text names file, column and remedy."""
 
 

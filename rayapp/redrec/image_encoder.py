@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor, nn
 
+from rayapp.errors import UserError
+
 SMALL = "efficientnet-lite0"
 CLIP = "clip:"
 MOST_BYTES = 32 * 1024 * 1024
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
     """A picture cannot be read; the text says which and why."""
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
 from rayapp.domain import Decision, Verdict
 from rayapp.redone.calibration import load_calibration
-from rayapp.redone.policy import PACKAGED_POLICIES, load_policy
+from rayapp.redone.policy import PACKAGED_POLICIES, PolicyError, load_policy
 
 OFF = "off"
 
@@ -30,7 +30,7 @@ AS_JUDGED = CatalogueView(Decision.ALLOW, as_decided)
 
 def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
     """A person's verdict holds in each of them. `moderation`: empty, off, or the name of a packaged policy or of one in
-    `llm.policies`. Raises ConfigError."""
+    `llm.policies`. Raises PolicyError."""
     if moderation == OFF:
         return CatalogueView(Decision.ALLOW, lambda v: v.decision if v.outcome == "person" else Decision.ALLOW)
     if not moderation:
@@ -39,10 +39,10 @@ def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
     named = PACKAGED_POLICIES | config.llm.policies
     if moderation not in named:
         known = ", ".join([OFF, *named])
-        raise ConfigError(f"moderation {moderation!r} is unknown; use {known} (llm.policies in the configuration)")
+        raise PolicyError(f"moderation {moderation!r} is unknown; use {known} (llm.policies in the configuration)")
     policy, judging = load_policy(named[moderation]), load_policy(config.llm.policy or None)
     if policy.names != judging.names:
-        raise ConfigError(
+        raise PolicyError(
             f"policy {moderation!r} has the categories {', '.join(policy.categories)}; the verdicts are of "
             f"{', '.join(judging.categories)}: an arm can change thresholds alone"
         )

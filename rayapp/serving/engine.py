@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.serving.catalogue import LiveCatalogue
 from rayapp.serving.catalogue_view import catalogue_view
 from rayapp.serving.item_index import ItemIndex
@@ -39,7 +40,7 @@ class Engine:
         self.experiments.start()
 
     def catalogue_of(self, moderation: str) -> LiveCatalogue:
-        """Opened where it is not yet. Raises ConfigError."""
+        """Opened where it is not yet. Raises UserError."""
         found = self.catalogues.get(moderation)
         if found is not None:  # requests never wait for the lock, under which others are loaded
             return found
@@ -74,7 +75,7 @@ class Engine:
         for variant in sorted(wanted):
             try:
                 self.served(variant)
-            except (RegistryError, ValueError, OSError) as error:
+            except (UserError, OSError) as error:
                 missing[variant] = str(error)
         with self.lock:
             for variant in [v for v in self.hosts if v not in wanted]:

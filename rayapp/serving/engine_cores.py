@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import psutil
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 
 CORES = "RAYAPP_LLM_CORES"
 NICE = "RAYAPP_LLM_NICE"
@@ -29,13 +29,17 @@ def settle(settings: Mapping[str, str] = os.environ) -> None:
         place([own, *own.children(recursive=True)], cores, nice)
 
 
+class CoresError(UserError):
+    """A core was named that this process may not use."""
+
+
 def chosen(cores: str, there: list[int]) -> list[int]:
-    """`0,1` as it is, `-1` the last of those that are there. Raises ConfigError."""
+    """`0,1` as it is, `-1` the last of those that are there. Raises CoresError."""
     found = []
     for core in (int(part) for part in cores.split(",") if part):
         number = there[core] if -len(there) <= core < 0 else core
         if number not in there:
-            raise ConfigError(f"cores: {core} is not there; this process may use {', '.join(map(str, there))}")
+            raise CoresError(f"cores: {core} is not there; this process may use {', '.join(map(str, there))}")
         found.append(number)
     return found
 

@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from rayapp.errors import Conflict, NotFound, Unavailable, UserError
+
 CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -42,14 +44,27 @@ class ApiError(Exception):
         field: str | None = None,
         retry_after: int | None = None,
         extra: dict[str, Any] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.message, self.field, self.retry_after = status, message, field, retry_after
         self.extra = extra or {}
+        self.code = code or CODES.get(status, "error")
+
+
+STATUS: tuple[tuple[type[UserError], int], ...] = ((NotFound, 404), (Conflict, 409), (Unavailable, 503))
+
+
+def from_user_error(error: UserError) -> ApiError:
+    """The status by the kind of error, the code by the error itself."""
+    by_code = next((status for status, code in CODES.items() if code == error.code), 422)
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), by_code)
+    retry_after = error.retry_after if isinstance(error, Unavailable) else None
+    return ApiError(status, str(error), error.field, retry_after, code=error.code)
 
 
 def error_response(error: ApiError) -> Json:
-    body = {"code": CODES.get(error.status, "error"), "message": error.message, "field": error.field}
+    body = {"code": error.code, "message": error.message, "field": error.field}
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
     return Json({"error": body, **error.extra}, status_code=error.status, headers=headers)
 
@@ -69,6 +84,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ApiError)
     async def api_error(_request: Request, error: ApiError) -> Json:
         return error_response(error)
+
+    @app.exception_handler(UserError)
+    async def user_error(_request: Request, error: UserError) -> Json:
+        return error_response(from_user_error(error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Json:

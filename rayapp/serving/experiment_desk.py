@@ -5,24 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
+from rayapp.errors import Unavailable, UserError
 from rayapp.experiments.experiment import Experiment, ExperimentError, parse_experiment
 from rayapp.serving.catalogue_view import catalogue_view
 from rayapp.serving.errors import ApiError
 from rayapp.serving.variant import CURRENT, Variant
 from rayapp.stores.client import connect
-from rayapp.stores.experiments import Change, ExperimentConflict, ExperimentStore, Started, UnknownExperiment
+from rayapp.stores.experiments import Change, ExperimentStore, Started
 from rayapp.stores.registry import Registry, RegistryError
 
 LARGEST = 64 * 1024  # bytes of an experiment
 STATUS = {"created": 201, "grown": 200, "unchanged": 200}
-RETRY_S = 5
 Found = TypeVar("Found")
+
+
+class ReportPending(Unavailable):
+    """A long log is being read for the first time."""
+
+    code: ClassVar[str] = "report_pending"
+    field: str | None = "name"
+    retry_after: ClassVar[int] = 5
 
 
 class ExperimentDesk:
@@ -50,13 +58,11 @@ class ExperimentDesk:
         return [_as_json(started) for started in await self._run(self.store.all)]
 
     async def report(self, name: str) -> dict[str, Any]:
-        """503 while a long log is being read for the first time."""
+        """Raises ReportPending while a long log is being read for the first time."""
         started = await self._run(lambda: self.store.get(name))
         found = await self.reports.report(name)
         if found is None:
-            raise ApiError(
-                503, f"the log since {name} began is being read; ask again", retry_after=RETRY_S, field="name"
-            )
+            raise ReportPending(f"the log since {name} began is being read; ask again")
         return {"started_ms": started.started_ms, "stopped_ms": started.stopped_ms, **found}
 
     def _create(self, text: bytes) -> Change:
@@ -75,7 +81,7 @@ class ExperimentDesk:
             try:
                 for variant in Variant.all_of(arm.params):
                     self._check_variant(variant)
-            except (RegistryError, ConfigError) as error:
+            except UserError as error:
                 raise ExperimentError(f"experiment {experiment.name}, arm {arm.name}: {error}") from None
             if arm.params.llm and not self.config.llm.enabled:
                 raise ExperimentError(
@@ -83,7 +89,7 @@ class ExperimentDesk:
                 )
 
     def _check_variant(self, variant: Variant) -> None:
-        """Raises RegistryError, ConfigError."""
+        """Raises UserError."""
         name, wanted = variant.pointer(self.config.name)
         if wanted != CURRENT or name != self.config.name:
             registry = Registry(self.config.models, name)
@@ -93,14 +99,7 @@ class ExperimentDesk:
         catalogue_view(self.config, variant.moderation)
 
     async def _run(self, step: Callable[[], Found]) -> Found:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, step)
-        except UnknownExperiment as error:
-            raise ApiError(404, str(error), "name") from None
-        except ExperimentConflict as error:
-            raise ApiError(409, str(error)) from None
-        except ExperimentError as error:
-            raise ApiError(422, str(error)) from None
+        return await asyncio.get_running_loop().run_in_executor(self.pool, step)
 
 
 def _parsed(text: bytes) -> Experiment:

@@ -46,7 +46,7 @@ from rayapp.serving.version_freshness import VersionFreshness
 from rayapp.serving.watch import watch
 from rayapp.stores.client import connect_async
 from rayapp.stores.history import HistoryReader
-from rayapp.stores.pages import CursorExpired, Pages
+from rayapp.stores.pages import Pages
 from rayapp.stores.post_view import PostViewReader
 from rayapp.stores.producer import EventProducer
 
@@ -74,11 +74,6 @@ app.add_middleware(Guard, metrics=METRICS, keys=Config().api_keys, max_ongoing=L
 async def store_away(_request: Any, error: redis.exceptions.RedisError) -> Response:
     log.warning("store is away: %s", error)
     return errors.error_response(ApiError(503, "the history store does not answer; try again", retry_after=2))
-
-
-@app.exception_handler(CursorExpired)
-async def cursor_expired(_request: Any, error: CursorExpired) -> Response:
-    return errors.error_response(ApiError(400, str(error), "cursor"))
 
 
 @serve.deployment(name="gateway", max_ongoing_requests=256)

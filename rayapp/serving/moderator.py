@@ -8,10 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
 from rayapp.domain import Decision, Item, Verdict, encode
+from rayapp.errors import UserError
 from rayapp.metrics import Metrics
-from rayapp.redone.completions import ModelAway
 from rayapp.redone.judge import Judge, Note
 from rayapp.redrec.text_encoder import text_key
 from rayapp.serving.errors import ApiError
@@ -44,7 +44,7 @@ class Moderator:
             )
         try:
             return await self.batch(notes)
-        except (ModelAway, ConfigError) as error:
+        except UserError as error:
             self.metrics.count("rayapp_verdicts_total", len(notes), decision="none", outcome="refused")
             raise ApiError(503, str(error), retry_after=RETRY_S) from None
 

@@ -14,7 +14,8 @@ import numpy as np
 import redis.asyncio
 import redis.exceptions
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.metrics import Metrics
 from rayapp.redone.completions import ModelAway
 from rayapp.redone.language_model import LanguageModel
@@ -98,7 +99,7 @@ class QueryUnderstanding:
                 self.metrics.observe("rayapp_stage_seconds", took, stage="understand")
         except ModelAway:
             return None
-        except (ConfigError, OSError, redis.exceptions.RedisError) as error:
+        except (UserError, OSError, redis.exceptions.RedisError) as error:
             log.warning("query understanding: %s", error)
             return None
         return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from rayapp.config import Config, ConfigError
+from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.redone.completions import ModelAway
 from rayapp.redone.relevance import Relevance, reordered
 from rayapp.serving.served_model import ServedModel
@@ -28,7 +29,7 @@ class Reranker:
             shares = await asyncio.wait_for(self._shares(query, texts), self.settings.rerank_ms / 1000)
         except (TimeoutError, ModelAway):
             return ids
-        except (ConfigError, OSError) as error:
+        except (UserError, OSError) as error:
             log.warning("rerank: %s", error)
             return ids
         return reordered(ids, shares)

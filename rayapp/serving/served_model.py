@@ -24,7 +24,7 @@ class ServedModel:
         self.opening = asyncio.Lock()
 
     async def open(self) -> LanguageModel:
-        """Raises ConfigError, OSError (a hub that is away)."""
+        """Raises UserError, OSError (a hub that is away)."""
         async with self.opening:
             if self.opened is None:
                 self.opened = await self.run(LanguageModel.served, self.config, GENERATE_S, 1)

@@ -7,8 +7,10 @@ import time
 import redis
 import redis.asyncio
 
+from rayapp.errors import Unavailable
 
-class StoreUnreachable(RuntimeError):
+
+class StoreUnreachable(Unavailable):
     """The store did not answer; the text says where and what to do."""
 
 
@@ -32,6 +34,6 @@ def wait_for_store(url: str, timeout_s: float = 30.0) -> redis.Redis:
         except redis.RedisError as error:
             if time.monotonic() > deadline:
                 raise StoreUnreachable(
-                    f"no store answers at {url} within {timeout_s:.0f} s ({error}); start it, or correct --store"
+                    f"no store answers at {url} within {timeout_s:.0f} s ({error}); start it, or correct store.url"
                 ) from None
             time.sleep(0.05)

@@ -11,18 +11,21 @@ import msgspec
 import redis
 import redis.exceptions
 
+from rayapp.errors import Conflict, NotFound
 from rayapp.experiments.experiment import Experiment, ExperimentError
 
 EXPERIMENTS = "experiments"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class ExperimentConflict(ExperimentError):
+class ExperimentConflict(ExperimentError, Conflict):
     """What is asked for does not go with what runs or ran; the text says with what, and what to do."""
 
 
-class UnknownExperiment(ExperimentError):
+class UnknownExperiment(ExperimentError, NotFound):
     """There is no such experiment."""
+
+    field: str | None = "name"
 
 
 class Started(msgspec.Struct, frozen=True):

@@ -8,11 +8,13 @@ from types import TracebackType
 import redis
 import redis.exceptions
 
+from rayapp.errors import Conflict
+
 TTL_S = 9.0
 RENEW_S = 3.0
 
 
-class LeaseTaken(RuntimeError):
+class LeaseTaken(Conflict):
     """Somebody else holds it; the text says what and what to do."""
 
 

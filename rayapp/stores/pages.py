@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 import redis.asyncio
 
+from rayapp.errors import UserError
 
-class CursorExpired(ValueError):
+
+class CursorExpired(UserError):
     """The cursor is unknown or too old; start again without one."""
+
+    code: ClassVar[str] = "bad_request"
+    field: str | None = "cursor"
 
 
 class Pages:

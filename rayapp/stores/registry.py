@@ -20,8 +20,10 @@ from typing import Any
 import fsspec
 import msgspec
 
+from rayapp.errors import UserError
 
-class RegistryError(RuntimeError):
+
+class RegistryError(UserError):
     """A version or pointer cannot be used; the text says which and why."""
 
 

@@ -56,7 +56,7 @@ class Preparation:
         self.weights: dict[str, float] = {}
 
     def run(self) -> Prepared:
-        """Raises ConfigError."""
+        """Raises UserError."""
         rng = np.random.default_rng(self.recipe.seed)
         weights = np.array([source.weight for source in self.recipe.sources])
         streams = [self._endless(source) for source in self.recipe.sources]

@@ -11,12 +11,16 @@ import fsspec
 import msgspec
 import pyarrow.parquet as pq
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.official import is_official
 
 INSTRUCTION_COLUMNS = ("instruction", "output")
+
+
+class SourceError(UserError):
+    """A source of a recipe cannot be read; the message says which and why."""
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,24 +44,24 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def texts(source: Source, folder: Path) -> Iterator[str]:
-    """Of a `text` source. Raises ConfigError."""
+    """Of a `text` source. Raises SourceError."""
     for row in _rows(source, folder):
         flat = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
         try:
             yield source.template.format(**flat)
         except KeyError as error:
-            raise ConfigError(
+            raise SourceError(
                 f"source {source.name}: template {source.template!r} wants {error}; there are {', '.join(row)}"
             ) from None
 
 
 def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """Of `task`, `relevance`, `examples` and `instructions`. Raises ConfigError."""
+    """Of `task`, `relevance`, `examples` and `instructions`. Raises SourceError."""
     if source.kind in ("task", "relevance"):
         # A recipe may have a set twice, as a task and as what the reranker asks: its sources are told apart by name.
         name = source.path or source.name
         if name not in SETS:
-            raise ConfigError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
+            raise SourceError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
         yield from examples(folder, name, split, source.limit or None, seed)
         return
     for row in _rows(source, folder):
@@ -66,7 +70,7 @@ def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iter
             continue
         missing = [name for name in INSTRUCTION_COLUMNS if name not in row]
         if missing:
-            raise ConfigError(f"source {source.name}: no column {missing[0]}; there are {', '.join(row)}")
+            raise SourceError(f"source {source.name}: no column {missing[0]}; there are {', '.join(row)}")
         question = f"{row['instruction']}\n{row['input']}" if row.get("input") else str(row["instruction"])
         yield Example("instruction", question, str(row["output"]), source=source.name)
 
@@ -76,9 +80,9 @@ def _rows(source: Source, folder: Path) -> Iterator[dict[str, Any]]:
     files = fsspec.open_files(where, "rb")
     official = [opened.path for opened in files if is_official(opened.path)]
     if official:
-        raise ConfigError(f"source {source.name}: {official[0]} is an official benchmark file, for evaluation only")
+        raise SourceError(f"source {source.name}: {official[0]} is an official benchmark file, for evaluation only")
     if not files:
-        raise ConfigError(f"source {source.name}: {source.path} matches no file; give a file, a pattern or a URL")
+        raise SourceError(f"source {source.name}: {source.path} matches no file; give a file, a pattern or a URL")
     count = 0
     for opened in files:
         for row in _of(source, opened):
@@ -101,6 +105,6 @@ def _of(source: Source, opened: Any) -> Iterator[dict[str, Any]]:
             else:
                 yield from ({"text": part} for part in file.read().decode().split("\n\n") if part.strip())
     except FileNotFoundError:
-        raise ConfigError(f"source {source.name}: {opened.path} is not there") from None
+        raise SourceError(f"source {source.name}: {opened.path} is not there") from None
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"source {source.name}: {opened.path} cannot be read: {error}") from None
+        raise SourceError(f"source {source.name}: {opened.path} cannot be read: {error}") from None

@@ -10,18 +10,22 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 
 SPLITS = ("train", "dev", "test")
 TENTHS = 10
 
 
+class PublicSetError(UserError):
+    """A public set is missing or cannot be read."""
+
+
 def rows(folder: Path, file: str, split: str, has: tuple[str, ...] = SPLITS) -> list[dict[str, Any]]:
     """`has`: the splits that the file itself has. A tenth of its train split stands in for a dev split, and for a test
-    split, too, where it has neither; which row is where depends on its first column alone. Raises ConfigError."""
+    split, too, where it has neither; which row is where depends on its first column alone. Raises PublicSetError."""
     path = folder / file
     if not path.is_file():
-        raise ConfigError(f"{folder}: {file} is not there; give the folder of the public sets")
+        raise PublicSetError(f"{folder}: {file} is not there; give the folder of the public sets")
     found = pq.read_table(path).to_pylist()
     made = [name for name in ("test", "dev") if name not in has]
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import msgspec
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
+
+
+class ExampleError(UserError):
+    """A file of examples cannot be read; the message names the line."""
 
 
 class Example(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,7 +37,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def read_examples(file: Path) -> Iterator[Example]:
-    """Our own JSONL. Raises ConfigError with the line's number."""
+    """Our own JSONL. Raises ExampleError with the line's number."""
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -41,7 +45,7 @@ def read_examples(file: Path) -> Iterator[Example]:
             try:
                 yield _decoder.decode(line)
             except msgspec.DecodeError as error:
-                raise ConfigError(
+                raise ExampleError(
                     f"{file}, line {number}: {error}; give one JSON object a line with task, question, answer"
                 ) from None
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.texts import EMPTY
 from rayapp.redone.tasks.translation import translation
@@ -44,13 +44,17 @@ FEW = 20  # distinct answers of a file that are its options
 CLOSED = ("query_corr_topic", "query_corr_explain", "gender", "taxonomy_single", "hashtag_single")
 
 
+class OfficialFileError(UserError):
+    """A benchmark file cannot be read."""
+
+
 def official_examples(folder: Path) -> list[Example]:
-    """All questions of all files of the folder. Raises ConfigError."""
+    """All questions of all files of the folder. Raises OfficialFileError."""
     files = sorted(f for f in folder.rglob("*") if f.suffix in (".json", ".jsonl")) if folder.is_dir() else []
     found = [example for file in files for example in _of(file, folder)]
     if not found:
-        raise ConfigError(
-            f"--official {folder}: no file of SNS-Bench or RedTrans-Bench is there; give the folder with their JSON files"
+        raise OfficialFileError(
+            f"{folder}: no file of SNS-Bench or RedTrans-Bench is there; give the folder with their JSON files"
         )
     return found
 
@@ -99,7 +103,7 @@ def _read(record: dict[str, Any], task: str, where: str) -> tuple[str, str, str,
         # Under an instruction the fields are as the benchmark wants them; without one a name says what each is.
         asked = "\n".join(str(record[k]) if instruction else f"{k}: {record[k]}" for k in others)
         if not (instruction or asked) or not said:
-            raise ConfigError(
+            raise OfficialFileError(
                 f"{where}: no question or answer; it has {', '.join(record)}, known are "
                 f"{', '.join((*INSTRUCTIONS, *QUESTIONS))} and {', '.join(ANSWERS)}"
             )
@@ -138,7 +142,7 @@ def _records(file: Path) -> list[dict[str, Any]]:
             else json.loads(text)
         )
     except (ValueError, OSError) as error:
-        raise ConfigError(f"{file}: not JSON ({error})") from None
+        raise OfficialFileError(f"{file}: not JSON ({error})") from None
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), [])
     return [record for record in found if isinstance(record, dict)]

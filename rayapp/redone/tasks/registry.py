@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.tasks.chlw import Chlw
 from rayapp.redone.tasks.form import Form
 from rayapp.redone.tasks.gender import Gender
@@ -42,10 +42,14 @@ TASKS: dict[str, Task] = {
 SNS_FAMILIES = ("taxonomy", "hashtag", "query_corr", "mrc", "ner", "gender", "chlw", "query_gen")
 
 
+class UnknownTask(UserError):
+    """There is no task of this name."""
+
+
 def task_of(name: str) -> Task:
-    """Raises ConfigError."""
+    """Raises UnknownTask."""
     if name not in TASKS:
-        raise ConfigError(f"task {name!r} is unknown; use one of {', '.join(TASKS)}")
+        raise UnknownTask(f"task {name!r} is unknown; use one of {', '.join(TASKS)}")
     return TASKS[name]
 
 

@@ -13,13 +13,17 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import TASKS
 from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.recipe import Recipe
 
 WRONG = 0.9  # an answer of a lower reward is a mistake
+
+
+class PreferenceError(UserError):
+    """The judged pairs cannot be read."""
 
 
 class Pair(NamedTuple):
@@ -54,9 +58,9 @@ def mistake_rejected(example: Example, said: Iterable[str]) -> str | None:
 
 def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
     """Columns conversations, chosen, rejected in JSON ({"from", "value"}), as preference sets are published; the last
-    turn of a conversation is the question, an instruction before it stands above. Raises ConfigError."""
+    turn of a conversation is the question, an instruction before it stands above. Raises PreferenceError."""
     if not file.is_file():
-        raise ConfigError(f"preference: {file} is not there; give a Parquet file of judged pairs, or judged: ''")
+        raise PreferenceError(f"preference: {file} is not there; give a Parquet file of judged pairs, or judged: ''")
     for number, row in enumerate(pq.read_table(file).to_pylist()):
         if limit and number >= limit:
             return

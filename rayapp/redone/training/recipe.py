@@ -8,12 +8,16 @@ from typing import Literal
 
 import msgspec
 
-from rayapp.config import ConfigError
+from rayapp.errors import UserError
 from rayapp.redone.base_model import PACKAGED
 from rayapp.redone.corpus.quality import Quality
 from rayapp.redone.corpus.rules import Rules
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.public_sets.mixture import UNANSWERED
+
+
+class RecipeError(UserError):
+    """A recipe cannot be used; the message names the key at fault."""
 
 
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,32 +109,32 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = None) -> Recipe:
-    """Raises ConfigError with the key at fault."""
+    """Raises RecipeError with the key at fault."""
     try:
         raw = msgspec.yaml.decode(file.read_bytes())
         chosen = {k: v for k, v in (overrides or {}).items() if v is not None}
         recipe = msgspec.convert({"stage": stage, "name": file.stem, **raw, **chosen}, Recipe)
     except OSError as error:
-        raise ConfigError(f"recipe {file} cannot be read: {error.strerror}") from None
+        raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError, TypeError) as error:
-        raise ConfigError(f"recipe {file}: {error}; every key is in rayapp/redone/training/recipe.py") from None
+        raise RecipeError(f"recipe {file}: {error}; every key is in rayapp/redone/training/recipe.py") from None
     if recipe.stage != stage:
-        raise ConfigError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
+        raise RecipeError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
     if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:
-        raise ConfigError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
+        raise RecipeError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
     for source in recipe.sources if stage != "reward" else ():
         if source.kind == "task" and (source.path or source.name) in UNANSWERED:
-            raise ConfigError(
+            raise RecipeError(
                 f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find some and "
                 "give its file as a source of kind examples, or use it in stage 4"
             )
     if recipe.sharding != "none" and (not recipe.gpus or recipe.workers < 2):
-        raise ConfigError(
+        raise RecipeError(
             f"recipe {file}: sharding: {recipe.sharding} divides a model among GPUs; give gpus: true and workers: 2 or more, "
             "or leave it out (workers without GPUs each hold the whole model)"
         )
     if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
-        raise ConfigError(
+        raise RecipeError(
             f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "
             f"batch of {recipe.batch}; give 2 or more, and a batch that is a multiple of it"
         )
@@ -138,9 +142,9 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
 
 
 def only_sources(recipe: Recipe, names: Sequence[str]) -> Recipe:
-    """For a model of a single task, beside the one of all. Raises ConfigError for a name that the recipe has not."""
+    """For a model of a single task, beside the one of all. Raises RecipeError for a name that the recipe has not."""
     there = [source.name for source in recipe.sources]
     for name in names:
         if name not in there:
-            raise ConfigError(f"--only {name}: the recipe has no such source; it has {', '.join(there)}")
+            raise RecipeError(f"{name}: the recipe has no such source; it has {', '.join(there)}")
     return msgspec.structs.replace(recipe, sources=[source for source in recipe.sources if source.name in names])

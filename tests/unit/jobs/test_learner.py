@@ -32,7 +32,7 @@ from rayapp.redrec.online_model import save_memory
 from rayapp.redrec.reservoir import Reservoir
 from rayapp.redrec.vocabulary import Vocabulary
 from rayapp.stores.producer import EventProducer, Record
-from rayapp.stores.registry import Manifest, Registry
+from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.reading import read_ranges
 from streaming.topics import ensure_topics
 from streaming.windows import Plan, WindowError, verify
@@ -211,7 +211,7 @@ def test_a_second_learner_stops_when_another_published(config: Config) -> None:
     produce(config, 0, 40)
     first, second = LocalLearner(config, "redrec"), LocalLearner(config, "redrec")
     first.run(windows=1)
-    with pytest.raises(RuntimeError, match="another one published"):
+    with pytest.raises(RegistryError, match="another one published"):
         second.run(windows=1)
 
 

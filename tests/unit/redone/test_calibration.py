@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.config import ConfigError
 from rayapp.redone.base_model import PACKAGED, TRAINED, model_folder
-from rayapp.redone.calibration import Calibration, Labelled, described, fit, load_calibration, prevalence_weights
+from rayapp.redone.calibration import (
+    Calibration,
+    CalibrationError,
+    Labelled,
+    described,
+    fit,
+    load_calibration,
+    prevalence_weights,
+)
 from rayapp.redone.model_version import model_version
 from rayapp.redone.policy import load_policy
 
@@ -82,10 +89,10 @@ def test_it_is_used_for_its_model_and_its_categories_alone(tmp_path: Path) -> No
     assert load_calibration(file, "other", POLICY) is None
     fewer = msgspec.structs.replace(POLICY, categories={"hate": POLICY.categories["hate"]})
     assert load_calibration(file, "m", fewer) is None
-    with pytest.raises(ConfigError, match=r"none.json cannot be read"):
+    with pytest.raises(CalibrationError, match=r"none.json cannot be read"):
         load_calibration(tmp_path / "none.json", "m", POLICY)
     file.write_text("{}")
-    with pytest.raises(ConfigError, match="missing required field"):
+    with pytest.raises(CalibrationError, match="missing required field"):
         load_calibration(file, "m", POLICY)
 
 

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rayapp.config import ConfigError
-from rayapp.redone.label_sets import SETS, read_split
+from rayapp.redone.label_sets import SETS, LabelSetError, read_split
 from rayapp.redone.policy import load_policy
 from tests.conftest import DATA
 
@@ -24,9 +23,9 @@ def test_labels_become_categories_of_the_policy(tmp_path: Path) -> None:
     }
     pq.write_table(pa.table(columns), tmp_path / edos.file)
     assert read_split(tmp_path, edos, "dev") == (["a", "b"], ["sexism", "none"])
-    with pytest.raises(ConfigError, match="no rows of split 'train'"):
+    with pytest.raises(LabelSetError, match="no rows of split 'train'"):
         read_split(tmp_path, edos, "train")
-    with pytest.raises(ConfigError, match="hate_offensive.parquet is not there"):
+    with pytest.raises(LabelSetError, match="hate_offensive.parquet is not there"):
         read_split(tmp_path, SETS[1], "dev")
 
 

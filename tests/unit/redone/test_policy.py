@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.config import ConfigError
 from rayapp.domain import Decision
-from rayapp.redone.policy import NONE, Policy, load_policy
+from rayapp.redone.policy import NONE, Policy, PolicyError, load_policy
 
 POLICY = load_policy()
 SHARES = st.floats(0.0, 1.0)
@@ -76,12 +75,12 @@ def test_a_version_names_its_rules() -> None:
 def test_a_wrong_policy_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(PolicyError, match=message):
         load_policy(file)
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ConfigError, match="no-such-policy.yaml cannot be read"):
+    with pytest.raises(PolicyError, match="no-such-policy.yaml cannot be read"):
         load_policy("no-such-policy.yaml")
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rayapp.config import Config, ConfigError, Llm
+from rayapp.config import Config, Llm
 from rayapp.domain import Decision, Verdict
 from rayapp.redone.base_model import TRAINED
 from rayapp.redone.calibration import PACKAGED, Calibration, described
-from rayapp.redone.policy import DEFAULT_POLICY, PACKAGED_POLICIES, load_policy
+from rayapp.redone.policy import DEFAULT_POLICY, PACKAGED_POLICIES, PolicyError, load_policy
 from rayapp.serving.catalogue_view import catalogue_view
 
 JUDGED = Verdict("n", Decision.BLOCK, "judged", 1, labels={"none": 0.2, "hate": 0.8})
@@ -41,12 +41,12 @@ def test_another_policy_decides_by_its_own_thresholds(tmp_path: Path) -> None:
     assert decisions(config, "lenient") == [Decision.LIMIT, Decision.BLOCK, Decision.ALLOW]
     del raw["categories"]["hate"]
     file.write_bytes(msgspec.yaml.encode(raw))
-    with pytest.raises(ConfigError, match="an arm can change thresholds alone"):
+    with pytest.raises(PolicyError, match="an arm can change thresholds alone"):
         catalogue_view(config, "lenient")
 
 
 def test_an_unknown_policy_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="'strictest' is unknown; use off, strict"):
+    with pytest.raises(PolicyError, match="'strictest' is unknown; use off, strict"):
         catalogue_view(Config(), "strictest")
 
 

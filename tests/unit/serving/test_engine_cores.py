@@ -9,8 +9,7 @@ import sys
 import psutil
 import pytest
 
-from rayapp.config import ConfigError
-from rayapp.serving.engine_cores import chosen, environment, place
+from rayapp.serving.engine_cores import CoresError, chosen, environment, place
 
 # A process that starts a child with threads, then settles as the engine's replica does, and says where all of them are.
 SETTLES = """
@@ -59,6 +58,6 @@ def test_which_cores() -> None:
     assert chosen("0,1", [0, 1]) == [0, 1]
     assert chosen("-1", [2, 5]) == [5]
     for wrong in ("7", "-3"):
-        with pytest.raises(ConfigError, match="this process may use 2, 5"):
+        with pytest.raises(CoresError, match="this process may use 2, 5"):
             chosen(wrong, [2, 5])
     assert environment(None, None) == environment([], 0) == {}

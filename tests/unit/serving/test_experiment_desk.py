@@ -11,8 +11,11 @@ import pytest
 import redis
 
 from rayapp.config import Config
-from rayapp.serving.errors import ApiError
-from rayapp.serving.experiment_desk import ExperimentDesk
+from rayapp.errors import Conflict
+from rayapp.experiments.experiment import ExperimentError
+from rayapp.serving.errors import ApiError, from_user_error
+from rayapp.serving.experiment_desk import ExperimentDesk, ReportPending
+from rayapp.stores.experiments import UnknownExperiment
 from rayapp.stores.registry import Registry
 from tests.unit.serving.world import publish
 
@@ -57,13 +60,12 @@ async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
     assert (await desk.create(YAML))[0] == 200
     (listed,) = await desk.all()
     assert listed["experiment"]["coverage"] == 1.0
-    with pytest.raises(ApiError) as conflict:
+    with pytest.raises(Conflict, match="interests-4 runs in layer"):
         await desk.create(changed(name="another", namespace=[0.4, 0.6]))
-    assert (conflict.value.status, "interests-4 runs in layer" in conflict.value.message) == (409, True)
     assert (await desk.stop("interests-4"))["outcome"] == "stopped"
-    with pytest.raises(ApiError) as reading:
+    with pytest.raises(ReportPending) as reading:
         await desk.report("interests-4")
-    assert (reading.value.status, reading.value.retry_after) == (503, 5)
+    assert reading.value.retry_after == 5
 
 
 @pytest.mark.parametrize(
@@ -86,18 +88,18 @@ async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
     ],
 )
 async def test_what_cannot_be_is_422_and_says_why(desk: ExperimentDesk, body: bytes, said: str) -> None:
-    with pytest.raises(ApiError) as error:
+    with pytest.raises(ExperimentError) as error:
         await desk.create(body)
-    assert error.value.status == 422
-    assert said in error.value.message
+    assert from_user_error(error.value).status == 422
+    assert said in str(error.value)
     assert await desk.all() == []
 
 
 async def test_unknown_and_too_large(desk: ExperimentDesk) -> None:
     for call in (desk.stop, desk.report):
-        with pytest.raises(ApiError) as unknown:
+        with pytest.raises(UnknownExperiment) as unknown:
             await call("nobody")
-        assert (unknown.value.status, unknown.value.field) == (404, "name")
+        assert unknown.value.field == "name"
     with pytest.raises(ApiError) as large:
         await desk.create(b"#" * 70_000)
     assert large.value.status == 413

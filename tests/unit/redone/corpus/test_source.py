@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rayapp.config import ConfigError
-from rayapp.redone.corpus.source import Source, source_examples, texts
+from rayapp.redone.corpus.source import Source, SourceError, source_examples, texts
 from rayapp.redone.tasks.example import Example, write_examples
 
 
@@ -56,5 +55,5 @@ def test_instructions_and_our_own_examples(folder: Path) -> None:
 )
 def test_what_cannot_be_read_says_why(folder: Path, source: Source, message: str) -> None:
     read = texts(source, folder) if source.kind == "text" else source_examples(source, folder, "train", 0)
-    with pytest.raises(ConfigError, match=message.replace("*", r"\*")):
+    with pytest.raises(SourceError, match=message.replace("*", r"\*")):
         list(read)

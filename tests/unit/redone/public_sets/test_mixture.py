@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rayapp.config import ConfigError
 from rayapp.redone.public_sets.entities import spans
 from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
+from rayapp.redone.public_sets.rows import PublicSetError
 from rayapp.redone.tasks.registry import task_of
 from tests.conftest import DATA
 
@@ -43,5 +43,5 @@ def test_entities_of_bio_tags() -> None:
 
 
 def test_a_folder_without_the_sets(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(ConfigError, match="tweeteval/emotion.parquet is not there"):
+    with pytest.raises(PublicSetError, match="tweeteval/emotion.parquet is not there"):
         examples(tmp_path, "emotion", "train")

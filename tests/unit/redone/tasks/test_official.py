@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rayapp.config import ConfigError
-from rayapp.redone.tasks.official import is_official, official_examples
+from rayapp.redone.tasks.official import OfficialFileError, is_official, official_examples
 from rayapp.redone.tasks.registry import task_of
 
 FILES = {
@@ -84,11 +83,13 @@ def test_training_refuses_them() -> None:
 
 
 def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no file of SNS-Bench or RedTrans-Bench is there"):
+    with pytest.raises(OfficialFileError, match="no file of SNS-Bench or RedTrans-Bench is there"):
         official_examples(tmp_path)
     (tmp_path / "Note-Gender.json").write_text('[{"id": 1, "title": "x"}]')
-    with pytest.raises(ConfigError, match="record 1: no question or answer; it has id, title, known are instruction"):
+    with pytest.raises(
+        OfficialFileError, match="record 1: no question or answer; it has id, title, known are instruction"
+    ):
         official_examples(tmp_path)
     (tmp_path / "Note-Gender.json").write_text("[")
-    with pytest.raises(ConfigError, match="not JSON"):
+    with pytest.raises(OfficialFileError, match="not JSON"):
         official_examples(tmp_path)

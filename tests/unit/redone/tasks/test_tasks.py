@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from rayapp.config import ConfigError
 from rayapp.redone.tasks import mrc
 from rayapp.redone.tasks.chlw import chlw
-from rayapp.redone.tasks.example import Example
+from rayapp.redone.tasks.example import Example, ExampleError
 from rayapp.redone.tasks.gender import gender
 from rayapp.redone.tasks.hashtag import hashtag
 from rayapp.redone.tasks.ner import ner
 from rayapp.redone.tasks.query_corr import correlates, correlation
 from rayapp.redone.tasks.query_gen import query_gen
-from rayapp.redone.tasks.registry import SNS_FAMILIES, TASKS, by_family, sns_average, task_of
+from rayapp.redone.tasks.registry import SNS_FAMILIES, TASKS, UnknownTask, by_family, sns_average, task_of
 from rayapp.redone.tasks.task import chosen
 from rayapp.redone.tasks.taxonomy import taxonomy, taxonomy_path
 from rayapp.redone.tasks.translation import translation
@@ -121,7 +120,7 @@ def test_families_and_their_average() -> None:
     assert set(by_family(scores)) == {*SNS_FAMILIES, "translation", "general"}
     assert by_family({"hashtag_single": 40.0, "hashtag_multiple": 20.0}) == {"hashtag": 30.0}
     assert sns_average({"ner": 1.0}) is None
-    with pytest.raises(ConfigError, match="task 'poetry' is unknown; use one of taxonomy_single"):
+    with pytest.raises(UnknownTask, match="task 'poetry' is unknown; use one of taxonomy_single"):
         task_of("poetry")
 
 
@@ -132,6 +131,6 @@ def test_examples_survive_a_file(tmp_path) -> None:  # type: ignore[no-untyped-d
     write_examples(file, EXAMPLES)
     assert list(read_examples(file)) == EXAMPLES
     file.write_text('{"task": "ner", "question": "q", "answer": "a"}\n\n{"task": "ner"}\n')
-    with pytest.raises(ConfigError, match="line 3: .*missing required field `question`"):
+    with pytest.raises(ExampleError, match="line 3: .*missing required field `question`"):
         list(read_examples(file))
     assert Example("ner", "q", "a") == Example(task="ner", question="q", answer="a")

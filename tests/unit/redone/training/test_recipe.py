@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rayapp.config import ConfigError
-from rayapp.redone.training.recipe import load_recipe, only_sources
+from rayapp.redone.training.recipe import RecipeError, load_recipe, only_sources
 
 RECIPES = Path(__file__).parents[4] / "jobs" / "configs"
 GIVEN = """\
@@ -33,7 +32,7 @@ def test_options_of_the_command_go_over_the_file(file: Path) -> None:
 def test_a_model_of_a_single_task(file: Path) -> None:
     recipe = load_recipe(file, "finetune")
     assert [source.name for source in only_sources(recipe, ["irony"]).sources] == ["irony"]
-    with pytest.raises(ConfigError, match="no such source; it has emotion, irony"):
+    with pytest.raises(RecipeError, match="no such source; it has emotion, irony"):
         only_sources(recipe, ["stance"])
 
 
@@ -72,10 +71,10 @@ def test_the_recipes_that_come_with_it_can_be_read(file: str, stage: str) -> Non
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(RecipeError, match=message):
         load_recipe(tmp_path / "bad.yaml", "finetune")
 
 
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml", "finetune")

@@ -7,13 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rayapp.config import ConfigError
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.hashtag import hashtag
 from rayapp.redone.tasks.mrc import simple
 from rayapp.redone.tasks.ner import ner
 from rayapp.redone.training.preference import mistake_rejected
-from rayapp.redone.training.recipe import load_recipe
+from rayapp.redone.training.recipe import RecipeError, load_recipe
 from rayapp.redone.training.rewards import task_rewards
 
 
@@ -53,7 +52,7 @@ def test_answers_of_several_tasks_stand_in_one_batch() -> None:
 def test_a_batch_holds_whole_groups_of_answers(tmp_path: Path, reward: str) -> None:
     file = tmp_path / "recipe.yaml"
     file.write_text(f"batch: 8\nreward: {reward}\nsources: [{{name: emotion, kind: task}}]\n")
-    with pytest.raises(ConfigError, match="a batch that is a multiple of it"):
+    with pytest.raises(RecipeError, match="a batch that is a multiple of it"):
         load_recipe(file, "reward")
     file.write_text("batch: 8\nreward: {samples: 4}\nsources: [{name: emotion, kind: task}]\n")
     assert load_recipe(file, "reward").reward.samples == 4
