@@ -9,8 +9,8 @@ import click
 import pyarrow.compute as pc
 
 from jobs._job import connect_ray, console, job, print_table
-from jobs._window_rows import read_rows
 from rayapp.config import Config
+from rayapp.learner.window_rows import read_rows
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.items import ItemReader
 from streaming.archive import (

@@ -9,7 +9,7 @@ import click
 
 from jobs._job import console, job
 from rayapp.config import Config
-from rayapp.redone.average import averaged
+from rayapp.llm.average import averaged
 
 
 @job(

@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 
 from jobs._job import console, job, print_table
-from jobs._judging import judge_labels, offline_judge
 from rayapp.config import Config
-from rayapp.redone.calibration import Labelled, fit, prevalence_weights
-from rayapp.redone.label_sets import SETS, read_split
-from rayapp.redone.operating_points import operating_points
+from rayapp.moderation.calibration import Labelled, fit, prevalence_weights
+from rayapp.moderation.label_sets import SETS, read_split
+from rayapp.moderation.offline import judge_labels, offline_judge
+from rayapp.moderation.operating_points import operating_points
 
 
 @job("Fit the moderation labels of a model to labelled notes (dev splits); writes a calibration file.")

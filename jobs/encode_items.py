@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from jobs._encoding import encode_with_ray
 from jobs._job import connect_ray, console, job, print_table
 from rayapp.config import Config
-from rayapp.redrec.data_folder import DataFolder
+from rayapp.content.distributed import encode_with_ray
+from rayapp.data.folder import DataFolder
 
 
 @job("Content vectors of a data folder's items by Ray Data; only what was never encoded is. Run again to resume.")

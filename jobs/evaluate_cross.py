@@ -7,12 +7,12 @@ from typing import Any
 import click
 import numpy as np
 
-from jobs._cross import BASELINES, CrossProtocol, Judged, Pair
 from jobs._job import JobError, job, print_table
 from rayapp.config import Config
-from rayapp.redrec.data_folder import DataFolder
-from rayapp.redrec.metrics import summarise
-from rayapp.redrec.paired import gain
+from rayapp.data.folder import DataFolder
+from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Judged, Pair
+from rayapp.redrec.evaluation.metrics import summarise
+from rayapp.stats.paired import gain
 from rayapp.stores.registry import Registry
 
 COLD = 5  # an item with fewer training events than this is cold

@@ -28,15 +28,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from jobs._content import encoded_texts
 from jobs._job import JobError, console, job, print_table
-from jobs._prequential_report import METRICS, plot, report
-from jobs._prequential_run import PrequentialRun, Settings
 from rayapp.config import Config
+from rayapp.content.cached import encoded_texts
+from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.domain import Event
-from rayapp.redrec.artifact import ItemSpace
-from rayapp.redrec.data_folder import DataFolder, bootstrap_events
-from rayapp.redrec.online_model import OnlineModel
+from rayapp.redrec.evaluation.prequential_report import METRICS, plot, report
+from rayapp.redrec.evaluation.prequential_run import PrequentialRun, Settings
+from rayapp.redrec.model.artifact import ItemSpace
+from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.stores.registry import Registry
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -10,18 +10,18 @@ from typing import Any
 import click
 import numpy as np
 
-from jobs._answers import Answers, Asked, ask_model
 from jobs._job import JobError, connect_ray, console, job, print_table
-from jobs._moderation_scores import moderation_scores
 from rayapp.config import Config
-from rayapp.redone.bootstrap import Interval, draws, interval, mean_of
-from rayapp.redone.label_sets import SETS as LABEL_SETS
-from rayapp.redone.label_sets import LabelSet, read_split, set_named
+from rayapp.moderation.label_sets import SETS as LABEL_SETS
+from rayapp.moderation.label_sets import LabelSet, read_split, set_named
+from rayapp.moderation.scores import moderation_scores
+from rayapp.redone.evaluation.answers import Answers, Asked, ask_model
 from rayapp.redone.public_sets.mixture import CHINESE, ENGLISH, examples
 from rayapp.redone.tasks.example import Example, read_examples
 from rayapp.redone.tasks.official import official_examples
 from rayapp.redone.tasks.registry import SNS_FAMILIES, task_of
 from rayapp.redone.tasks.wording import unseen
+from rayapp.stats.bootstrap import Interval, draws, interval, mean_of
 
 PARTS = ("moderation", "tasks", "general")
 TRAIN = 3000  # examples of each set that baselines learn from

@@ -9,12 +9,12 @@ import torch
 
 from jobs._job import JobError, job, print_table
 from rayapp.config import Config
-from rayapp.redrec.artifact import ItemSpace, load_user_side
-from rayapp.redrec.baselines import ItemKNN, Popularity
-from rayapp.redrec.data_folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
-from rayapp.redrec.evaluate import evaluate, model_scorer
-from rayapp.redrec.metrics import CUTOFFS
-from rayapp.redrec.split import leave_one_out
+from rayapp.data.folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.split import leave_one_out
+from rayapp.redrec.evaluation.baselines import ItemKNN, Popularity
+from rayapp.redrec.evaluation.evaluate import evaluate, model_scorer
+from rayapp.redrec.evaluation.metrics import CUTOFFS
+from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.stores.registry import Registry
 
 

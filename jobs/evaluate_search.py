@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from jobs._content import encoded_texts
 from jobs._job import JobError, console, job, print_table
 from rayapp.config import Config
-from rayapp.ranking.fusion import reciprocal_rank_fusion
-from rayapp.retrieval.keywords import KeywordIndex
+from rayapp.content.cached import encoded_texts
 from rayapp.retrieval.snapshot import Snapshot
+from rayapp.search.fusion import reciprocal_rank_fusion
+from rayapp.search.keywords import KeywordIndex
 
 DEPTH = 60  # as many as search takes from each list for 20 results
 AT = (1, 10)

@@ -9,8 +9,8 @@ import click
 
 from jobs._job import JobError, console, job, print_table
 from rayapp.config import Config
+from rayapp.data.red_mmu import ACTION_BITS, import_red_mmu
 from rayapp.domain import ACTIONS, Action
-from rayapp.redrec.red_mmu import ACTION_BITS, import_red_mmu
 
 TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE: encoder: 'table:{}'"
 

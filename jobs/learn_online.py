@@ -18,13 +18,13 @@ import ray.train
 import ray.train.torch
 import torch
 
-from jobs._crew import Crew
 from jobs._job import JobError, connect_ray, console, job
-from jobs._learner import Learner
 from rayapp.config import Config
 from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
+from rayapp.learner.learner import Learner
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.registry import Registry
+from rayapp.workers import Crew
 from streaming.topics import wait_for_broker
 
 

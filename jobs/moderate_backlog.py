@@ -12,11 +12,11 @@ from typing import Any
 import click
 import msgspec
 
-from jobs._backlog import ParquetBacklog, TopicBacklog
 from jobs._job import JobError, connect_ray, console, job, print_table
-from jobs._judged_notes import judge_of, judged
 from rayapp.config import Config
 from rayapp.domain import Verdict
+from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
+from rayapp.moderation.batch import judge_of, judged
 from rayapp.stores.client import wait_for_store
 from streaming.topics import wait_for_broker
 

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from jobs._job import connect_ray, console, job
-from jobs._moderation_queue import ModerationQueue
-from jobs._post_view_queue import PostViewQueue
 from rayapp.config import Config
+from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
-from rayapp.redone.judge import Judge
-from rayapp.redone.language_model import LanguageModel
+from rayapp.moderation.judge import Judge
+from rayapp.moderation.queue import ModerationQueue
+from rayapp.search.post_view_queue import PostViewQueue
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.lease import Lease, LeaseTaken
 from rayapp.stores.producer import EventProducer

@@ -12,10 +12,10 @@ import click
 import msgspec
 from transformers import AutoTokenizer
 
-from jobs._answers import Asked, ask_model
 from jobs._job import JobError, connect_ray, console, job, print_table
 from rayapp.config import Config
-from rayapp.redone.base_model import model_folder
+from rayapp.llm.base_model import model_folder
+from rayapp.redone.evaluation.answers import Asked, ask_model
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example, read_examples, write_examples
 from rayapp.redone.tasks.form import Form

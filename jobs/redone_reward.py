@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from jobs._job import job
-from jobs._redone_data import reward_data
-from jobs._redone_stage import StageOptions, run_stage, stage_options
 from rayapp.config import Config
+from rayapp.training.redone_data import reward_data
+from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
 
 @job("Stage 4, reinforcement learning: the model's own answers, rewarded by the tasks' metrics. Run again to resume.")

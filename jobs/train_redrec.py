@@ -16,13 +16,11 @@ import ray.data
 import ray.train
 import ray.train.torch
 
-from jobs._content import encoded
 from jobs._job import JobError, connect_ray, console, job, print_table
-from jobs._publish import publish_trained
-from jobs._train_loop import train_loop
 from rayapp.config import Config
-from rayapp.redone.base_model import model_folder
-from rayapp.redrec.data_folder import (
+from rayapp.content.cached import encoded
+from rayapp.content.item_encoder import DECODER
+from rayapp.data.folder import (
     DataFolder,
     item_rows,
     normalise_interactions,
@@ -30,10 +28,12 @@ from rayapp.redrec.data_folder import (
     user_sequences,
     vocabulary_of,
 )
-from rayapp.redrec.item_encoder import DECODER
-from rayapp.redrec.split import SPLITS
-from rayapp.redrec.trainer import TrainConfig
-from rayapp.redrec.trend import periods
+from rayapp.data.split import SPLITS
+from rayapp.llm.base_model import model_folder
+from rayapp.redrec.model.trend import periods
+from rayapp.redrec.training.trainer import TrainConfig
+from rayapp.training.redrec_loop import train_loop
+from rayapp.training.redrec_publish import publish_trained
 
 RECIPES = Path(__file__).parent / "configs"  # a file there is named without its folder and suffix
 RECIPE = "next_item"
@@ -48,7 +48,9 @@ def load_train_config(file: str, overrides: dict[str, Any]) -> TrainConfig:
     except OSError as error:
         raise JobError(f"training config {file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise JobError(f"training config {file}: {error}; see rayapp/redrec/trainer.py for every key") from None
+        raise JobError(
+            f"training config {file}: {error}; see rayapp/redrec/training/trainer.py for every key"
+        ) from None
 
 
 def sequences_dataset(
@@ -102,7 +104,7 @@ def with_model_folders(settings: TrainConfig, config: Config) -> TrainConfig:
 @click.option(
     "--train-config",
     type=click.Path(),
-    help="YAML of training settings (rayapp/redrec/trainer.py), or the name of one of jobs/configs; "
+    help="YAML of training settings (rayapp/redrec/training/trainer.py), or the name of one of jobs/configs; "
     f"default: the config's training.config, or {RECIPE}.",
 )
 @click.option("--minutes", type=float, help="Time budget of training.")

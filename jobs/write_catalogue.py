@@ -9,17 +9,17 @@ import numpy as np
 import torch
 
 from jobs._job import connect_ray, console, job
-from jobs._writer import follow
 from rayapp.config import Config
+from rayapp.llm.base_model import model_folder
 from rayapp.metrics import Metrics
-from rayapp.redone.base_model import model_folder
-from rayapp.redrec.artifact import ItemSpace
+from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
 from rayapp.stores.registry import Registry
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
 from streaming.topics import wait_for_broker
+from streaming.writer import follow
 
 
 def known_content(config: Config) -> dict[str, np.ndarray]:

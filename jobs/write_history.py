@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from jobs._job import connect_ray, console, job
-from jobs._writer import follow
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.stores.client import wait_for_store
@@ -13,6 +12,7 @@ from rayapp.stores.producer import EventProducer
 from streaming.consumer import LogConsumer
 from streaming.history_writer import GROUP, HistoryApplier
 from streaming.topics import wait_for_broker
+from streaming.writer import follow
 
 
 @job("Keep every user's recent behaviour and seen set in the store. Runs until stopped.")

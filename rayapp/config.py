@@ -130,7 +130,7 @@ class Llm(Section):
 
     `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
     server that runs the same model. `policy`: a moderation policy's YAML, see
-    rayapp/redone/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
+    rayapp/moderation/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
     wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
     `prefills`: one a note, or one a category.
     Notes that nobody waits for are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
@@ -174,7 +174,7 @@ class Experiments(Section):
 class Config(Section):
     """Everything; `state` is where models, logs and embedded data live.
 
-    `encoder`: what content vectors are made by, TEXT or TEXT|IMAGE (rayapp/redrec/item_encoder.py); with pictures,
+    `encoder`: what content vectors are made by, TEXT or TEXT|IMAGE (rayapp/content/item_encoder.py); with pictures,
     `images` is the folder or URL below which they are read.
     """
 

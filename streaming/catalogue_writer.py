@@ -11,10 +11,10 @@ import redis
 from confluent_kafka import Message
 
 from rayapp.config import Config
+from rayapp.content.image_encoder import ImageError, below
+from rayapp.content.item_encoder import ItemEncoder, content_key
 from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
 from rayapp.metrics import Metrics
-from rayapp.redrec.image_encoder import ImageError, below
-from rayapp.redrec.item_encoder import ItemEncoder, content_key
 from rayapp.stores.items import ItemWriter
 from rayapp.stores.producer import EventProducer
 from rayapp.stores.verdicts import Urgency

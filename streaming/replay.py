@@ -10,8 +10,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from rayapp.config import Config
+from rayapp.data.folder import DataFolderError, normalise_interactions
 from rayapp.domain import Event, InvalidRecord, Item, encode, parse_event
-from rayapp.redrec.data_folder import DataFolderError, normalise_interactions
 from rayapp.stores.producer import EventProducer, Record
 
 Progress = Callable[[int], None]

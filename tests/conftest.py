@@ -13,9 +13,9 @@ import pytest
 import redis
 from hypothesis import settings
 
+from rayapp.cli.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
 from rayapp.stores.client import wait_for_store
-from streaming.embedded import broker_command, store_command
 from streaming.topics import ensure_topics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -89,6 +89,6 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged language model, unpacked as `rayapp up` does it."""
-    from rayapp.redone.base_model import PACKAGED, model_folder
+    from rayapp.llm.base_model import PACKAGED, model_folder
 
     return Path(model_folder(PACKAGED, tmp_path_factory.mktemp("llm")))

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from rayapp.config import Config
-from rayapp.redrec.data_folder import DataFolder, DataFolderError, bootstrap_events
+from rayapp.data.folder import DataFolder, DataFolderError, bootstrap_events
 from rayapp.stores.producer import EventProducer
 from streaming.replay import log_events, send_events, send_items
 from streaming.topics import wait_for_broker

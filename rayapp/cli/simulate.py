@@ -11,10 +11,10 @@ import click
 
 from rayapp.cli.http import base_url
 from rayapp.cli.paths import Layout
+from rayapp.cli.simulator import ArmTally, Simulation, Tally
 from rayapp.config import Config
+from rayapp.data.folder import DataFolder
 from rayapp.errors import UserError
-from rayapp.redrec.data_folder import DataFolder
-from streaming.simulator import ArmTally, Simulation, Tally
 
 
 class SimulationError(UserError):

@@ -19,11 +19,11 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from rayapp.cli.embedded import broker_command, store_command
 from rayapp.cli.paths import Layout
 from rayapp.cli.prometheus import prometheus_command, write_prometheus_config
 from rayapp.config import Config
 from rayapp.errors import UserError
-from streaming.embedded import broker_command, store_command
 
 POLITE_S = 5.0
 PARTS = ("broker", "store", "ray", "control", "prometheus")

@@ -20,15 +20,15 @@ from rayapp.cli.prometheus import in_the_way
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.cli.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
-from rayapp.redone.base_model import model_folder
-from rayapp.redone.policy import load_policy
-from rayapp.redrec.data_folder import DataFolder, bootstrap_events
+from rayapp.data.folder import DataFolder, bootstrap_events
+from rayapp.data.sample_world import write_sample_world
+from rayapp.llm.base_model import model_folder
+from rayapp.moderation.policy import load_policy
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
 from rayapp.stores.registry import Registry
 from streaming.reading import consumer_for, watermarks
 from streaming.replay import send_events, send_items
-from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics, wait_for_broker
 
 

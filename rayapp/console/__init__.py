@@ -1,1 +1,1 @@
-"""The console page: static files, served by rayapp.serving.console."""
+"""The console page: static files, served by rayapp.serving.http.console."""

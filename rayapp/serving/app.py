@@ -17,12 +17,12 @@ from ray.serve import Application
 
 from rayapp.config import Config, load_config
 from rayapp.metrics import Metrics
-from rayapp.serving.engine import Engine
-from rayapp.serving.gateway import Gateway
-from rayapp.serving.reports import Reports
-from rayapp.serving.retriever import Found, Retriever
-from rayapp.serving.user_tower import Interests, UserTower
-from rayapp.serving.variant import DEFAULT, Variant
+from rayapp.serving.experiments.reports import Reports
+from rayapp.serving.http.gateway import Gateway
+from rayapp.serving.live.engine import Engine
+from rayapp.serving.live.variant import DEFAULT, Variant
+from rayapp.serving.pipeline.retriever import Found, Retriever
+from rayapp.serving.pipeline.user_tower import Interests, UserTower
 
 LAPTOP = "laptop"
 CLUSTER = "cluster"

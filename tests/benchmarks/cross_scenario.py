@@ -15,7 +15,7 @@ import click
 import msgspec
 import pyarrow.compute as pc
 
-from rayapp.redrec.data_folder import DataFolder
+from rayapp.data.folder import DataFolder
 from tests.benchmarks._jobs import run_job, trained
 
 # What differs from the whole model, which is `together`.

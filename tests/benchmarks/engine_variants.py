@@ -21,7 +21,7 @@ import click
 
 from jobs._job import print_table
 from rayapp.config import Config, load_config
-from rayapp.redone.label_sets import SETS, read_split
+from rayapp.moderation.label_sets import SETS, read_split
 
 WARM = 64
 
@@ -51,10 +51,10 @@ def rate(variant: Variant, config: Config, texts: list[str]) -> tuple[float, flo
     """(notes a second, tokens a note)."""
     import msgspec
 
-    from rayapp.redone.judge import Judge
-    from rayapp.redone.language_model import LanguageModel
-    from rayapp.redone.moderation import Moderation
-    from rayapp.redone.policy import load_policy
+    from rayapp.llm.language_model import LanguageModel
+    from rayapp.moderation.judge import Judge
+    from rayapp.moderation.moderation import Moderation
+    from rayapp.moderation.policy import load_policy
 
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-variant.cores :])
     os.environ["OMP_NUM_THREADS"] = str(variant.threads)

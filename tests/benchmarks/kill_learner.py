@@ -29,23 +29,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from rayapp.cli.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, save_config
 from rayapp.config import Learner as LearnerSettings
+from rayapp.data.folder import DataFolder, vocabulary_of
+from rayapp.data.sample_world import write_sample_world
 from rayapp.domain import Event, InvalidRecord
-from rayapp.redrec.artifact import load_user_side, model_description, save_space, save_user_side
-from rayapp.redrec.data_folder import DataFolder, vocabulary_of
-from rayapp.redrec.frequency import Frequency
-from rayapp.redrec.learner_state import LearnerState
-from rayapp.redrec.model import ModelConfig, RedRec
-from rayapp.redrec.online_model import save_memory
-from rayapp.redrec.reservoir import Reservoir
+from rayapp.redrec.model.artifact import load_user_side, model_description, save_space, save_user_side
+from rayapp.redrec.model.redrec import ModelConfig, RedRec
+from rayapp.redrec.online.frequency import Frequency
+from rayapp.redrec.online.learner_state import LearnerState
+from rayapp.redrec.online.online_model import save_memory
+from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry
-from streaming.embedded import broker_command, store_command
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
-from streaming.sample_world import write_sample_world
 from streaming.topics import ensure_topics
 from streaming.windows import Range
 from tests.conftest import free_ports

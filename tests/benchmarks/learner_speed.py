@@ -23,21 +23,21 @@ import torch
 import torch.nn.functional as F
 
 from rayapp.config import Learner
+from rayapp.data.folder import DataFolder, bootstrap_events, vocabulary_of
+from rayapp.data.sample_world import write_sample_world
 from rayapp.domain import Event
-from rayapp.redrec.artifact import ItemSpace, model_description, save_space
-from rayapp.redrec.batch import Batch
-from rayapp.redrec.data_folder import DataFolder, bootstrap_events, vocabulary_of
-from rayapp.redrec.frequency import Frequency
-from rayapp.redrec.history_input import tower_batch
-from rayapp.redrec.item_vectors import ItemVectors
-from rayapp.redrec.learner_state import LearnerState, Row
-from rayapp.redrec.loss import info_nce
-from rayapp.redrec.model import ModelConfig, RedRec, UserSide
-from rayapp.redrec.online import Pool, nearest
-from rayapp.redrec.online_model import OnlineModel
-from rayapp.redrec.prequential import evaluate_window
-from rayapp.redrec.reservoir import Reservoir
-from streaming.sample_world import write_sample_world
+from rayapp.redrec.loss.loss import info_nce
+from rayapp.redrec.model.artifact import ItemSpace, model_description, save_space
+from rayapp.redrec.model.batch import Batch
+from rayapp.redrec.model.history import tower_batch
+from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
+from rayapp.redrec.online.frequency import Frequency
+from rayapp.redrec.online.item_vectors import ItemVectors
+from rayapp.redrec.online.learner_state import LearnerState, Row
+from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.prequential import evaluate_window
+from rayapp.redrec.online.reservoir import Reservoir
+from rayapp.redrec.online.trainer import Pool, nearest
 
 
 class Tensors(NamedTuple):

@@ -28,7 +28,7 @@ import psutil
 from jobs._job import print_table
 from rayapp.cli.main import running_config
 from rayapp.cli.paths import Layout
-from rayapp.serving.engine_cores import place
+from rayapp.serving.llm.engine_cores import place
 
 WORDS = [
     "espresso",

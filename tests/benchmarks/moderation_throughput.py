@@ -24,15 +24,15 @@ import pyarrow.parquet as pq
 from jobs._job import print_table
 from rayapp.cli.paths import Layout
 from rayapp.config import load_config
-from rayapp.redone.judge import Judge
-from rayapp.redone.label_sets import SETS, read_split
+from rayapp.moderation.judge import Judge
+from rayapp.moderation.label_sets import SETS, read_split
 
 WARM = 32
 
 
 def raw(config_file: str, texts: list[str]) -> float:
     """vLLM's own `LLM.generate`: one token, the same logprobs."""
-    from jobs._judging import offline_judge
+    from rayapp.moderation.offline import offline_judge
 
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
     judge = offline_judge(load_config(config_file))

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
 from jobs._job import print_table
-from rayapp.redrec.text_encoder import DEFAULT_ENCODER
+from rayapp.content.text_encoder import DEFAULT_ENCODER
 from tests.benchmarks._jobs import run_job, trained
 
 COLOURS, PATTERNS = 8, ("plain", "stripes", "dots")

@@ -22,13 +22,13 @@ import torch
 
 from jobs._job import print_table
 from rayapp.config import Config, load_config
-from rayapp.redrec.batching import Batcher
-from rayapp.redrec.data_folder import DataFolder, Sequence, item_rows, sequences_of, user_sequences, vocabulary_of
-from rayapp.redrec.evaluate import all_item_vectors, evaluate, model_scorer
-from rayapp.redrec.model import ModelConfig, RedRec
-from rayapp.redrec.negatives import NegativeSampler
-from rayapp.redrec.split import leave_one_out
-from rayapp.redrec.trainer import TrainConfig, Trainer, scenario_items, target_counts
+from rayapp.data.folder import DataFolder, Sequence, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.split import leave_one_out
+from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
+from rayapp.redrec.loss.negatives import NegativeSampler
+from rayapp.redrec.model.redrec import ModelConfig, RedRec
+from rayapp.redrec.training.batching import Batcher
+from rayapp.redrec.training.trainer import TrainConfig, Trainer, scenario_items, target_counts
 
 EXAMPLES = 2048  # a step
 
@@ -103,7 +103,7 @@ def theirs(folder: DataFolder, python: Path, model: ModelConfig, seconds: float,
 @click.option("--threads", default=2)
 @click.option("--config", default="", help="As of any job.")
 def main(data: Path, recbole: Path, seconds: float, hidden: int, threads: int, config: str) -> None:
-    from jobs._content import encoded
+    from rayapp.content.cached import encoded
 
     folder = DataFolder(data)
     items = folder.items()

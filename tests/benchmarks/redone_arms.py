@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import click
 
 from jobs._job import console, print_table
-from rayapp.redone.base_model import PACKAGED
+from rayapp.llm.base_model import PACKAGED
 
 # Which sources of the recipe teach a task, and which evaluation sets ask it: the same names.
 TASKS: dict[str, tuple[str, ...]] = {

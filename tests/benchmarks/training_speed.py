@@ -22,11 +22,11 @@ import msgspec
 from jobs._job import print_table
 from rayapp.config import load_config
 from rayapp.cores import usable_cores
-from rayapp.redone.base_model import model_folder
+from rayapp.llm.base_model import model_folder
+from rayapp.redone.recipe import Recipe, load_recipe
 from rayapp.redone.tasks.example import Example, read_examples, write_examples
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED
-from rayapp.redone.training.recipe import Recipe, load_recipe
 
 ARMS = {
     "our job": "as the recipe says, without compiling",

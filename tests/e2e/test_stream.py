@@ -17,10 +17,10 @@ from kafka import KafkaConsumer, TopicPartition
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.domain import Event, InvalidRecord
-from rayapp.redrec.artifact import ItemSpace, load_user_side
-from rayapp.redrec.history_input import tower_input, user_interests
-from rayapp.redrec.item_vectors import ItemVectors
-from rayapp.redrec.learner_state import LearnerState
+from rayapp.redrec.model.artifact import ItemSpace, load_user_side
+from rayapp.redrec.model.history import tower_input, user_interests
+from rayapp.redrec.online.item_vectors import ItemVectors
+from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.stores.registry import Manifest, Registry
 from streaming.records import behaviour_record
 from tests.e2e.conftest import System, eventually

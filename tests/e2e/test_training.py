@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from rayapp.cli.paths import Layout
-from rayapp.redrec.data_folder import DataFolder
+from rayapp.data.folder import DataFolder
+from rayapp.data.sample_world import write_sample_world
 from rayapp.stores.registry import Registry
-from streaming.sample_world import write_sample_world
 from tests.e2e.conftest import System, eventually
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from rayapp.redone.policy import load_policy
+from rayapp.moderation.policy import load_policy
 from rayapp.stores.client import connect
 from rayapp.stores.verdicts import VerdictStore
 from tests.e2e.conftest import System, eventually

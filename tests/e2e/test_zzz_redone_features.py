@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from rayapp.config import Search
-from rayapp.redone.language_model import LanguageModel
-from rayapp.redone.relevance import Relevance
-from rayapp.redone.understanding import INTENTS
-from rayapp.serving.reranker import Reranker
-from rayapp.serving.served_model import ServedModel
+from rayapp.llm.language_model import LanguageModel
+from rayapp.search.relevance import Relevance
+from rayapp.search.understanding import INTENTS
+from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.pipeline.reranker import Reranker
 from rayapp.stores.client import connect
 from rayapp.stores.verdicts import VerdictStore
 from streaming.reading import consumer_for, watermarks

@@ -10,7 +10,7 @@ import numpy as np
 from rayapp.redone.corpus import quality, rules
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.duplicates import Duplicates
-from rayapp.redone.training.recipe import Cleaning
+from rayapp.redone.recipe import Cleaning
 
 Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
 SCORED_AT_ONCE = 128

@@ -10,21 +10,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rayapp.llm.language_model import LanguageModel
+from rayapp.llm.offline import NoAnswers
+from rayapp.moderation.label_sets import COVERED, LabelSet, read_split, set_named
+from rayapp.moderation.moderation import Moderation
+from rayapp.moderation.policy import load_policy
 from rayapp.redone.corpus.clean_text import CleanText, Scores
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.source import Source, source_examples, texts
-from rayapp.redone.label_sets import COVERED, LabelSet, read_split, set_named
-from rayapp.redone.language_model import LanguageModel
-from rayapp.redone.moderation import Moderation
-from rayapp.redone.offline import NoAnswers
-from rayapp.redone.policy import load_policy
-from rayapp.redone.relevance import Relevance
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.query_corr import YES_NO
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
-from rayapp.redone.training.recipe import Recipe
+from rayapp.search.relevance import Relevance
 
 MEASURED = 64  # examples of a source that tell how long its answers are
 

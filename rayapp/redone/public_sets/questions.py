@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.public_sets.rows import rows, shuffled
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.mrc import complex_, simple

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.query_corr import YES_NO
 from rayapp.redone.tasks.task import Choice

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.task import Task
 from rayapp.redone.tasks.texts import EMPTY, bleu, overlap, rouge, sentences, word_f1

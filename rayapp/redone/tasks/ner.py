@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.task import Task
 from rayapp.redone.tasks.texts import EMPTY, listed, micro_f1, set_counts

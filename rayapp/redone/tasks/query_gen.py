@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.task import Task
 from rayapp.redone.tasks.texts import anls, sentences
@@ -41,6 +41,6 @@ def query_gen(note: str, query: str, source: str) -> Example:
 @cache
 def _encoder() -> Callable[[list[str]], np.ndarray]:
     from rayapp.config import Config
-    from rayapp.redrec.text_encoder import TextEncoder
+    from rayapp.content.text_encoder import TextEncoder
 
     return TextEncoder(Config().encoder).encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.task import Task
 

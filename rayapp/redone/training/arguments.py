@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rayapp.redone.training.recipe import Recipe
+from rayapp.redone.recipe import Recipe
 
 NEVER = 10**9
 

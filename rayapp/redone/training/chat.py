@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rayapp.redone.prompt import PLACE
+from rayapp.llm.prompt import PLACE
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.training.packing import IGNORED, Piece
 

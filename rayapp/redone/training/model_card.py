@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from rayapp.redone.training.recipe import Recipe
+from rayapp.redone.recipe import Recipe
 
 STAGES = {
     "pretrain": "continued pretraining",

@@ -14,10 +14,10 @@ from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from rayapp.errors import UserError
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import TASKS
 from rayapp.redone.training.arguments import trainer_arguments
-from rayapp.redone.training.recipe import Recipe
 
 WRONG = 0.9  # an answer of a lower reward is a mistake
 

@@ -16,8 +16,8 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
-from rayapp.redone.training.recipe import Recipe
 from rayapp.redone.training.rewards import Asked, task_rewards
 
 

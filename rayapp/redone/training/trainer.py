@@ -9,10 +9,10 @@ from typing import Any
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.packing import IGNORED, Row
 from rayapp.redone.training.prefix_attention import NAME
-from rayapp.redone.training.recipe import Recipe
 from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, losses, tokens_of
 
 

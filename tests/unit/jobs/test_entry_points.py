@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from jobs.train_redrec import load_train_config
 from rayapp.cli.main import cli
-from streaming.sample_world import write_sample_world
+from rayapp.data.sample_world import write_sample_world
 
 JOBS = (
     "train_redrec",

@@ -9,7 +9,7 @@ import msgspec
 
 from rayapp.config import Config, Serving, save_config
 from rayapp.serving.app import build
-from rayapp.serving.gateway import app
+from rayapp.serving.http.gateway import app
 
 
 def test_it_is_built_for_one_machine_and_for_a_cluster(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import redis
 import torch
 
 from rayapp.config import Config
+from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Item
-from rayapp.redrec.artifact import model_description, save_space, save_user_side
-from rayapp.redrec.model import ModelConfig, RedRec
-from rayapp.redrec.vocabulary import Vocabulary
+from rayapp.redrec.model.artifact import model_description, save_space, save_user_side
+from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.stores.items import ItemWriter
 from rayapp.stores.registry import Manifest, Registry

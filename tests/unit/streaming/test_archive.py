@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import redis
 
 from rayapp.config import Config
+from rayapp.data.folder import DataFolder
 from rayapp.domain import Item
-from rayapp.redrec.data_folder import DataFolder
 from rayapp.stores.producer import EventProducer, Record
 from streaming.archive import (
     archived,

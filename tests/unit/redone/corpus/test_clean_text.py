@@ -9,7 +9,7 @@ import numpy as np
 from rayapp.redone.corpus.clean_text import SCORED_AT_ONCE, CleanText
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.quality import Quality
-from rayapp.redone.training.recipe import Cleaning
+from rayapp.redone.recipe import Cleaning
 
 WORDS = [
     "harbour",

@@ -15,8 +15,8 @@ from transformers import AutoTokenizer
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.prepare import Preparation, Prepared
 from rayapp.redone.corpus.source import Source
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.packing import IGNORED, Row
-from rayapp.redone.training.recipe import Recipe
 
 SOURCES = [
     Source("emotion", "task", weight=2),

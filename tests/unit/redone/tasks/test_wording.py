@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from rayapp.redone.prompt import one_line
+from rayapp.llm.prompt import one_line
 from rayapp.redone.tasks.chlw import chlw
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.gender import gender

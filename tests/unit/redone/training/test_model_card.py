@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rayapp.redone.corpus.source import Source
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.model_card import model_card
-from rayapp.redone.training.recipe import Recipe
 
 RECIPE = Recipe(stage="finetune", name="refine", sources=[Source("irony", "task", weight=3)])
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from rayapp.redone.recipe import RecipeError, load_recipe
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.hashtag import hashtag
 from rayapp.redone.tasks.mrc import simple
 from rayapp.redone.tasks.ner import ner
 from rayapp.redone.training.preference import mistake_rejected
-from rayapp.redone.training.recipe import RecipeError, load_recipe
 from rayapp.redone.training.rewards import task_rewards
 
 

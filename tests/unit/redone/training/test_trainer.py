@@ -10,8 +10,8 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from rayapp.redone.corpus.source import Source
+from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.packing import IGNORED, Piece, pack
-from rayapp.redone.training.recipe import Recipe
 from rayapp.redone.training.rows import learned_weight
 from rayapp.redone.training.trainer import packed_trainer
 

@@ -1,0 +1,1 @@
+"""Data folders, user sequences, splits, and the generated sample world."""

@@ -1,0 +1,227 @@
+"""A data folder (contract, section "A data folder") read into tables and user sequences."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from rayapp.data.vocabulary import Vocabulary
+from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, SEQUENCE_SCHEMA, Action, Event, InvalidRecord, Item, parse_item
+from rayapp.errors import UserError
+from rayapp.redrec.model.mixing import time_order
+
+DEFAULT_SCENARIO = "homefeed"
+
+
+class DataFolderError(UserError):
+    """The folder cannot be used; the text names file, column and remedy."""
+
+
+class DataFolder:
+    """Reads `items.parquet` and `interactions.parquet`; ids become text, gaps are filled."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.archive = (self.path / "behaviour").is_dir() and not (self.path / "interactions.parquet").is_file()
+        if not self.archive and not (self.path / "interactions.parquet").is_file():
+            raise DataFolderError(f"{self.path} has no interactions.parquet; give a folder as the contract describes")
+
+    def digest(self) -> str:
+        """Content hash of the folder: the same folder is not sent twice."""
+        digest = hashlib.sha256()
+        archived = sorted(str(f.relative_to(self.path)) for f in self.path.glob("behaviour/date=*/[0-9]*.parquet"))
+        for name in ("items.parquet", "interactions.parquet", "forgotten.parquet", *archived):
+            file = self.path / name
+            if file.is_file():
+                digest.update(name.encode() + file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def interactions(self) -> pa.Table:
+        """INTERACTION_SCHEMA, in the file's order."""
+        if self.archive:
+            return normalise_interactions(self._archived(), str(self.path))
+        return normalise_interactions(pq.read_table(self.path / "interactions.parquet"), str(self.path))
+
+    def _archived(self) -> pa.Table:
+        """An archive's behaviour in log order: every event once, nothing of forgotten users, searches left out."""
+        files = sorted(self.path.glob("behaviour/date=*/[0-9]*.parquet"))
+        if not files:
+            raise DataFolderError(f"{self.path}/behaviour holds no file yet; run jobs.archive_events first")
+        table = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files])
+        table = table.sort_by([("partition", "ascending"), ("offset", "ascending")])
+        gone: dict[str, int] = {}
+        if (self.path / "forgotten.parquet").is_file():
+            forgotten = pq.read_table(self.path / "forgotten.parquet")
+            gone = dict(zip(forgotten["user_id"].to_pylist(), forgotten["append_ms"].to_pylist(), strict=True))
+        seen: set[tuple[str, str]] = set()
+        keep = []
+        columns = (table[name].to_pylist() for name in ("user_id", "event_id", "item_id", "append_ms"))
+        for user, event, item, at in zip(*columns, strict=True):
+            keep.append((user, event) not in seen and bool(item) and at > gone.get(user, -1))
+            seen.add((user, event))
+        return table.filter(pa.array(keep, pa.bool_()))
+
+    def items(self) -> list[Item]:
+        """The catalogue; without items.parquet every interacted id, known by its id alone."""
+        file = self.path / "items.parquet"
+        if not file.is_file():
+            ids = pc.unique(self.interactions()["item_id"]).to_pylist()
+            return [Item(item_id=i, title=i) for i in sorted(ids)]
+        items = []
+        for number, row in enumerate(pq.read_table(file).to_pylist()):
+            if row.get("image"):
+                row["image"] = str((self.path / row["image"]).resolve())
+            try:
+                items.append(parse_item(row))
+            except InvalidRecord as error:
+                raise DataFolderError(f"{file} row {number}: {error}") from None
+        return items
+
+
+def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.Table:
+    """Any table with the contract's columns to INTERACTION_SCHEMA."""
+    names = set(table.schema.names)
+    for column in ("user_id", "item_id"):
+        if column not in names:
+            raise DataFolderError(f"{where}: interactions have no column {column!r}; they have {sorted(names)}")
+    n = table.num_rows
+    if "timestamp_ms" in names:
+        times = table["timestamp_ms"].cast(pa.int64())
+    elif "timestamp" in names:
+        times = pc.cast(pc.multiply(table["timestamp"].cast(pa.float64()), 1000.0), pa.int64(), safe=False)
+    else:
+        raise DataFolderError(f"{where}: interactions need a column timestamp (s) or timestamp_ms")
+
+    def column(name: str, default: object, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
+        if name not in names:
+            return pa.array([default] * n, type=kind)
+        values = table[name].cast(kind)
+        return values if default is None else pc.fill_null(values, default)
+
+    columns = {
+        "user_id": table["user_id"].cast(pa.string()),
+        "item_id": table["item_id"].cast(pa.string()),
+        "timestamp_ms": times,
+        "scenario": column("scenario", DEFAULT_SCENARIO, pa.string()),
+        "action": column("action", "click", pa.string()),
+        "query": column("query", None, pa.string()),
+        "position": column("position", 0, pa.int64()),
+    }
+    for name in ("user_id", "item_id", "timestamp_ms"):
+        if columns[name].null_count:
+            raise DataFolderError(f"{where}: column {name!r} has {columns[name].null_count} empty values; fill or drop")
+    unknown = set(pc.unique(columns["action"]).to_pylist()) - set(ACTIONS)
+    if unknown:
+        raise DataFolderError(f"{where}: unknown actions {sorted(unknown)}; use {', '.join(ACTIONS)}")
+    return pa.table(columns, schema=INTERACTION_SCHEMA)
+
+
+def bootstrap_events(folder: DataFolder) -> Iterator[Event]:
+    """The folder's interactions as events in time order; ids are made from content, so sending twice counts once."""
+    table = folder.interactions()
+    scenario = table["scenario"].to_pylist()
+    names = sorted(set(scenario))
+    rank = np.array([names.index(s) for s in scenario])
+    order = time_order(table["timestamp_ms"].to_numpy() // 1000, rank, table["position"].to_numpy())
+    digest = folder.digest()
+    for number, row in enumerate(table.take(pa.array(order)).to_pylist()):
+        yield Event(
+            event_id=f"b-{digest}-{number:09d}",
+            user_id=row["user_id"],
+            item_id=row["item_id"],
+            scenario=row["scenario"],
+            action=Action(row["action"]),
+            timestamp_ms=row["timestamp_ms"],
+            received_ms=row["timestamp_ms"],
+            query=row["query"],
+        )
+
+
+def item_rows(items: list[Item]) -> dict[str, int]:
+    """Item id to its row in the item table, in catalogue order."""
+    return {item.item_id: row for row, item in enumerate(items)}
+
+
+def of_scenarios(interactions: pa.Table, scenarios: tuple[str, ...]) -> pa.Table:
+    """The events of these scenarios; all of them where none is named."""
+    if not scenarios:
+        return interactions
+    return interactions.filter(pc.is_in(interactions["scenario"], pa.array(scenarios, pa.string())))
+
+
+def vocabulary_of(interactions: pa.Table) -> Vocabulary:
+    scenarios = sorted(pc.unique(interactions["scenario"]).to_pylist())
+    actions = sorted(a for a in pc.unique(interactions["action"]).to_pylist() if a != "impression")
+    time = pc.min_max(interactions["timestamp_ms"])
+    first, last = ((time[side].as_py() or 0) // 1000 for side in ("min", "max"))
+    return Vocabulary(tuple(scenarios), tuple(actions), (first, last))
+
+
+def user_sequences(interactions: pa.Table, vocabulary: Vocabulary, rows: dict[str, int]) -> pa.Table:
+    """Interactions (any order) to SEQUENCE_SCHEMA: one row a user, events in time order.
+
+    Impressions and items that are not in the catalogue are left out. Ties are
+    ordered by scenario, then by `position`.
+    """
+    users = interactions["user_id"].combine_chunks().dictionary_encode()
+    user = users.indices.to_numpy(zero_copy_only=False)
+    item = np.array([rows.get(i, -1) for i in interactions["item_id"].to_pylist()], dtype=np.int64)
+    scenario = np.array([vocabulary.scenario(s) for s in interactions["scenario"].to_pylist()], dtype=np.int16)
+    action = np.array([vocabulary.action(a) for a in interactions["action"].to_pylist()], dtype=np.int16)
+    seconds = interactions["timestamp_ms"].to_numpy() // 1000
+    position = interactions["position"].to_numpy()
+    impression = pc.equal(interactions["action"], "impression").to_numpy()
+    order = time_order(seconds, scenario, position)
+    order = order[np.argsort(user[order], kind="stable")]
+    order = order[(item[order] >= 0) & ~impression[order]]
+    names = users.dictionary.to_pylist()
+    present, starts = np.unique(user[order], return_index=True)
+    offsets = pa.array(np.append(starts, len(order)).astype(np.int32))
+
+    def lists(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+        return pa.ListArray.from_arrays(offsets, pa.array(values[order], type=kind))
+
+    return pa.table(
+        {
+            "user_id": pa.array([names[u] for u in present], type=pa.string()),
+            "items": lists(item, pa.int32()),
+            "scenarios": lists(scenario, pa.int16()),
+            "actions": lists(action, pa.int16()),
+            "seconds": lists(seconds, pa.int64()),
+        },
+        schema=SEQUENCE_SCHEMA,
+    )
+
+
+class Sequence(NamedTuple):
+    """One user's events in time order, all arrays [N]."""
+
+    items: np.ndarray
+    scenarios: np.ndarray
+    actions: np.ndarray
+    seconds: np.ndarray
+
+    def take(self, index: np.ndarray | slice) -> Sequence:
+        return Sequence(*(column[index] for column in self))
+
+    def __len__(self) -> int:
+        raise TypeError("ask a Sequence for len(sequence.items)")
+
+
+def sequences_of(table: pa.Table) -> list[Sequence]:
+    """SEQUENCE_SCHEMA rows to arrays."""
+    columns = []
+    for name in Sequence._fields:
+        array = table[name].combine_chunks()
+        offsets = array.offsets.to_numpy()
+        values = array.values.to_numpy(zero_copy_only=False).astype(np.int64)
+        columns.append([values[a:b] for a, b in itertools.pairwise(offsets)])
+    return [Sequence(*row) for row in zip(*columns, strict=True)]

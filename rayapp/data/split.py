@@ -1,0 +1,71 @@
+"""Leave-one-out splits: which events are held out as targets, and what may be read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from rayapp.data.folder import Sequence
+
+
+class Split(NamedTuple):
+    """Histories and their one target each; `target_scenario` picks the queries, `users` the sequence it is of."""
+
+    histories: list[Sequence]
+    targets: np.ndarray
+    target_scenario: np.ndarray
+    target_seconds: np.ndarray
+    users: np.ndarray
+
+
+LeaveOneOut = Callable[[list[Sequence], int], tuple[list[Sequence], Split]]
+
+
+def leave_one_out(sequences: list[Sequence], back: int) -> tuple[list[Sequence], Split]:
+    """Hold out the event `back` places from the end (1 = last = test, 2 = validation).
+
+    Training sees what lies before it, of every user; users with too few events
+    train in full and are not evaluated.
+    """
+    train, histories, held = [], [], []
+    for user, sequence in enumerate(sequences):
+        n = len(sequence.items)
+        if n < back + 1:
+            train.append(sequence)
+            continue
+        before = sequence.take(slice(0, n - back))
+        train.append(before)
+        histories.append(before)
+        held.append((sequence.items[n - back], sequence.scenarios[n - back], sequence.seconds[n - back], user))
+    return train, _split(histories, held)
+
+
+def leave_one_out_by_scenario(sequences: list[Sequence], back: int) -> tuple[list[Sequence], Split]:
+    """The same within each scenario of a user; what may be read is every scenario's events of strictly earlier times.
+
+    Training sees no event that is a target here or comes after one in its scenario; of a user's two targets the
+    earlier one may be read for the later.
+    """
+    train, histories, held = [], [], []
+    for user, sequence in enumerate(sequences):
+        keep = np.ones(len(sequence.items), dtype=bool)
+        for scenario in np.unique(sequence.scenarios):
+            own = np.flatnonzero(sequence.scenarios == scenario)
+            if len(own) < back + 1:
+                continue
+            keep[own[-back:]] = False
+            target = own[-back]
+            histories.append(sequence.take(sequence.seconds < sequence.seconds[target]))
+            held.append((sequence.items[target], scenario, sequence.seconds[target], user))
+        train.append(sequence.take(keep))
+    return train, _split(histories, held)
+
+
+def _split(histories: list[Sequence], held: list[tuple[int, int, int, int]]) -> Split:
+    columns = np.array(held, dtype=np.int64).reshape(-1, 4)
+    return Split(histories, *columns.T)
+
+
+SPLITS: dict[str, LeaveOneOut] = {"last": leave_one_out, "scenario": leave_one_out_by_scenario}

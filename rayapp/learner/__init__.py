@@ -1,0 +1,1 @@
+"""The online learner's process: windows in, candidates out, and the gate between."""

@@ -1,0 +1,110 @@
+"""A candidate: the learner's state at one moment, kept on disk until the gate has decided."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+from safetensors import SafetensorError
+
+from rayapp.learner.gate import Comparison, decide, insane
+from rayapp.redrec.model.artifact import load_user_side
+from rayapp.redrec.model.redrec import UserSide
+from rayapp.redrec.online.item_vectors import ItemVectors
+from rayapp.redrec.online.prequential import target_ranks
+from rayapp.redrec.online.window import Labelled
+from rayapp.stores.registry import Manifest, Registry, RegistryError
+
+
+class Candidate:
+    """Scores the windows after its own beside the served version, then becomes a version with a verdict.
+
+    The learner trains on meanwhile; whatever the verdict, the version published
+    is the state of the moment this was made, offsets and all.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        user: UserSide,
+        served: UserSide,
+        write: Callable[[Path], None],
+        received_ms: list[int],
+        scratch: Path,
+    ) -> None:
+        self.manifest = manifest
+        self.user = copy.deepcopy(user).eval()
+        self.served = served
+        self.reason = insane(self.user, served)
+        self.comparison = Comparison()
+        self.received_ms = received_ms
+        self.since = time.monotonic()
+        self.folder = Path(tempfile.mkdtemp(dir=scratch))
+        try:
+            write(self.folder)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            self.close()  # torch and safetensors have errors of their own for a full disk
+            raise OSError(f"{self.folder}: {error}") from error
+
+    def score(self, positives: list[Labelled], items: ItemVectors) -> None:
+        """A window neither model has seen; call before anything trains on it."""
+        first = positives[: max(0, self.comparison.room)]
+        if not first or self.reason is not None:
+            return
+        users = [p.example.user_id for p in first]
+        mine = target_ranks(self.user, first, items)
+        self.comparison.add(users, mine, target_ranks(self.served, first, items))
+
+    def ready(self, wait_s: float) -> bool:
+        """There is nothing more to wait for."""
+        return self.reason is not None or self.comparison.decided or time.monotonic() - self.since >= wait_s
+
+    def publish(self, registry: Registry) -> Manifest:
+        """The version with the gate's verdict; CURRENT moves only if it may be served."""
+        metrics: dict[str, Any] = dict(self.manifest.metrics)
+        if len(self.comparison.sums) > 1:
+            metrics["gate"] = self.comparison.result()._asdict()
+        manifest = msgspec.structs.replace(
+            self.manifest,
+            version=registry.next_version(),
+            metrics=metrics,
+            gate=decide(self.reason, self.comparison),
+        )
+        try:
+            return registry.publish(manifest, lambda to: shutil.copytree(self.folder, to, dirs_exist_ok=True))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def scratch_folder(base: Path) -> Path:
+    """This process's folder for candidates; those of processes that are gone (killed ones leave theirs) are removed."""
+    base.mkdir(parents=True, exist_ok=True)
+    for other in base.iterdir():
+        if other.name.isdigit() and not psutil.pid_exists(int(other.name)):
+            shutil.rmtree(other, ignore_errors=True)
+    own = base / str(os.getpid())
+    own.mkdir(exist_ok=True)
+    return own
+
+
+def served_side(registry: Registry, head: Manifest) -> UserSide:
+    """What a candidate is compared with: the served version, or HEAD where the two cannot be compared."""
+    version = head.version
+    try:
+        current = registry.manifest(registry.resolve("CURRENT"))
+        if current.space == head.space:
+            return load_user_side(registry.fetch(current.version), current.config)
+    except RegistryError as error:
+        print(f"the served version cannot be read ({error}); comparing with {version}", flush=True)
+    return load_user_side(registry.fetch(version), head.config)

@@ -1,0 +1,254 @@
+"""The window loop: plan, read, evaluate, train; now and then a candidate for the gate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+import pyarrow as pa
+from confluent_kafka import KafkaException
+from redis import RedisError
+
+from rayapp.config import Config
+from rayapp.freshness import Freshness
+from rayapp.learner.candidate import Candidate, scratch_folder, served_side
+from rayapp.learner.position import Position
+from rayapp.learner.window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
+from rayapp.metrics import Metrics
+from rayapp.redrec.online.item_vectors import NewItem
+from rayapp.redrec.online.prequential import RecentScores, evaluate_window
+from rayapp.redrec.online.window import mentioned
+from rayapp.stores.client import connect
+from rayapp.stores.items import ItemReader, StoredItem
+from rayapp.stores.registry import Registry, RegistryError
+from rayapp.workers import Command, Crew
+from streaming.reading import consumer_for, watermarks
+from streaming.windows import Plan, PlanLog, plan_window
+
+POLL_S = 0.25
+BEAT_S = 60.0  # the other workers hear from rank 0 at least this often: their wait is bounded
+
+
+class Learner:
+    """HEAD's weights, memory and offsets, moved forward one window at a time."""
+
+    def __init__(
+        self, config: Config, name: str, crew: Crew | None = None, takes: Callable[[str], bool] | None = None
+    ) -> None:
+        """`takes`: whose behaviour is learned from; everybody's moves histories and counts. Without it, everybody's."""
+        self.config = config
+        self.takes = takes
+        self.settings = config.learner
+        self.crew = crew or Crew()
+        self.registry = Registry(config.models, name)
+        self.metrics = Metrics()
+        self.consumer = consumer_for(config.bootstrap)
+        self.reader = ItemReader(connect(config.store_url))
+        self.said = ""
+        self.scratch = scratch_folder(config.state_path / "candidates")
+        self.resume()
+
+    def resume(self) -> None:
+        """Everything as HEAD says."""
+        self.position = Position(self.config, self.registry, self.crew)
+        self.model = self.position.model
+        # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
+        self.plans = PlanLog(self.config.state_path / "plans" / self.registry.name / self.position.manifest.space)
+        self.pending = False
+        self.candidate: Candidate | None = None
+        self.proposed = time.monotonic()
+        self.read_up_to = time.monotonic()  # when everything in the log was last planned: bounds a record's wait
+        self.freshness = Freshness(self.metrics)
+        self.recent = RecentScores()
+        if self.crew.leads:
+            self._check_log()
+
+    def run(self, windows: int = 0) -> None:
+        """Until killed, or for `windows` windows, the last of which is published."""
+        last = self.position.window + windows if windows else None
+        while True:
+            command = self.crew.agree(self._decide(last) if self.crew.leads else None)
+            if command.plan is not None:
+                self.learn(command.plan)
+            elif command.name == "resume":
+                self.resume()
+            elif command.name == "stop":
+                return
+
+    def _decide(self, last: int | None) -> Command:
+        """What all workers do next; publishes what is due while there is nothing. Rank 0 only."""
+        until = time.monotonic() + BEAT_S
+        while time.monotonic() < until:
+            finished = last is not None and self.position.window >= last
+            if self._publish_what_is_due(finished):
+                return Command("resume")
+            if finished and not self.pending and self.candidate is None:
+                return Command("stop")
+            plan = None if finished else self._plan()
+            if plan is not None:
+                return Command("learn", plan)
+            time.sleep(POLL_S)
+        return Command("wait")
+
+    def _check_log(self) -> None:
+        """Is the log still the one that was read? Ray Data's first read, which takes seconds, is then over too."""
+        stand = self.position
+        last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
+        if last.ranges:
+            check_appended(stand.topic, self._read(last), stand.appended)
+
+    def _plan(self) -> Plan | None:
+        """The next window, if it is time for it; a plan behind the checkpoint is replayed as it stands."""
+        stand = self.position
+        plan = self.plans.read(stand.window + 1)
+        if plan is not None:
+            return plan
+        now = time.monotonic()
+        try:
+            marks = watermarks(self.consumer, stand.topic)
+        except KafkaException as error:
+            self._say(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
+            return None
+        self.said = self.said if self.pending else ""
+        skip = self.settings.on_gap == "skip"
+        found = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
+        if found is None:
+            self.read_up_to = now
+            return None
+        full = found.rows >= self.settings.max_rows
+        if not full and now - self.read_up_to < self.settings.max_age_s:
+            return None
+        self.read_up_to = now  # what comes later waits from now on, also while this window is learned
+        return self.plans.write(found)
+
+    def learn(self, plan: Plan) -> None:
+        """One window: read what was planned, evaluate, then train."""
+        table = self._read(plan)
+        found = parse_rows(table, self.position.topic, self.config.scenarios)
+        self.freshness.read(found.live_ms)
+        for gap in plan.gaps:
+            print(f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone", flush=True)
+            self._skip("retention", gap.rows)
+        for reason, count in found.skipped.items():
+            self._skip(reason, count)
+        examples, counted = self.model.advance(found.rows, plan.drained, plan.share)
+        if self.takes is not None:
+            examples = [example for example in examples if self.takes(example.user_id)]
+        self.model.items.add(self._new_items(plan, self.model.items.missing(mentioned(examples))))
+        window = self.model.prepare(examples, plan.share)
+        scores: dict[str, dict[str, float]] = {}
+        if self.crew.leads:
+            if self.candidate is not None:
+                self.candidate.score(window.positives, self.model.items)
+            scores = evaluate_window(self.model.user, window.positives, self.model.items)
+        loss = self.model.learn(window, plan.number)
+        self.position.move(plan, counted, last_appended(table))
+        if window.unknown_items:
+            self._skip("unknown_item", window.unknown_items)
+        self.pending = True
+        self.freshness.trained(found.live_ms)
+        if not self.crew.leads:
+            return
+        self.recent.add(scores)
+        for scenario, values in scores.items():
+            for metric in ("hr@10", "hr@50", "mrr"):
+                self.metrics.set("rayapp_prequential", values[metric], metric=metric, scenario=scenario)
+        left = sum(len(n.rows) for n in window.negatives)
+        print(
+            f"window {plan.number}: {plan.rows} rows, {counted} events, {len(window.positives)} positives, "
+            f"{left} left alone, loss {loss:.3f}" + (f", share {plan.share:.2f}" if plan.share < 1 else ""),
+            flush=True,
+        )
+
+    def _read(self, plan: Plan) -> pa.Table:
+        return read_patiently(self.config.bootstrap, plan, self._say)
+
+    def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
+        """What the store knows of these, asked once a plan and kept beside it: a replay must not know more."""
+        found: list[NewItem] | None = None
+        if self.crew.leads:
+            kept = self.plans.attached(plan.number)
+            if kept is None:
+                stored = [s for s in self._stored(ids) if s.item is not None]
+                known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
+                new = self.model.items.project([row for row in known if row[2] is not None])
+                kept = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
+            found = msgspec.msgpack.decode(kept, type=list[NewItem])
+        return self.crew.agree(found)
+
+    def _stored(self, ids: list[str]) -> list[StoredItem]:
+        """Items as the store has them; one that is away is waited for, or the window would not know them."""
+        while ids:
+            try:
+                return self.reader.fetch(ids)
+            except RedisError as error:
+                self._say(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
+                time.sleep(POLL_S)
+        return []
+
+    def _publish_what_is_due(self, now: bool) -> bool:
+        """Propose and settle candidates in their time; True when training must go back to what is served."""
+        due = now or time.monotonic() - self.proposed >= self.settings.publish_s
+        try:
+            if self.candidate is None and self.pending and due:
+                self.propose()
+            if self.candidate is not None and (now or self.candidate.ready(self.settings.gate_wait_s)):
+                return not self.settle(self.candidate)
+        except OSError as error:  # a full disk, a registry that is away: what is served stays, training goes on
+            if now:
+                raise
+            self._say("no version could be written", f"({error}); trying again every {self.settings.publish_s:g} s")
+            self.metrics.count("rayapp_publish_total", outcome="failed")
+            if self.candidate is not None:
+                self.freshness.rejected(self.candidate.received_ms)
+                self.candidate.close()
+            self.candidate, self.pending, self.proposed = None, True, time.monotonic()
+        return False
+
+    def propose(self) -> None:
+        """The present state becomes a candidate."""
+        joined = msgspec.to_builtins(self.model.state.joiner.counts)
+        metrics = {"prequential": self.recent.means(), "join": joined}
+        manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
+        served = served_side(self.registry, self.position.manifest)
+        taken = self.freshness.take()
+        self.candidate = Candidate(manifest, self.model.user, served, self.model.save, taken, self.scratch)
+        self.proposed = time.monotonic()
+        self.pending = False
+
+    def settle(self, candidate: Candidate) -> bool:
+        """The candidate becomes a version with the gate's verdict; False when training must go back."""
+        head = self.registry.resolve("HEAD")
+        if head != self.position.manifest.version:
+            candidate.close()
+            raise RegistryError(
+                f"{self.registry.name}: HEAD is {head}, this learner stands on {self.position.manifest.version}; "
+                "another one published, so this one stops"
+            )
+        self.position.manifest = manifest = candidate.publish(self.registry)
+        self.candidate = None
+        self.registry.retire(self.settings.keep_versions)
+        line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == manifest.space]
+        self.plans.trim(int(line[0].metrics.get("window", 0)))
+        usable = manifest.usable
+        self.metrics.count("rayapp_publish_total", outcome=manifest.gate if usable else "rejected")
+        name = f"{self.registry.name}@{manifest.version}"
+        if not usable:
+            print(f"rejected {name}: {manifest.gate}", flush=True)
+            self.freshness.rejected(candidate.received_ms)
+            return not self.position.must_go_back()
+        self.freshness.published(candidate.received_ms)
+        print(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen", flush=True)
+        return True
+
+    def _say(self, what: str, detail: str) -> None:
+        """Once, however long it lasts."""
+        if what != self.said:
+            print(f"{what} {detail}", flush=True)
+        self.said = what
+
+    def _skip(self, reason: str, count: int = 1) -> None:
+        self.position.skip(reason, count)
+        if self.crew.leads:
+            self.metrics.count("rayapp_events_skipped_total", count, reason=reason)

@@ -1,0 +1,92 @@
+"""Where a learner stands: HEAD's weights and memory, and everything that its manifest counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rayapp.config import Config
+from rayapp.redrec.model.artifact import ItemSpace
+from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.stores.registry import Manifest, Registry, RegistryError
+from rayapp.workers import Crew
+from streaming.windows import Plan
+
+REJECTIONS = 3  # in a row; then training goes on from what is served
+
+
+class Position:
+    """Read from HEAD, moved forward window by window, written down as the next manifest."""
+
+    def __init__(self, config: Config, registry: Registry, crew: Crew) -> None:
+        self.config = config
+        self.registry = registry
+        self.crew = crew
+        self.topic = config.topic("behaviour")
+        self.manifest = registry.manifest(registry.resolve("HEAD"))
+        self.space = ItemSpace(registry.space_folder(self.manifest.space), self.manifest.config)
+        self.offsets = {int(p): o for p, o in self.manifest.offsets.get(self.topic, {}).items()}
+        self.window = int(self.manifest.metrics.get("window", 0))
+        # When the last record read of each partition was appended: a recreated topic does not have it.
+        self.appended = {int(p): at for p, at in self.manifest.metrics.get("appended", {}).items()}
+        self.events_seen = self.manifest.events_seen
+        self.skipped = dict(self.manifest.skipped)
+        self.model = self._load(None)
+        if self.must_go_back():
+            self._take_current_weights()
+
+    def _load(self, weights_of: Manifest | None) -> OnlineModel:
+        """HEAD's memory, with the weights of another version if one is named."""
+        return OnlineModel.load(
+            self.registry.fetch(self.manifest.version),
+            self.manifest.config,
+            self.space,
+            self.config.learner,
+            int(self.config.history.dedupe_hours * 3_600_000),
+            self.crew.rank,
+            self.crew.world,
+            self.registry.fetch(weights_of.version) if weights_of else None,
+        )
+
+    def must_go_back(self) -> bool:
+        """HEAD is broken, or it and the two versions before it were rejected."""
+        newest = [v for v in self.registry.versions() if v <= self.manifest.version][-REJECTIONS:]
+        rejected = len(newest) == REJECTIONS and not any(self.registry.manifest(v).usable for v in newest)
+        return rejected or not self.model.finite()
+
+    def _take_current_weights(self) -> None:
+        """The served weights at HEAD's offsets; what was learned in between is given up and counted."""
+        current = self.registry.manifest(self.registry.resolve("CURRENT"))
+        if current.space != self.manifest.space:
+            raise RegistryError(
+                f"{self.registry.name}@{self.manifest.version} was rejected, and CURRENT ({current.version}) has "
+                "other item vectors: train again, or point HEAD at a usable version"
+            )
+        self.model = self._load(current)
+        self.skipped["given_up"] = current.skipped.get("given_up", 0) + self.manifest.events_seen - current.events_seen
+        print(f"going on from the weights of {self.registry.name}@{current.version}, which is served", flush=True)
+
+    def move(self, plan: Plan, counted: int, appended: dict[int, int]) -> None:
+        """Past a plan's end."""
+        self.offsets.update(plan.ends())
+        self.appended.update(appended)
+        self.window = plan.number
+        self.events_seen += counted
+
+    def skip(self, reason: str, count: int) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def next_manifest(self, metrics: dict[str, Any]) -> Manifest:
+        """What stands here now, before the gate has spoken."""
+        appended = {str(p): at for p, at in sorted(self.appended.items())}
+        return Manifest(
+            version=0,
+            parent=self.manifest.version,
+            space=self.manifest.space,
+            created_ms=0,
+            offsets={self.topic: {str(p): o for p, o in sorted(self.offsets.items())}},
+            events_seen=self.events_seen,
+            skipped=dict(self.skipped),
+            metrics={"window": self.window, "appended": appended, **metrics},
+            gate="unproven",
+            config=self.manifest.config,
+        )

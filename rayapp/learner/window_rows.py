@@ -1,0 +1,94 @@
+"""A plan's records: read with Ray Data, checked against the plan, parsed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from rayapp.domain import Event, InvalidRecord
+from rayapp.redrec.online.learner_state import Row
+from streaming.reading import read_plan
+from streaming.records import behaviour_record
+from streaming.topics import BrokerUnreachable, wait_for_broker
+from streaming.windows import Plan, Range, WindowError, verify
+
+
+class WindowRows(NamedTuple):
+    """Usable rows in (partition, offset) order, when live events were received, and what was skipped by reason."""
+
+    rows: list[Row]
+    live_ms: list[int]
+    skipped: dict[str, int]
+
+
+def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
+    """Rows in (partition, offset) order. Raises WindowError when they are not what was planned."""
+    batches = read_plan(bootstrap, plan).iter_batches(batch_size=None, batch_format="pyarrow")
+    table = pa.concat_tables(batches).sort_by([("partition", "ascending"), ("offset", "ascending")])
+    partitions, counts = np.unique(table["partition"].to_numpy(), return_counts=True)
+    verify(plan, dict(zip(partitions.tolist(), counts.tolist(), strict=True)))
+    return table
+
+
+def read_patiently(bootstrap: str, plan: Plan, say: Callable[[str, str], None]) -> pa.Table:
+    """As read_rows; when that fails, the broker is waited for and asked once more."""
+    try:
+        return read_rows(bootstrap, plan)
+    except Exception as error:  # Ray has classes of its own for what a read task raises
+        say(f"window {plan.number} could not be read", f"({error}); waiting for the broker to read it again")
+    while True:
+        try:
+            wait_for_broker(bootstrap)
+            return read_rows(bootstrap, plan)
+        except BrokerUnreachable:
+            continue
+
+
+def last_appended(table: pa.Table) -> dict[int, int]:
+    """Append time of each partition's last row; rows as `read_rows` gives them."""
+    return dict(zip(table["partition"].to_pylist(), table["append_ms"].to_pylist(), strict=True))
+
+
+def last_records(
+    topic: str, offsets: Mapping[int, int], appended: Mapping[int, int], marks: Mapping[int, tuple[int, int]]
+) -> Plan:
+    """The record before each offset, where the log still has it: deleted or cut off, the next plan says so."""
+    ranges = []
+    for partition in sorted(appended):
+        low, high = marks.get(partition, (0, 0))
+        if low < offsets[partition] <= high:
+            ranges.append(Range(topic, partition, offsets[partition] - 1, offsets[partition]))
+    return Plan(0, tuple(ranges))
+
+
+def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
+    """These records must be the ones that were read then. Raises WindowError for a recreated topic."""
+    for row in table.to_pylist():
+        partition, found = row["partition"], row["append_ms"]
+        if found != appended[partition]:
+            raise WindowError(
+                f"{topic}/{partition}: offset {row['offset']} was appended at {found} ms, the checkpoint read one of "
+                f"{appended[partition]} ms; the topic was recreated: restore it, or start again with a new state folder"
+            )
+
+
+def parse_rows(table: pa.Table, topic: str, scenarios: tuple[str, ...]) -> WindowRows:
+    """Records that cannot be used are counted; the history writer sends them to the dead-letter topic."""
+    rows: list[Row] = []
+    live: list[int] = []
+    skipped: Counter[str] = Counter()
+    for row in table.to_pylist():
+        place = f"{topic}-{row['partition']}-{row['offset']}"
+        try:
+            record = behaviour_record(row["value"], scenarios, row["append_ms"], place)
+        except InvalidRecord as error:
+            skipped[error.reason] += 1
+            continue
+        rows.append(Row(record, row["append_ms"], row["partition"]))
+        if isinstance(record, Event) and not row["bulk"]:
+            live.append(record.received_ms)
+    return WindowRows(rows, live, dict(skipped))

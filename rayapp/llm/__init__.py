@@ -1,0 +1,1 @@
+"""Access to language models: prompts, endpoints, adapters, packaged weights."""

@@ -1,0 +1,1 @@
+"""Moderation of notes: policy, judge, calibration, queue."""

@@ -1,0 +1,166 @@
+"""Where a backlog's notes come from and where its verdicts go; both know what was judged before."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import ray
+import ray.data
+import redis
+
+from jobs._job import JobError
+from rayapp.config import Config
+from rayapp.content.text_encoder import text_key
+from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, encode, parse_item
+from rayapp.llm.batch import in_small_blocks
+from rayapp.moderation.batch import note_of
+from rayapp.stores.items import ItemReader
+from rayapp.stores.producer import EventProducer, Record
+from rayapp.stores.verdicts import VerdictStore
+from streaming.reading import consumer_for, read_ranges, watermarks
+from streaming.windows import Range
+
+PAGE = 1000
+SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("decision", pa.string()),
+        ("labels", pa.map_(pa.string(), pa.float64())),
+        ("text_key", pa.string()),
+        ("at_ms", pa.int64()),
+        ("error", pa.string()),
+    ]
+)
+_decoder = msgspec.json.Decoder(Verdict)
+
+
+class ParquetBacklog:
+    """A table in, a folder of Parquet parts out. A part is there whole or not at all, and its notes are not judged again.
+
+    `about.json` beside the parts names model and policy: verdicts of two policies are not mixed.
+    """
+
+    def __init__(self, notes: Path, verdicts: Path, versions: tuple[str, str]) -> None:
+        if not notes.exists():
+            raise JobError(f"{notes}: there is no such file or folder; give Parquet with item_id and title or text")
+        self.notes = notes
+        self.verdicts = verdicts
+        about = dict(zip(("model_version", "policy_version"), versions, strict=True))
+        file = verdicts / "about.json"
+        if file.is_file() and json.loads(file.read_text()) != about:
+            raise JobError(f"{verdicts} holds verdicts of another model or policy ({file}); give another folder")
+        verdicts.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(about))
+        for torn in verdicts.glob("*.part"):
+            torn.unlink()
+
+    def waiting(self) -> tuple[ray.data.Dataset, int, int]:
+        """Notes to judge, as `note_of` makes them; how many; and how many are judged already."""
+        table = pa.dataset.dataset(self.notes, format="parquet")
+        if not {"item_id", "id"} & set(table.schema.names):
+            raise JobError(f"{self.notes} has no column item_id; it has {', '.join(table.schema.names)}")
+        done = self._done()
+        total = table.count_rows()
+        known = ray.put(done)
+        paths = [str(self.notes)] if self.notes.is_file() else [str(f) for f in table.files]
+        rows = ray.data.read_parquet(paths).map(note_of)
+        if done:
+            rows = rows.filter(lambda row: (row["item_id"], row["text_key"]) not in ray.get(known))
+        return rows, total, len(done)
+
+    def keep(self, rows: list[dict[str, Any]]) -> None:
+        found = []
+        for row in rows:
+            verdict = _decoder.decode(row["verdict"]) if row["verdict"] else None
+            found.append(
+                {
+                    "item_id": row["item_id"],
+                    "decision": verdict.decision.value if verdict else None,
+                    "labels": list(verdict.labels.items()) if verdict else None,
+                    "text_key": verdict.text_key if verdict else "",
+                    "at_ms": verdict.at_ms if verdict else None,
+                    "error": row["error"],
+                }
+            )
+        part = self.verdicts / f"{uuid.uuid4().hex}.part"
+        pq.write_table(pa.Table.from_pylist(found, schema=SCHEMA), part)
+        part.replace(part.with_suffix(".parquet"))
+
+    def _done(self) -> frozenset[tuple[str, str]]:
+        found: set[tuple[str, str]] = set()
+        for file in self.verdicts.glob("*.parquet"):
+            table = pq.read_table(file, columns=["item_id", "text_key"])
+            found.update(zip(table["item_id"].to_pylist(), table["text_key"].to_pylist(), strict=True))
+        return frozenset(found)
+
+
+class TopicBacklog:
+    """All of `rayapp.items` as it stands; verdicts go where the moderator's go. Judged notes are in the store."""
+
+    def __init__(self, config: Config, store: redis.Redis, versions: tuple[str, str]) -> None:
+        self.config = config
+        self.reader = ItemReader(store)
+        self.verdicts = VerdictStore(store)
+        self.producer = EventProducer(config)
+        self.versions = versions
+
+    def waiting(self) -> tuple[ray.data.Dataset, int, int]:
+        """See ParquetBacklog.waiting."""
+        items = self._items()
+        rows = [row for page in _pages(list(items.values())) for row in self._unsettled(page)]
+        schema = pa.schema([(name, pa.string()) for name in note_of({})])
+        return in_small_blocks(rows, schema), len(items), len(items) - len(rows)
+
+    def keep(self, rows: list[dict[str, Any]]) -> None:
+        verdicts = [_decoder.decode(row["verdict"]) for row in rows]
+        stored = self.reader.fetch([verdict.item_id for verdict in verdicts])
+        # A note that changed or went meanwhile waits in the moderator's queue with its new text, or nowhere.
+        now = [text_key("", s.item.text) if s.item is not None else None for s in stored]
+        found = [verdict for verdict, key in zip(verdicts, now, strict=True) if verdict.text_key == key]
+        # The topic first, as the moderator does it: a kill in between writes a verdict again and leaves none out.
+        topic = self.config.topic("verdicts")
+        self.producer.send_all((Record(topic, v.item_id, encode(v)) for v in found), timeout_s=30)
+        for verdict in found:
+            self.verdicts.put(verdict, self.verdicts.queued(verdict.item_id))
+
+    def _items(self) -> dict[str, Item]:
+        """The newest record of every item."""
+        topic, found = self.config.topic("items"), {}
+        consumer = consumer_for(self.config.bootstrap)
+        try:
+            ends = watermarks(consumer, topic)
+        finally:
+            consumer.close()
+        for table in read_ranges(
+            self.config.bootstrap, [Range(topic, p, low, high) for p, (low, high) in ends.items() if high > low]
+        ):
+            for value in table["value"].to_pylist():
+                try:
+                    item = parse_item(decode_object(value))
+                except InvalidRecord:
+                    continue  # a deletion, or what the catalogue writer sent to the dead-letter topic
+                found[item.item_id] = item
+        return found
+
+    def _unsettled(self, items: list[Item]) -> Iterator[dict[str, Any]]:
+        for item, stored in zip(items, self.reader.fetch([i.item_id for i in items]), strict=True):
+            key = text_key("", item.text)
+            if stored.item is None:  # deleted
+                continue
+            if stored.verdict is not None and stored.verdict.stands(key, self.versions):
+                continue
+            yield {"item_id": item.item_id, "text": item.text, "text_key": key, "error": ""}
+
+
+def _pages(items: list[Item]) -> Iterator[list[Item]]:
+    for start in range(0, len(items), PAGE):
+        yield list(itertools.islice(items, start, start + PAGE))

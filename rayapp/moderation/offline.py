@@ -1,0 +1,39 @@
+"""A judge on an engine of its own, for jobs that judge many notes: no server, and progress as it goes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from jobs._job import JobError, console
+from rayapp.config import Config
+from rayapp.llm.base_model import PACKAGED, TRAINED
+from rayapp.llm.language_model import LanguageModel
+from rayapp.moderation.judge import Judge
+
+AT_ONCE = 512
+TELL_S = 15.0
+
+
+def offline_judge(config: Config, model: str | None = None) -> Judge:
+    """Of the configured model or another one, its labels uncalibrated. Raises UserError."""
+    name = model or config.llm.model
+    if name not in (PACKAGED, TRAINED) and not Path(name).is_dir():
+        console.print(f"{name} is taken from the Hugging Face hub")
+    try:
+        return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)
+    except ImportError as error:
+        raise JobError(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
+
+
+def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:
+    """Labels of all texts, uncalibrated, with progress."""
+    found: list[dict[str, float]] = []
+    started = told = time.monotonic()
+    for first in range(0, len(texts), AT_ONCE):
+        found += judge.labels(texts[first : first + AT_ONCE])
+        now = time.monotonic()
+        if now - told > TELL_S or len(found) == len(texts):
+            told = now
+            console.print(f"  {len(found):,} of {len(texts):,} notes, {len(found) / (now - started):.1f} a second")
+    return found

@@ -1,0 +1,150 @@
+"""One run of post-training as one YAML: model, sources with weights, budget, method, optimiser, machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rayapp.errors import UserError
+from rayapp.llm.base_model import PACKAGED
+from rayapp.redone.corpus.quality import Quality
+from rayapp.redone.corpus.rules import Rules
+from rayapp.redone.corpus.source import Source
+from rayapp.redone.public_sets.mixture import UNANSWERED
+
+
+class RecipeError(UserError):
+    """A recipe cannot be used; the message names the key at fault."""
+
+
+class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """PEFT's LoraConfig; `targets` all-linear: every linear layer but the head."""
+
+    r: int = 32
+    alpha: int = 64
+    dropout: float = 0.0
+    targets: str | list[str] = "all-linear"
+
+
+class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of text: rules, near duplicates above this similarity, the quality model's ends. Decontamination is always on."""
+
+    rules: Rules = Rules()
+    duplicates: float = 0.8
+    quality: Quality | None = Quality()
+
+
+class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Stage 3. `beta` of DPO and the weight of its SFT term; `mistakes`: questions for which the model's own wrong
+    answers are sampled, `samples` of each (0: none), `judged`: a Parquet file of judged pairs below the data folder."""
+
+    beta: float = 0.1
+    sft_weight: float = 0.2
+    mistakes: int = 600
+    samples: int = 2
+    temperature: float = 0.8
+    judged: str = ""
+    judged_limit: int = 0
+
+
+class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The fourth stage. `samples` of every question, at `temperature`, of `answer_tokens` at most; the ratio of new to old
+    probability is clipped at 1 - `low` and 1 + `high` (DAPO's values). `mask_truncated`: answers that were cut off teach
+    nothing. `vllm`: a share of each GPU's memory for an engine
+    that samples there; 0: transformers does."""
+
+    samples: int = 8
+    temperature: float = 1.0
+    answer_tokens: int = 48
+    low: float = 0.2
+    high: float = 0.28
+    mask_truncated: bool = True
+    vllm: float = 0.0
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`tokens`: budget of the run, prefixes that are shared in a row counted once. `length`: of a packed row.
+    `batch`: rows (pairs, sampled answers) a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
+    token counts the same; 1: every source's example does, by the mean length of the source's answers (by each answer's
+    own, the shortest, `[]`, would win where answers are of many lengths).
+    `reword`: share of the tasks' examples that are asked in other words than the task's own (`tasks/wording`).
+    `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
+    takes a C++ compiler. `sharding`, on GPUs: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
+
+    stage: Literal["pretrain", "finetune", "prefer", "reward"]
+    sources: list[Source]
+    name: str = ""
+    model: str = PACKAGED
+    tokens: int = 300_000
+    length: int = 1024
+    question_tokens: int = 256
+    answer_tokens: int = 128
+    batch: int = 4
+    micro_batch: int = 1
+    method: Literal["lora", "full"] = "lora"
+    lora: Lora = Lora()
+    lr: float = 5e-4
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    evenness: float = 0.5
+    reword: float = 0.0
+    seed: int = 0
+    bf16: bool = True
+    gradient_checkpointing: bool = False
+    compile: bool = False
+    workers: int = 1
+    gpus: bool = False
+    sharding: Literal["none", "fsdp", "deepspeed"] = "none"
+    deepspeed: dict[str, object] = {}
+    checkpoint_s: float = 60.0
+    evaluate_s: float = 300.0
+    evaluate_rows: int = 16
+    cleaning: Cleaning = Cleaning()
+    preference: Preference = Preference()
+    reward: Reward = Reward()
+
+
+def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = None) -> Recipe:
+    """Raises RecipeError with the key at fault."""
+    try:
+        raw = msgspec.yaml.decode(file.read_bytes())
+        chosen = {k: v for k, v in (overrides or {}).items() if v is not None}
+        recipe = msgspec.convert({"stage": stage, "name": file.stem, **raw, **chosen}, Recipe)
+    except OSError as error:
+        raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, TypeError) as error:
+        raise RecipeError(f"recipe {file}: {error}; every key is in rayapp/redone/recipe.py") from None
+    if recipe.stage != stage:
+        raise RecipeError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
+    if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:
+        raise RecipeError(f"recipe {file}: sources have no weight; give at least one a weight above 0")
+    for source in recipe.sources if stage != "reward" else ():
+        if source.kind == "task" and (source.path or source.name) in UNANSWERED:
+            raise RecipeError(
+                f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find some and "
+                "give its file as a source of kind examples, or use it in stage 4"
+            )
+    if recipe.sharding != "none" and (not recipe.gpus or recipe.workers < 2):
+        raise RecipeError(
+            f"recipe {file}: sharding: {recipe.sharding} divides a model among GPUs; give gpus: true and workers: 2 or more, "
+            "or leave it out (workers without GPUs each hold the whole model)"
+        )
+    if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
+        raise RecipeError(
+            f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "
+            f"batch of {recipe.batch}; give 2 or more, and a batch that is a multiple of it"
+        )
+    return recipe
+
+
+def only_sources(recipe: Recipe, names: Sequence[str]) -> Recipe:
+    """For a model of a single task, beside the one of all. Raises RecipeError for a name that the recipe has not."""
+    there = [source.name for source in recipe.sources]
+    for name in names:
+        if name not in there:
+            raise RecipeError(f"{name}: the recipe has no such source; it has {', '.join(there)}")
+    return msgspec.structs.replace(recipe, sources=[source for source in recipe.sources if source.name in names])

@@ -1,0 +1,118 @@
+"""Targets of the cross-scenario protocol and how models and baselines rank them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from jobs._job import JobError
+from rayapp.data.folder import (
+    DataFolder,
+    Sequence,
+    item_rows,
+    of_scenarios,
+    sequences_of,
+    user_sequences,
+    vocabulary_of,
+)
+from rayapp.data.split import Split, leave_one_out_by_scenario
+from rayapp.data.vocabulary import Vocabulary
+from rayapp.redrec.evaluation.baselines import ItemKNN, Popularity
+from rayapp.redrec.evaluation.evaluate import Scorer, model_scorer, ranks_of
+from rayapp.redrec.model.artifact import ItemSpace, load_user_side
+from rayapp.stores.registry import Registry
+
+BASELINES = ("popularity", "item-kNN", "item-kNN, its own events")
+Pair = tuple[str, str]  # user, scenario
+
+
+class Judged(NamedTuple):
+    """Ranks of the targets [N], history items kept and masked; `rows`: whose target each is."""
+
+    rows: dict[Pair, int]
+    targets: np.ndarray
+    ranks: dict[str, np.ndarray]
+
+    def of(self, pairs: list[Pair]) -> dict[str, np.ndarray]:
+        index = [self.rows[pair] for pair in pairs]
+        return {mask: ranks[index] for mask, ranks in self.ranks.items()}
+
+
+class CrossProtocol:
+    """Per user and scenario the last event (or the last but one) is the target, ranked among the scenario's items."""
+
+    def __init__(self, folder: DataFolder, back: int) -> None:
+        self.table = folder.interactions()
+        self.items = item_rows(folder.items())
+        self.back = back
+        self.everything = vocabulary_of(self.table)
+        rows = np.array([self.items.get(i, -1) for i in self.table["item_id"].to_pylist()])
+        owner = np.array(self.table["scenario"].to_pylist())
+        every = np.arange(len(self.items))
+        self.candidates = {name: np.isin(every, rows[owner == name]) for name in self.everything.scenarios}
+        _, train, _ = self.split((), self.everything)
+        self.trained = np.bincount(np.concatenate([s.items for s in train]), minlength=len(self.items))
+
+    def split(self, scenarios: tuple[str, ...], vocabulary: Vocabulary) -> tuple[list[str], list[Sequence], Split]:
+        """(user ids, what training sees, targets) where there are these scenarios alone."""
+        table = user_sequences(of_scenarios(self.table, scenarios), vocabulary, self.items)
+        train, split = leave_one_out_by_scenario(sequences_of(table), self.back)
+        return table["user_id"].to_pylist(), train, split
+
+    def judge(
+        self,
+        scenarios: tuple[str, ...],
+        vocabulary: Vocabulary,
+        scorer: Callable[[list[Sequence], Split], Scorer],
+    ) -> Judged:
+        users, train, split = self.split(scenarios, vocabulary)
+        names = dict(enumerate(vocabulary.scenarios, start=1))
+        candidates = {number: self.candidates[name] for number, name in names.items()}
+        whose = zip(split.users, split.target_scenario, strict=True)
+        rows = {(users[user], names[number]): n for n, (user, number) in enumerate(whose)}
+        return Judged(rows, split.targets, ranks_of(split, scorer(train, split), candidates=candidates))
+
+    def baselines(self, knn_decay: float) -> dict[str, Judged]:
+        """Popularity within the scenario; item-kNN over everything that a user did, and over the scenario's events
+        alone: whether other scenarios tell anything before something is learned."""
+        many = len(self.items)
+
+        def popularity(train: list[Sequence], split: Split) -> Scorer:
+            counts = Popularity([s.items for s in train], many)
+            return lambda index: counts.scores([split.histories[n].items for n in index])
+
+        def knn(train: list[Sequence], split: Split, own: bool = False) -> Scorer:
+            similar = ItemKNN([s.items for s in train], many, knn_decay)
+
+            def read(n: int) -> np.ndarray:
+                history = split.histories[n]
+                return history.items[history.scenarios == split.target_scenario[n]] if own else history.items
+
+            return lambda index: similar.scores([read(n) for n in index])
+
+        found = dict(zip(BASELINES, (popularity, knn, partial(knn, own=True)), strict=True))
+        return {label: self.judge((), self.everything, scorer) for label, scorer in found.items()}
+
+    def of_model(self, registry: Registry) -> tuple[tuple[str, ...], Judged]:
+        """The scenarios it was trained on (none: all) and its ranks. Raises JobError where it has seen the targets."""
+        number = registry.resolve("CURRENT")
+        manifest = registry.manifest(number)
+        said = manifest.metrics
+        if said.get("split") != "scenario" or said.get("holdout", 0) < 3 - self.back or manifest.parent is not None:
+            raise JobError(
+                f"{registry.name}@{number} has seen these targets; train with: python -m jobs.train_redrec "
+                f"--split scenario --holdout 2 --name {registry.name}"
+            )
+        space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
+        if list(self.items) != space.ids:
+            raise JobError(
+                f"{registry.name}@{number} knows {len(space.ids):,} items, the folder has {len(self.items):,}"
+            )
+        user = load_user_side(registry.fetch(number), manifest.config)
+        vectors = torch.from_numpy(space.project(space.content.float().numpy(), space.ids))
+        scenarios = tuple(said.get("scenarios") or ())
+        return scenarios, self.judge(scenarios, user.vocabulary, lambda _, split: model_scorer(user, vectors, split))

@@ -1,0 +1,1 @@
+"""The contrastive loss and its negatives."""

@@ -1,0 +1,1 @@
+"""The two towers: mixing, encodings, heads, artifacts."""

@@ -1,0 +1,65 @@
+"""A decoder that reads items while it learns: the item tower end to end (RED-Rec, section 3.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from rayapp.content.decoder_encoder import MAX_TOKENS, SPECIAL, DecoderTower, token_table
+from rayapp.redrec.model.pretrained import Learning, decoder_of
+
+
+class ItemReader(nn.Module):
+    """The I items' texts as tokens, and the tower that reads them; row I is padding, an empty text."""
+
+    def __init__(
+        self,
+        folder: str,
+        texts: list[str],
+        learning: Learning,
+        rank: int = 16,
+        checkpointing: bool = False,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        from transformers import AutoTokenizer
+
+        super().__init__()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        decoder = decoder_of(folder, learning, rank, checkpointing)
+        learned = Path(folder) / SPECIAL
+        if learned.is_file():
+            special = load_file(learned)["special"]
+        else:
+            special = decoder.get_input_embeddings().weight[self.tokenizer.eos_token_id]  # type: ignore[operator]
+        self.tower = DecoderTower(decoder, special.float(), max_tokens)
+        tokens, lengths = token_table(self.tokenizer, [*texts, ""], max_tokens)
+        self.register_buffer("tokens", tokens, persistent=False)
+        self.register_buffer("lengths", lengths, persistent=False)
+
+    def forward(self, rows_N: Tensor) -> Tensor:
+        """Content vectors [N, H] of these rows, L2-normalised."""
+        lengths = self.lengths[rows_N]
+        longest = max(1, int(lengths.max()))
+        return F.normalize(self.tower(self.tokens[rows_N, :longest], lengths).float(), dim=-1)
+
+    @torch.no_grad()
+    def everything(self, batch: int = 256) -> Tensor:
+        """[I + 1, H], the last row zero; texts of like length together."""
+        order = self.lengths[:-1].argsort()
+        parts = [self(rows) for rows in order.split(batch)]
+        found = torch.zeros(len(self.lengths), parts[0].shape[1], device=parts[0].device)
+        found[order] = torch.cat(parts)
+        return found
+
+    def save(self, folder: Path) -> None:
+        """A folder that `decoder:FOLDER` names as an encoder: LoRA merged, the special token beside it."""
+        decoder = self.tower.decoder
+        whole = decoder.merge_and_unload() if hasattr(decoder, "merge_and_unload") else decoder
+        folder.mkdir(parents=True, exist_ok=True)
+        whole.to(torch.bfloat16).save_pretrained(folder)  # type: ignore[operator]
+        self.tokenizer.save_pretrained(folder)
+        self.tower.save(folder)

@@ -1,0 +1,216 @@
+"""RED-Rec assembled: item tower, user tower, projection, temperature, loss."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import msgspec
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rayapp.data.vocabulary import Vocabulary
+from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
+from rayapp.redrec.loss.negatives import Pool
+from rayapp.redrec.loss.pool_softmax import joined, log_partition, no_pairs, places_of, pool_mass, twins
+from rayapp.redrec.model.batch import Batch
+from rayapp.redrec.model.heads import ItemTower, ProjectionHead
+from rayapp.redrec.model.item_reader import ItemReader
+from rayapp.redrec.model.layout import layout
+from rayapp.redrec.model.mixing import Mixer, Mixing
+from rayapp.redrec.model.pretrained import Learning, PretrainedTower, decoder_of
+from rayapp.redrec.model.recency import RecencyPool
+from rayapp.redrec.model.trend import Trend, moments
+from rayapp.redrec.model.user_tower import UserTower, visible
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads.
+
+    `repeats`: learn of every scenario how much less likely (or more) an item is that the user has had before.
+    `trend_days`: lengths of the periods for each of which it is learned what everybody takes then (none: it is not).
+    `user_model`: a decoder's folder or Hugging Face id in place of the transformer from scratch (`width`, `layers` and
+    `heads` are then its own), and how it learns; `item_learning` the same of the encoder, which must be a decoder.
+    """
+
+    dim: int = 64
+    width: int = 128
+    layers: int = 2
+    heads: int = 4
+    dropout: float = 0.2
+    interests: int = 3
+    length: int = 50
+    use_ids: bool = True
+    id_dropout: float = 0.1
+    temperature: float = 0.07
+    repeats: bool = False
+    trend_days: tuple[float, ...] = ()
+    mixing: Mixing = "dense"
+    user_model: str = ""
+    user_learning: Learning = "lora"
+    item_learning: Learning = "frozen"
+    lora_rank: int = 16
+    checkpointing: bool = False
+
+
+class UserSide(nn.Module):
+    """What learns online: user tower, its projection head and the temperature."""
+
+    def __init__(self, config: ModelConfig, vocabulary: Vocabulary) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+        self.mixer = Mixer(config.length, len(vocabulary.scenarios), config.mixing)
+        self.tower = _user_tower(config, vocabulary)
+        self.head = ProjectionHead(self.tower.width, config.dim, config.dropout)
+        self.recent = RecencyPool(len(vocabulary.scenarios), config.interests)
+        self.gate = nn.Parameter(torch.tensor(0.5))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
+        time, scenarios = vocabulary.time, len(vocabulary.scenarios)
+        self.trend = Trend(config.trend_days, time, scenarios, config.dim) if config.trend_days else None
+        # Subtracted from the logit of what is in the history, by scenario of the request.
+        self.repeats = nn.Parameter(torch.zeros(len(vocabulary.scenarios) + 1)) if config.repeats else None
+
+    @property
+    def repeat_penalty(self) -> Tensor | None:
+        """[S + 1], in logits; learned faster than the weights of a network, because it has far to go."""
+        return None if self.repeats is None else 10 * self.repeats
+
+    @property
+    def scale(self) -> Tensor:
+        """Logit scale, clamped to [1, 100]."""
+        return self.log_scale.clamp(0.0, math.log(100.0)).exp()
+
+    def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
+        """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
+        told = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
+        hidden = self.tower(vectors_BLD, batch, told)
+        seen_BCL = visible(batch)
+        recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
+        interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
+        if self.trend is not None:
+            now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
+            interests = interests + self.trend(now_BC, batch.cut_scenario_BC)[:, :, None]
+        return F.normalize(interests, dim=-1)
+
+
+def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | PretrainedTower:
+    scenarios, actions = len(vocabulary.scenarios), len(vocabulary.actions)
+    if config.user_model:
+        decoder = decoder_of(config.user_model, config.user_learning, config.lora_rank, config.checkpointing)
+        return PretrainedTower(decoder, config.dim, scenarios, actions, config.interests)
+    sizes = (config.dim, config.width, config.layers, config.heads, config.dropout)
+    return UserTower(*sizes, scenarios, actions, config.interests)
+
+
+class RedRec(nn.Module):
+    """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
+
+    def __init__(
+        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: ItemReader | None = None
+    ) -> None:
+        """`reader`: reads the items in place of `content` where the encoder itself learns."""
+        super().__init__()
+        self.config = config
+        self.vocabulary = vocabulary
+        self.reader = reader
+        self.weigh_pool = False  # whether forward leaves in pool_mass what each draw took of its scenario's softmax
+        self.pool_mass: dict[int, Tensor] = {}
+        self.register_buffer("content", content, persistent=False)
+        items = len(content) - 1
+        self.item_tower = ItemTower(
+            items, content.shape[1], config.dim, config.dropout, config.use_ids, config.id_dropout
+        )
+        self.user = UserSide(config, vocabulary)
+
+    def item_vectors(self, rows: Tensor) -> Tensor:
+        """Item vectors [..., D] of known rows, L2-normalised."""
+        content = self.reader(rows) if self.reader is not None and self.training else self.content[rows].float()
+        return F.normalize(self.item_tower(content, rows), dim=-1)
+
+    def read_items(self) -> None:
+        """Bring `content` up to date with an encoder that learns."""
+        if self.reader is not None:
+            self.eval()
+            self.content = self.reader.everything().to(self.content.device)
+
+    def forward(self, batch: Batch, pools: dict[int, Pool]) -> Tensor:
+        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to.
+
+        `pools`: of each scenario that has targets; what a target is told from costs what its own scenario holds.
+        """
+        drawn = [pool.rows_P for pool in pools.values()]
+        table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), *drawn]))
+        vectors = self.item_vectors(table)  # every item once, however often it occurs
+        device = table.device
+        place = torch.full((len(self.content),), -1, dtype=torch.long, device=device)
+        place[table] = torch.arange(len(table), device=device)
+        interests = self.user(batch, vectors[place[batch.items_BL]])
+        B, C, K, D = interests.shape
+        interests_NKD = interests.reshape(B * C, K, D)
+        targets_NW = batch.targets_BCW.flatten(0, 1)
+        mask_NW = batch.target_mask_BCW.flatten(0, 1)
+        targets_NWD = vectors[place[targets_NW]]
+        query_NW = assign(interests_NKD.detach(), targets_NWD.detach(), mask_NW)
+        rows = mask_NW.nonzero()
+        cuts = Cuts(
+            interests_NKD[rows[:, 0], query_NW[mask_NW]],
+            targets_NW[mask_NW],
+            targets_NWD[mask_NW],
+            batch.cut_scenario_BC.flatten()[rows[:, 0]],
+            rows[:, 0] // C,
+            batch.cut_BC.flatten()[rows[:, 0]],
+        )
+        losses = []
+        for scenario, pool in pools.items():
+            own = cuts.of(scenario)
+            losses.append(self._info_nce(own, scenario, batch.items_BL, pool, vectors[place[pool.rows_P]]))
+        return torch.cat(losses).mean()
+
+    def _info_nce(self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor) -> Tensor:
+        """[M]: of the targets of one scenario against its pool."""
+        positive_M = self.user.scale * (own.users_MD * own.targets_MD).sum(-1)
+        order_M = torch.arange(len(positive_M), device=positive_M.device)
+        hidden = joined(
+            places_of(order_M, own.targets_M, pool.rows_P),
+            twins(own.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+        )
+        less, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
+        if self.user.repeat_penalty is not None:
+            penalty_M = self.user.repeat_penalty[scenario].expand(len(positive_M))
+            which, item = before(items_BL, own.user_M, own.cut_M)
+            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == own.targets_M[which]], 1.0)
+            positive_M = positive_M - penalty_M * again_M
+            less = places_of(which, item, pool.rows_P)
+        given = (self.user.scale * own.users_MD, pool_PD, pool.log_expected_P, hidden, less, penalty_M)
+        if self.weigh_pool:
+            self.pool_mass[scenario] = pool_mass(*given)
+        others_M = log_partition(*given)
+        return torch.logaddexp(positive_M.float(), others_M) - positive_M
+
+
+class Cuts(NamedTuple):
+    """What M targets are predicted from: interest vectors, targets, scenarios, users (rows of the batch), places in
+    the history."""
+
+    users_MD: Tensor
+    targets_M: Tensor
+    targets_MD: Tensor
+    scenario_M: Tensor
+    user_M: Tensor
+    cut_M: Tensor
+
+    def of(self, scenario: int) -> Cuts:
+        own = self.scenario_M == scenario
+        return Cuts(*(column[own] for column in self))
+
+
+def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:
+    """(which of M cuts, ascending, item): everything that the user had before each cut, every item once."""
+    L = items_BL.shape[1]
+    same = items_BL[:, :, None] == items_BL[:, None, :]
+    first_BL = ~same.tril(-1).any(-1)
+    seen_ML = (torch.arange(L, device=cut_M.device) < cut_M[:, None]) & first_BL[user_M]
+    which, at = seen_ML.nonzero(as_tuple=True)
+    return which, items_BL[user_M[which], at]

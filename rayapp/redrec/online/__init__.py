@@ -1,0 +1,1 @@
+"""Online learning: joining, replay, state. No clock, no I/O."""

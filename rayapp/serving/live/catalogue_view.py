@@ -1,0 +1,62 @@
+"""Which notes a catalogue shows: as their verdicts say, by another policy's thresholds, or without the model's verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+from rayapp.config import Config
+from rayapp.domain import Decision, Verdict
+from rayapp.moderation.calibration import load_calibration
+from rayapp.moderation.policy import PACKAGED_POLICIES, PolicyError, load_policy
+
+OFF = "off"
+
+
+class CatalogueView(NamedTuple):
+    """`pending`: the decision about notes without a verdict; `decide`: about those with one."""
+
+    pending: Decision
+    decide: Callable[[Verdict], Decision]
+
+
+def as_decided(verdict: Verdict) -> Decision:
+    return verdict.decision
+
+
+AS_JUDGED = CatalogueView(Decision.ALLOW, as_decided)
+
+
+def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
+    """A person's verdict holds in each of them. `moderation`: empty, off, or the name of a packaged policy or of one in
+    `llm.policies`. Raises PolicyError."""
+    if moderation == OFF:
+        return CatalogueView(Decision.ALLOW, lambda v: v.decision if v.outcome == "person" else Decision.ALLOW)
+    if not moderation:
+        own = load_policy(config.llm.policy or None).pending if config.llm.enabled else Decision.ALLOW
+        return CatalogueView(own, as_decided)
+    named = PACKAGED_POLICIES | config.llm.policies
+    if moderation not in named:
+        known = ", ".join([OFF, *named])
+        raise PolicyError(f"moderation {moderation!r} is unknown; use {known} (llm.policies in the configuration)")
+    policy, judging = load_policy(named[moderation]), load_policy(config.llm.policy or None)
+    if policy.names != judging.names:
+        raise PolicyError(
+            f"policy {moderation!r} has the categories {', '.join(policy.categories)}; the verdicts are of "
+            f"{', '.join(judging.categories)}: an arm can change thresholds alone"
+        )
+
+    @lru_cache(8)
+    def calibrated(model_version: str) -> tuple[str, ...]:
+        found = load_calibration(config.llm.calibration or None, model_version, judging)
+        return tuple(found.calibrated) if found is not None else ()
+
+    def decide(verdict: Verdict) -> Decision:
+        if verdict.outcome == "person":
+            return verdict.decision
+        if verdict.outcome == "failed":
+            return policy.on_failure
+        return policy.decide(verdict.labels, calibrated(verdict.model_version))
+
+    return CatalogueView(policy.pending, decide)

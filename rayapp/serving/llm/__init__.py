@@ -1,0 +1,1 @@
+"""The language model as a Serve application, and clients of it."""

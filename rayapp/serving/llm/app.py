@@ -1,0 +1,136 @@
+"""RedOne behind the OpenAI protocol, as a Serve application: `import_path: rayapp.serving.llm.app:build`.
+
+`ray.serve.llm` with a vLLM engine; the engine's settings stand in the Serve
+YAML. Added here: API keys as on every other route, Retry-After on 503, and a
+warm-up before the replica reports ready (an engine's first answers take ten
+times as long as the rest).
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+from typing import Any
+
+from fastapi import Request
+from ray import serve
+from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
+from ray.llm._internal.serve.core.ingress.ingress import init
+from ray.serve import Application
+from ray.serve.llm import LLMConfig
+from ray.serve.llm.deployment import LLMServer
+from ray.serve.llm.ingress import OpenAiIngress, make_fastapi_ingress
+from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from rayapp.config import Config, load_config
+from rayapp.llm.base_model import model_folder
+from rayapp.llm.language_model import openmp
+from rayapp.serving.llm.engine_cores import environment, settle
+
+RETRY_S = 5
+WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}
+
+
+class WarmServer(LLMServer):
+    """Answers once in every way that the system asks before anybody waits for it."""
+
+    async def _start_engine(self) -> None:
+        # Without the usage report of ray.serve.llm, whose agent is one more process that imports everything.
+        await self.engine.start()
+        await self._warm_up()
+        settle()
+
+    async def _warm_up(self) -> None:
+        model = self._llm_config.model_id
+        plain = CompletionRequest(model=model, prompt=["Warm up.", "Warm"], max_tokens=1, logprobs=1)
+        shaped = ChatCompletionRequest(
+            model=model,
+            messages=[{"role": "user", "content": "Warm up."}],
+            max_tokens=16,
+            response_format={"type": "json_schema", "json_schema": {"name": "warm", "schema": WARM_SCHEMA}},
+        )
+        for answers in (self.completions(plain, None), self.chat(shaped, None)):
+            async for _ in await answers if hasattr(answers, "__await__") else answers:
+                pass
+
+
+class Door:
+    """ASGI middleware: API keys, and when to come again, in OpenAI's shape of an error."""
+
+    def __init__(self, app: Any, keys: tuple[str, ...]) -> None:
+        self.app = app
+        self.keys = [key.encode() for key in keys]
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"authorization", b"")
+        if self.keys and not any(hmac.compare_digest(given, b"Bearer " + key) for key in self.keys):
+            status, message = (403, "the API key is not one of RAYAPP_API_KEYS") if given else (401, "send an API key")
+            error = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}
+            body = json.dumps({"error": error}).encode()
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+
+        async def watch(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 503:
+                message["headers"] = [*message["headers"], (b"retry-after", str(RETRY_S).encode())]
+            await send(message)
+
+        await self.app(scope, receive, watch)
+
+
+async def http_error(_request: Request, error: Exception) -> JSONResponse:
+    """FastAPI's own errors (an unknown model or path) in OpenAI's shape."""
+    assert isinstance(error, HTTPException)
+    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
+    body = {"message": str(error.detail), "type": kind, "param": None, "code": error.status_code}
+    return JSONResponse({"error": body}, status_code=error.status_code)
+
+
+def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
+    """`args` of the Serve YAML: engine, server, bundles, accelerator, env, cores, nice, lora.
+
+    The model is the system config's. `cores`: those that the engine's processes are pinned to; `nice`: how far they
+    step back when others want a core (0 to 19); `lora`: ray.serve.llm's LoraConfig, adapters loaded by name.
+    """
+    folder = model_folder(config.llm.model, config.state_path / "llm")
+    env = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **args.get("env", {})}
+    env |= environment(args.get("cores"), args.get("nice"))
+    if openmp():
+        env.setdefault("LD_PRELOAD", openmp())
+    return LLMConfig(
+        model_loading_config={"model_id": config.llm.name, "model_source": folder},
+        engine_kwargs=args.get("engine", {}),
+        deployment_config=args.get("server", {}),
+        placement_group_config={"bundles": args["bundles"]} if args.get("bundles") else None,
+        accelerator_type=args.get("accelerator"),
+        runtime_env={"env_vars": env},
+        server_cls=WarmServer,
+        lora_config=args.get("lora"),
+        log_engine_metrics=True,
+    )
+
+
+def build(args: dict[str, Any]) -> Application:
+    """`args.config`: the system's config file (default: RAYAPP_CONFIG); the rest see `llm_config`."""
+    from ray.serve.llm import build_llm_deployment
+
+    config = load_config(args.get("config") or os.environ.get("RAYAPP_CONFIG"))
+    engine = llm_config(config, args)
+    app = init()
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_middleware(Door, keys=config.api_keys)
+    ingress = serve.deployment(make_fastapi_ingress(OpenAiIngress, app=app)).options(
+        name="openai", **{**OpenAiIngress.get_deployment_options([engine]), **args.get("ingress", {})}
+    )
+    return ingress.bind(
+        llm_deployments={engine.model_id: build_llm_deployment(engine)},
+        model_cards={engine.model_id: to_model_metadata(engine.model_id, engine)},
+    )

@@ -1,0 +1,82 @@
+"""Moderation on the request path: what clients ask to be judged now, and what people decide."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from rayapp.config import Config
+from rayapp.content.text_encoder import text_key
+from rayapp.domain import Decision, Item, Verdict, encode
+from rayapp.errors import UserError
+from rayapp.metrics import Metrics
+from rayapp.moderation.judge import Judge, Note
+from rayapp.serving.errors import ApiError
+from rayapp.serving.micro_batch import MicroBatch
+from rayapp.stores.client import connect
+from rayapp.stores.producer import EventProducer, Record
+from rayapp.stores.verdicts import VerdictStore
+
+AT_ONCE = 16  # requests
+RETRY_S = 5
+
+
+class Moderator:
+    """Notes of concurrent requests go to the model together; the model is opened on first use."""
+
+    def __init__(self, config: Config, producer: EventProducer, metrics: Metrics) -> None:
+        self.config = config
+        self.producer = producer
+        self.metrics = metrics
+        self.judge: Judge | None = None
+        self.batch: MicroBatch[list[Note], list[Verdict]] = MicroBatch(self._judge, AT_ONCE, "moderation")
+        self.store = VerdictStore(connect(config.store_url))
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
+
+    async def verdicts(self, notes: list[Note]) -> list[Verdict]:
+        """Raises ApiError 503 while the model is away."""
+        if not self.config.llm.enabled:
+            raise ApiError(
+                503, "this system runs without its language model; start it without --no-llm", retry_after=60
+            )
+        try:
+            return await self.batch(notes)
+        except UserError as error:
+            self.metrics.count("rayapp_verdicts_total", len(notes), decision="none", outcome="refused")
+            raise ApiError(503, str(error), retry_after=RETRY_S) from None
+
+    async def decide(self, item: Item, decision: Decision, reason: str) -> Verdict:
+        """A person's verdict: it wins over the model's, and the topic and the store's audit stream keep it."""
+        verdict = Verdict(
+            item_id=item.item_id,
+            decision=decision,
+            outcome="person",
+            at_ms=int(time.time() * 1000),
+            text_key=text_key("", item.text),
+            reason=reason,
+        )
+        if any(await self.producer.send([Record(self.config.topic("verdicts"), item.item_id, encode(verdict))])):
+            raise ApiError(503, "Kafka did not acknowledge the verdict; send it again", retry_after=2)
+        await asyncio.get_running_loop().run_in_executor(self.pool, self.store.put, verdict)
+        self.metrics.count("rayapp_verdicts_total", decision=decision.value, outcome="person")
+        return verdict
+
+    def _judge(self, requests: list[list[Note]]) -> list[list[Verdict]]:
+        if self.judge is None:
+            self.judge = Judge.open(self.config)
+        verdicts = iter(self.judge.verdicts([note for notes in requests for note in notes]))
+        return [list(itertools.islice(verdicts, len(notes))) for notes in requests]
+
+
+def as_answer(verdict: Verdict) -> dict[str, Any]:
+    """A verdict of `/v1/moderate`."""
+    return {
+        "id": verdict.item_id,
+        "decision": verdict.decision.value,
+        "labels": verdict.labels,
+        "model_version": verdict.model_version,
+        "policy_version": verdict.policy_version,
+    }

@@ -1,0 +1,44 @@
+"""Interests of histories that were asked for before: a reader who scrolls has not clicked anything new.
+
+The user tower is a pure function of the weights, the events read, their item
+vectors and the scenario asked. All of them are in the key, so a hit is what
+the tower would have said, and nothing needs to be invalidated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from cachetools import LRUCache
+
+from rayapp.redrec.model.history import TowerInput
+
+Key = bytes
+
+
+class InterestCache:
+    """The newest `size` results, each [S', K, D] (a few KiB)."""
+
+    def __init__(self, size: int) -> None:
+        self.results: LRUCache[Key, np.ndarray] = LRUCache(size)
+        self.hits = self.misses = 0
+
+    @staticmethod
+    def key(model_version: str, scenario_rows: np.ndarray, read: TowerInput) -> Key:
+        digest = hashlib.blake2b(model_version.encode(), digest_size=16)
+        for array in (scenario_rows, *read.sequence, read.vectors):
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array))
+        return digest.digest()
+
+    def get(self, key: Key) -> np.ndarray | None:
+        found = self.results.get(key)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    def put(self, key: Key, interests: np.ndarray) -> None:
+        self.results[key] = interests

@@ -1,0 +1,128 @@
+"""Search queries understood by RedOne within a deadline; what comes too late fills the cache for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import redis.asyncio
+import redis.exceptions
+
+from rayapp.config import Config
+from rayapp.errors import UserError
+from rayapp.llm.completions import ModelAway
+from rayapp.llm.language_model import LanguageModel
+from rayapp.metrics import Metrics
+from rayapp.search.understanding import FORM, MAX_TOKENS, QueryPrompt, Understanding, normal, understood
+from rayapp.serving.llm.client import ServedModel
+
+WAITING = 32  # queries under way; further new ones go without
+HOPELESS = 3.0  # deadlines: when answers usually take that many, nobody waits for one
+NEAR = 0.3  # cosine to the query that an expansion must have: a small model's fancies have less
+Encode = Callable[[list[str]], Awaitable[np.ndarray]]  # unit vectors [N, D]
+log = logging.getLogger("ray.serve")
+_decoder = msgspec.json.Decoder(Understanding)
+
+
+class Understood(NamedTuple):
+    """`source` none: the deadline passed, or there is no model."""
+
+    what: Understanding = Understanding()
+    source: str = "none"
+    cached: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """The contract's `understanding`, and a `spelling` where there is a correction."""
+        found = self.what
+        said = {"intent": found.intent, "expansions": list(found.expansions)}
+        if found.spelling is not None:
+            said["spelling"] = found.spelling
+        return {**said, "source": self.source, "cached": self.cached}
+
+
+class QueryUnderstanding:
+    """The cache is in the store, so every replica has it and a restart keeps it."""
+
+    def __init__(
+        self, config: Config, model: ServedModel, store: redis.asyncio.Redis, encode: Encode, metrics: Metrics
+    ) -> None:
+        """`encode`: expansions that are far from the query in meaning are dropped."""
+        self.config = config
+        self.model = model
+        self.store = store
+        self.encode = encode
+        self.metrics = metrics
+        self.under_way: dict[str, asyncio.Task[Understanding | None]] = {}
+        self.usual_s = 0.0  # how long answers take, the last ones counting most
+        self.prompt: QueryPrompt | None = None
+
+    async def __call__(self, query: str) -> Understood:
+        """Never raises for the model's sake, and takes no longer than the deadline."""
+        if not self.config.llm.enabled:
+            return Understood()
+        known = await self._cached(query)
+        if known is not None:
+            return Understood(known, "redone", True)
+        deadline = self.config.search.deadline_ms / 1000
+        task = self.under_way.get(normal(query))
+        if task is None:
+            if len(self.under_way) >= WAITING:
+                return Understood()
+            task = asyncio.get_running_loop().create_task(self._answer(query))
+            self.under_way[normal(query)] = task
+            task.add_done_callback(lambda _: self.under_way.pop(normal(query), None))
+        if self.usual_s > HOPELESS * deadline:
+            return Understood()
+        try:
+            found = await asyncio.wait_for(asyncio.shield(task), deadline)
+        except TimeoutError:
+            return Understood()
+        return Understood(found, "redone") if found is not None else Understood()
+
+    async def _answer(self, query: str) -> Understanding | None:
+        started = time.monotonic()
+        try:
+            model = await self.model.open()
+            self.prompt = self.prompt or QueryPrompt(model.tokenizer)
+            found = await self._cached(query)  # it could not be looked up before the model was open
+            if found is None:
+                found = await self._ask(model, self.prompt.ids(query), query)
+                await self.store.set(self._key(query), msgspec.json.encode(found), ex=self.config.search.cache_s)
+                took = time.monotonic() - started
+                self.usual_s += 0.2 * (took - self.usual_s)
+                self.metrics.observe("rayapp_stage_seconds", took, stage="understand")
+        except ModelAway:
+            return None
+        except (UserError, OSError, redis.exceptions.RedisError) as error:
+            log.warning("query understanding: %s", error)
+            return None
+        return found
+
+    async def _ask(self, model: LanguageModel, prompt: list[int], query: str) -> Understanding:
+        found = understood(await self.model.run(model.answers.write, prompt, FORM, MAX_TOKENS), query)
+        if not found.expansions:
+            return found
+        vectors = await self.encode([found.spelling or query, *found.expansions])
+        cosines = (vectors[1:] @ vectors[0]).tolist()
+        near = [text for text, cosine in zip(found.expansions, cosines, strict=True) if cosine >= NEAR]
+        return msgspec.structs.replace(found, expansions=tuple(near))
+
+    async def _cached(self, query: str) -> Understanding | None:
+        if self.model.opened is None:
+            return None
+        try:
+            raw = await self.store.get(self._key(query))
+        except redis.exceptions.RedisError:
+            return None  # the search itself will say that the store is away
+        return _decoder.decode(raw) if raw else None
+
+    def _key(self, query: str) -> str:
+        assert self.model.opened is not None
+        said = f"{self.model.opened.version}\n{normal(query)}"
+        return f"understanding:{hashlib.sha256(said.encode()).hexdigest()[:32]}"

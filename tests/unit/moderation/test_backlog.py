@@ -1,0 +1,109 @@
+"""What is left to judge and where verdicts go, with real files, a real store and broker. No engine: e2e has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import ray
+import redis
+
+from jobs._job import JobError, connect_ray
+from rayapp.config import Config
+from rayapp.content.text_encoder import text_key
+from rayapp.domain import Decision, Item, Verdict, encode
+from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
+from rayapp.moderation.batch import note_of
+from rayapp.stores.items import ItemWriter
+from rayapp.stores.producer import EventProducer, Record
+from rayapp.stores.verdicts import Urgency, VerdictStore
+
+VERSIONS = ("m@1", "p")
+
+
+def verdict(item_id: str, text: str, **about: Any) -> Verdict:
+    told = {"decision": Decision.BLOCK, "outcome": "judged", "model_version": "m@1", "policy_version": "p", **about}
+    return Verdict(item_id=item_id, at_ms=1, labels={"none": 0.1, "hate": 0.9}, text_key=text_key("", text), **told)
+
+
+def row(item_id: str, text: str) -> dict[str, Any]:
+    return {"item_id": item_id, "verdict": encode(verdict(item_id, text)), "error": ""}
+
+
+def waiting(backlog: ParquetBacklog | TopicBacklog) -> set[str]:
+    return {r["item_id"] for r in backlog.waiting()[0].take_all()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray() -> Any:
+    connect_ray()
+    yield
+    ray.shutdown()
+
+
+def test_a_row_of_any_table_is_a_note_or_says_what_is_wrong() -> None:
+    assert note_of({"item_id": "a", "title": "T", "body": "B"})["text"] == "T. B"
+    assert note_of({"id": 7, "text": "some words"})["text"] == "some words"
+    assert note_of({"id": 7, "text": "some words"})["item_id"] == "7"
+    assert "title is empty" in note_of({"item_id": "a", "title": None})["error"]
+    assert note_of({})["error"]
+
+
+def test_parts_are_kept_and_judged_notes_left_out_unless_their_text_changed(tmp_path: Path) -> None:
+    table = tmp_path / "notes.parquet"
+    texts = {"a": "one", "b": "two", "c": "three", "d": ""}
+    pq.write_table(pa.table({"item_id": list(texts), "title": list(texts.values())}), table)
+    out = tmp_path / "verdicts"
+    backlog = ParquetBacklog(table, out, VERSIONS)
+    assert waiting(backlog) == {"a", "b", "c", "d"}
+    backlog.keep([row("a", "one"), row("b", "another text"), {"item_id": "d", "verdict": b"", "error": "no title"}])
+    (out / "torn.part").write_bytes(b"half a file")
+    again = ParquetBacklog(table, out, VERSIONS)
+    assert waiting(again) == {"b", "c"}
+    assert again.waiting()[1:] == (4, 3)
+    assert not list(out.glob("*.part"))
+    kept = pq.read_table(next(out.glob("*.parquet"))).to_pylist()
+    assert kept[0]["decision"] == "block"
+    assert dict(kept[0]["labels"]) == {"none": 0.1, "hate": 0.9}
+    assert kept[2]["error"] == "no title"
+
+
+def test_verdicts_of_two_policies_are_not_mixed(tmp_path: Path) -> None:
+    table = tmp_path / "notes.parquet"
+    pq.write_table(pa.table({"item_id": ["a"], "title": ["one"]}), table)
+    ParquetBacklog(table, tmp_path / "out", VERSIONS)
+    with pytest.raises(JobError, match="another model or policy"):
+        ParquetBacklog(table, tmp_path / "out", ("m@2", "p"))
+    with pytest.raises(JobError, match="there is no such file"):
+        ParquetBacklog(tmp_path / "none", tmp_path / "out", VERSIONS)
+    bad = tmp_path / "bad.parquet"
+    pq.write_table(pa.table({"key": ["a"]}), bad)
+    with pytest.raises(JobError, match="no column item_id; it has key"):
+        ParquetBacklog(bad, tmp_path / "out", VERSIONS).waiting()
+
+
+def test_of_the_topic_the_newest_texts_wait_that_nobody_settled(store: redis.Redis, stream: Config) -> None:
+    items = [Item(item_id=f"i{n}", title=f"text {n}") for n in range(5)]
+    newest = [*items[:4], Item(item_id="i4", title="changed")]
+    topic = stream.topic("items")
+    producer = EventProducer(stream)
+    producer.send_all((Record(topic, i.item_id, encode(i)) for i in (*items, newest[4])), timeout_s=30)
+    producer.close()
+    ItemWriter(store).put(newest, np.ones((5, 4)), dict.fromkeys((i.item_id for i in newest), Urgency.BULK))
+    ItemWriter(store).delete("i0")
+    verdicts = VerdictStore(store)
+    verdicts.put(verdict("i1", "text 1"))
+    verdicts.put(verdict("i2", "text 2", model_version="m@0"))
+    verdicts.put(verdict("i3", "text 3", outcome="person", model_version=""))
+    verdicts.put(verdict("i4", "text 4"))
+    backlog = TopicBacklog(stream, store, VERSIONS)
+    assert waiting(backlog) == {"i2", "i4"}
+    before = verdicts.waiting()
+    backlog.keep([row("i2", "text 2"), row("i4", "text 4")])  # i4 changed while it was judged
+    assert verdicts.get(["i2"])[0] == verdict("i2", "text 2")
+    assert verdicts.waiting() == before - 1
+    assert waiting(TopicBacklog(stream, store, VERSIONS)) == {"i4"}

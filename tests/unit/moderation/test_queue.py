@@ -1,0 +1,154 @@
+"""The queue worked off against a real store and broker; the model's words are scripted, its absence too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import redis
+from transformers import AutoTokenizer
+
+from rayapp.config import Config, Llm
+from rayapp.domain import Decision, Item, Verdict
+from rayapp.llm.completions import Completions, ModelAway
+from rayapp.metrics import Metrics
+from rayapp.moderation.calibration import Calibration, described
+from rayapp.moderation.judge import Judge
+from rayapp.moderation.moderation import Moderation
+from rayapp.moderation.policy import load_policy
+from rayapp.moderation.queue import BACKLOG_BATCH, ModerationQueue
+from rayapp.stores.items import ItemWriter
+from rayapp.stores.producer import EventProducer
+from rayapp.stores.verdicts import Urgency, VerdictStore, enqueue
+from streaming.reading import consumer_for, watermarks
+
+POLICY = load_policy()
+
+
+class Scripted(Completions):
+    """Finds hate in every prompt that holds the word; `away` makes it fail."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.away = False
+        self.asked: list[str] = []
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]:
+        if self.away:
+            raise ModelAway("scripted")
+        texts = [self.tokenizer.decode(prompt).partition("<<<")[2].partition(">>>")[0].strip() for prompt in prompts]
+        self.asked += texts
+        return [{token: 0.0 if n == ("abuse" in text) else -9.0 for n, token in enumerate(allowed)} for text in texts]
+
+
+@pytest.fixture
+def queue(store: redis.Redis, stream: Config, language_model: Path) -> ModerationQueue:
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
+    judge = Judge(Moderation(tokenizer, POLICY), Scripted(tokenizer), "m@1", known)
+    return ModerationQueue(stream, store, EventProducer(stream), Metrics(), judge)
+
+
+def put(store: redis.Redis, urgency: Urgency | None, **texts: str) -> None:
+    items = [Item(item_id=i, title=text) for i, text in texts.items()]
+    ItemWriter(store).put(
+        items, np.ones((len(items), 4)), dict.fromkeys(texts, urgency) if urgency is not None else None
+    )
+
+
+def decisions(store: redis.Redis, *ids: str) -> list[Decision | None]:
+    return [v and v.decision for v in VerdictStore(store).get(list(ids))]
+
+
+def written(config: Config) -> int:
+    consumer = consumer_for(config.bootstrap)
+    try:
+        return sum(high for _, high in watermarks(consumer, config.topic("verdicts")).values())
+    finally:
+        consumer.close()
+
+
+def test_each_note_is_judged_once(queue: ModerationQueue, store: redis.Redis, stream: Config) -> None:
+    put(store, Urgency.NOW, kind="a walk", bad="abuse of somebody")
+    assert queue.step() == 2
+    assert queue.step() == 0
+    assert decisions(store, "kind", "bad") == [Decision.ALLOW, Decision.BLOCK]
+    (verdict,) = VerdictStore(store).get(["bad"])
+    assert verdict is not None
+    assert sum(verdict.labels.values()) == pytest.approx(1, abs=1e-5)
+    assert (verdict.model_version, verdict.policy_version) == ("m@1", queue.judge.policy_version)
+    assert written(stream) == 2
+    assert queue.sweep() == 0
+
+
+def test_while_the_model_is_away_the_policy_holds_and_nothing_is_lost(
+    queue: ModerationQueue, store: redis.Redis
+) -> None:
+    put(store, Urgency.NOW, one="a walk")
+    queue.judge.chooser.away = True  # type: ignore[attr-defined]
+    for _ in range(3):
+        with pytest.raises(ModelAway):
+            queue.step()
+    assert decisions(store, "one") == [POLICY.on_failure]
+    queue.judge.chooser.away = False  # type: ignore[attr-defined]
+    assert queue.step() == 1
+    assert decisions(store, "one") == [Decision.ALLOW]
+    assert queue.verdicts.waiting() == 0
+    assert queue.judge.chooser.asked == ["a walk"]  # type: ignore[attr-defined]
+
+
+def test_an_older_verdict_holds_while_the_model_is_away(queue: ModerationQueue, store: redis.Redis) -> None:
+    put(store, Urgency.NOW, one="abuse")
+    queue.step()
+    put(store, Urgency.NOW, one="better now")
+    queue.judge.chooser.away = True  # type: ignore[attr-defined]
+    with pytest.raises(ModelAway):
+        queue.step()
+    assert decisions(store, "one") == [Decision.BLOCK]
+
+
+def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQueue, store: redis.Redis) -> None:
+    put(store, None, bulk="a", old="b", person="c", changed="d")
+    verdicts = VerdictStore(store)
+    keys = {i: queue._key(t) for i, t in {"old": "b", "person": "c", "changed": "x"}.items()}
+    versions = {"model_version": "m@1", "policy_version": queue.judge.policy_version}
+    verdicts.put(Verdict("old", Decision.ALLOW, "judged", 1, text_key=keys["old"], model_version="m@0"))
+    verdicts.put(Verdict("person", Decision.BLOCK, "person", 1, text_key=keys["person"]))
+    verdicts.put(Verdict("changed", Decision.ALLOW, "judged", 1, text_key=keys["changed"], **versions))
+    assert queue.sweep() == 3
+    found = queue.verdicts.next(10)
+    assert {q.item_id: q.urgency for q in found} == {
+        "old": Urgency.AGAIN,
+        "changed": Urgency.AGAIN,
+        "bulk": Urgency.BULK,
+    }
+    assert queue.step() == 3
+    assert queue.sweep() == 0
+
+
+def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQueue, store: redis.Redis) -> None:
+    queue.config = msgspec.structs.replace(queue.config, llm=Llm(backlog_share=1e-6))
+    put(store, Urgency.BULK, **{f"b{n}": f"text {n}" for n in range(BACKLOG_BATCH + 5)})
+    assert queue.step() == BACKLOG_BATCH
+    assert queue.step() == 0, "it rests"
+    put(store, Urgency.NOW, new="e")
+    assert queue.step() == 1
+    assert decisions(store, "new") == [Decision.ALLOW]
+    assert queue.step() == 0
+    queue.pace = False
+    assert queue.step() == 5
+
+
+def test_a_new_policy_judges_everything_again_and_a_report_one_note(queue: ModerationQueue, store: redis.Redis) -> None:
+    put(store, Urgency.NOW, one="a", two="b")
+    queue.step()
+    enqueue(store, ["two", "unknown"], Urgency.NOW)  # as the history writer does for a report
+    assert queue.step() == 1
+    assert queue.judge.chooser.asked == ["a", "b", "b"]  # type: ignore[attr-defined]
+    assert queue.verdicts.waiting() == 0
+    queue.judge.moderation.policy = msgspec.structs.replace(POLICY, max_tokens=100)
+    assert queue.sweep() == 2

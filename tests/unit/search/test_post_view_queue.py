@@ -1,0 +1,112 @@
+"""The queue worked off against a real store; the model's words are scripted, its absence too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import redis
+from transformers import AutoTokenizer
+
+from rayapp.config import Config
+from rayapp.content.text_encoder import text_key
+from rayapp.domain import Decision, Item, Verdict
+from rayapp.llm.completions import ModelAway
+from rayapp.llm.language_model import LanguageModel
+from rayapp.moderation.calibration import Calibration, described
+from rayapp.moderation.judge import Judge
+from rayapp.moderation.moderation import Moderation
+from rayapp.moderation.policy import load_policy
+from rayapp.search.post_view_queue import PostViewQueue
+from rayapp.stores.items import ItemWriter
+from rayapp.stores.post_view import QUEUE, PostViewStore
+from rayapp.stores.verdicts import Urgency, VerdictStore
+
+POLICY = load_policy()
+
+
+class Scripted:
+    """Writes three queries, one of them abuse, and finds hate in abuse."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.away = False
+        self.written = 0
+
+    def choose(self, prompts: Sequence[list[int]], allowed: Sequence[int]) -> list[dict[int, float]]:
+        texts = [self.tokenizer.decode(p).partition("<<<")[2] for p in prompts]
+        return [{token: 0.0 if n == ("abuse" in text) else -9.0 for n, token in enumerate(allowed)} for text in texts]
+
+    def write(self, prompt: list[int], form: str, max_tokens: int) -> str:
+        if self.away:
+            raise ModelAway("scripted")
+        self.written += 1
+        return " green tea; an abuse; Tea GREEN; tea pots\n"
+
+
+@pytest.fixture
+def queue(store: redis.Redis, server_config: Config, language_model: Path) -> PostViewQueue:
+    tokenizer = AutoTokenizer.from_pretrained(language_model)
+    known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
+    answers = Scripted(tokenizer)
+    judge = Judge(Moderation(tokenizer, POLICY), answers, "m@1", known)
+    config = msgspec.structs.replace(server_config, llm=msgspec.structs.replace(server_config.llm, backlog_share=1.0))
+    return PostViewQueue(config, store, LanguageModel(tokenizer, "m@1", answers), judge)
+
+
+def put(store: redis.Redis, urgency: Urgency, **texts: str) -> None:
+    items = [Item(item_id=i, title=text) for i, text in texts.items()]
+    ItemWriter(store).put(items, np.ones((len(items), 4)), dict.fromkeys(texts, urgency))
+
+
+def judge_all(store: redis.Redis, decision: Decision, *ids: str) -> None:
+    verdicts = VerdictStore(store)
+    for item_id in ids:
+        told = Verdict(item_id=item_id, decision=decision, outcome="judged", at_ms=1)
+        verdicts.put(told, verdicts.queued(item_id))
+
+
+def test_queries_are_written_filtered_and_kept(store: redis.Redis, queue: PostViewQueue) -> None:
+    put(store, Urgency.NOW, a="About tea")
+    judge_all(store, Decision.ALLOW, "a")
+    assert queue.step()
+    made = PostViewStore(store).get("a")
+    assert made is not None
+    assert made.queries == ("green tea", "tea pots")
+    assert (made.text_key, made.model_version) == (text_key("", "About tea"), "m@1")
+    assert not queue.step()
+
+
+def test_new_notes_are_judged_before_anybody_writes_for_what_nobody_asked(
+    store: redis.Redis, queue: PostViewQueue
+) -> None:
+    put(store, Urgency.NOW, a="About tea")
+    assert not queue.step()
+    store.zadd(QUEUE, {"a": 5}, lt=True)  # asked for
+    assert queue.step()
+
+
+def test_nothing_is_written_for_what_nobody_sees(store: redis.Redis, queue: PostViewQueue) -> None:
+    put(store, Urgency.NOW, blocked="About tea", gone="About cups")
+    judge_all(store, Decision.BLOCK, "blocked", "gone")
+    ItemWriter(store).delete("gone")
+    while queue.step():
+        pass
+    assert PostViewStore(store).get("blocked") is None
+    assert queue.model.answers.written == 0  # type: ignore[attr-defined]
+    assert store.zcard(QUEUE) == 0
+
+
+def test_while_the_model_is_away_notes_stay_in_the_queue(store: redis.Redis, queue: PostViewQueue) -> None:
+    put(store, Urgency.NOW, a="About tea")
+    judge_all(store, Decision.ALLOW, "a")
+    queue.model.answers.away = True  # type: ignore[attr-defined]
+    with pytest.raises(ModelAway):
+        queue.step()
+    queue.model.answers.away = False  # type: ignore[attr-defined]
+    assert queue.step()
+    assert PostViewStore(store).get("a") is not None

@@ -1,0 +1,105 @@
+"""Experiments as clients send them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+
+from rayapp.config import Config
+from rayapp.errors import Conflict
+from rayapp.experiments.experiment import ExperimentError
+from rayapp.serving.errors import ApiError, from_user_error
+from rayapp.serving.experiments.service import ExperimentDesk, ReportPending
+from rayapp.stores.experiments import UnknownExperiment
+from rayapp.stores.registry import Registry
+from tests.unit.serving.world import publish
+
+YAML = b"""
+name: interests-4
+layer: feed
+namespace: [0, 0.5]
+scenarios: [homefeed]
+arms: [{name: control, weight: 0.5}, {name: four, weight: 0.5, params: {model: redrec@candidate, k: 30}}]
+metrics: [{name: ctr, kind: ratio, numerator: click, denominator: impression}]
+guardrails: [{metric: latency_p99_ms, max: 250}]
+"""
+
+
+class Reports:
+    """One that is still reading."""
+
+    async def report(self, _name: str) -> None:
+        return None
+
+
+@pytest.fixture
+def desk(server_config: Config, store: redis.Redis, tmp_path: Path) -> ExperimentDesk:
+    config = msgspec.structs.replace(server_config, state=str(tmp_path))
+    publish(config, "redrec", 1)
+    Registry(config.models, "redrec").point("candidate", 1)
+    return ExperimentDesk(config, Reports())
+
+
+def changed(**fields: Any) -> bytes:
+    return json.dumps({**msgspec.yaml.decode(YAML), **fields}).encode()
+
+
+def arms(**params: Any) -> list[dict[str, Any]]:
+    return [{"name": "control", "weight": 0.5}, {"name": "new", "weight": 0.5, "params": params}]
+
+
+async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
+    status, answer = await desk.create(changed(coverage=0.2))
+    assert (status, answer["outcome"], answer["running"]) == (201, "created", True)
+    assert answer["experiment"]["arms"][1]["params"]["model"] == "redrec@candidate"
+    assert (await desk.create(YAML))[0] == 200
+    (listed,) = await desk.all()
+    assert listed["experiment"]["coverage"] == 1.0
+    with pytest.raises(Conflict, match="interests-4 runs in layer"):
+        await desk.create(changed(name="another", namespace=[0.4, 0.6]))
+    assert (await desk.stop("interests-4"))["outcome"] == "stopped"
+    with pytest.raises(ReportPending) as reading:
+        await desk.report("interests-4")
+    assert reading.value.retry_after == 5
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"[", "did not find expected node"),
+        (b"\x80name: x", "neither JSON nor YAML"),
+        (b"name: &a x\nlayer: *a\narms: []", "aliases"),
+        (b"just text", "Expected `object`"),
+        (changed(arms=arms()[:1]), "weights sum to 0.5"),
+        (changed(arms=arms(modle="redrec")), "modle"),
+        (changed(arms=arms(model="nobody")), "arm new: nobody has no CURRENT"),
+        (changed(arms=arms(model="redrec@7")), "redrec has no version 7"),
+        (changed(arms=arms(moderation="stricter")), "'stricter' is unknown; use off, strict"),
+        (changed(arms=arms(k=0)), ">= 1"),
+        (changed(scenarios=["nowhere"]), "scenario 'nowhere' is unknown; use homefeed"),
+        (changed(name="not a name"), "a name has 1 to 64"),
+        (changed(namespace=[0.6, 0.5]), "must be [start, end)"),
+        (changed(metrics=[{"name": "x", "kind": "mean", "action": "clik"}]), "nothing counts 'clik'"),
+    ],
+)
+async def test_what_cannot_be_is_422_and_says_why(desk: ExperimentDesk, body: bytes, said: str) -> None:
+    with pytest.raises(ExperimentError) as error:
+        await desk.create(body)
+    assert from_user_error(error.value).status == 422
+    assert said in str(error.value)
+    assert await desk.all() == []
+
+
+async def test_unknown_and_too_large(desk: ExperimentDesk) -> None:
+    for call in (desk.stop, desk.report):
+        with pytest.raises(UnknownExperiment) as unknown:
+            await call("nobody")
+        assert unknown.value.field == "name"
+    with pytest.raises(ApiError) as large:
+        await desk.create(b"#" * 70_000)
+    assert large.value.status == 413
