@@ -8,11 +8,13 @@ from typing import Any
 import click
 import pyarrow.compute as pc
 
-from jobs._job import connect_ray, console, job, print_table
+from rayapp.cli.job import job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.learner.window_rows import read_rows
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.items import ItemReader
+from rayapp.terminal import console, print_table
 from streaming.archive import (
     behaviour_rows,
     ends,

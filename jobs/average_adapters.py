@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from jobs._job import console, job
+from rayapp.cli.job import job
 from rayapp.config import Config
 from rayapp.llm.average import averaged
+from rayapp.terminal import console
 
 
 @job(

@@ -9,12 +9,13 @@ import click
 import msgspec
 import numpy as np
 
-from jobs._job import console, job, print_table
+from rayapp.cli.job import job
 from rayapp.config import Config
 from rayapp.moderation.calibration import Labelled, fit, prevalence_weights
 from rayapp.moderation.label_sets import SETS, read_split
 from rayapp.moderation.offline import judge_labels, offline_judge
 from rayapp.moderation.operating_points import operating_points
+from rayapp.terminal import console, print_table
 
 
 @job("Fit the moderation labels of a model to labelled notes (dev splits); writes a calibration file.")

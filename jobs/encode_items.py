@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
-from jobs._job import connect_ray, console, job, print_table
+from rayapp.cli.job import job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.content.distributed import encode_with_ray
 from rayapp.data.folder import DataFolder
+from rayapp.terminal import console, print_table
 
 
 @job("Content vectors of a data folder's items by Ray Data; only what was never encoded is. Run again to resume.")

@@ -7,13 +7,14 @@ from typing import Any
 import click
 import numpy as np
 
-from jobs._job import JobError, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
 from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Judged, Pair
 from rayapp.redrec.evaluation.metrics import summarise
 from rayapp.stats.paired import gain
 from rayapp.stores.registry import Registry
+from rayapp.terminal import print_table
 
 COLD = 5  # an item with fewer training events than this is cold
 

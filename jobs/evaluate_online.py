@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
-from jobs._job import JobError, console, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.content.cached import encoded_texts
 from rayapp.data.folder import DataFolder, bootstrap_events
@@ -38,6 +38,7 @@ from rayapp.redrec.evaluation.prequential_run import PrequentialRun, Settings
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.stores.registry import Registry
+from rayapp.terminal import console, print_table
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SAVE_EVERY_S = 300.0

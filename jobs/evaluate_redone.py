@@ -10,7 +10,8 @@ from typing import Any
 import click
 import numpy as np
 
-from jobs._job import JobError, connect_ray, console, job, print_table
+from rayapp.cli.job import JobError, job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.moderation.label_sets import SETS as LABEL_SETS
 from rayapp.moderation.label_sets import LabelSet, read_split, set_named
@@ -22,6 +23,7 @@ from rayapp.redone.tasks.official import official_examples
 from rayapp.redone.tasks.registry import SNS_FAMILIES, task_of
 from rayapp.redone.tasks.wording import unseen
 from rayapp.stats.bootstrap import Interval, draws, interval, mean_of
+from rayapp.terminal import console, print_table
 
 PARTS = ("moderation", "tasks", "general")
 TRAIN = 3000  # examples of each set that baselines learn from

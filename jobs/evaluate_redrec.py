@@ -7,15 +7,17 @@ from typing import Any
 import click
 import torch
 
-from jobs._job import JobError, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
-from rayapp.data.folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
+from rayapp.data.sequences import sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
 from rayapp.redrec.evaluation.baselines import ItemKNN, Popularity
 from rayapp.redrec.evaluation.evaluate import evaluate, model_scorer
 from rayapp.redrec.evaluation.metrics import CUTOFFS
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.stores.registry import Registry
+from rayapp.terminal import print_table
 
 
 @job("HR and NDCG at 5, 10, 50, 100 and MRR, all items ranked, history items kept and masked, beside simple baselines.")

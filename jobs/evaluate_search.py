@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from jobs._job import JobError, console, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.content.cached import encoded_texts
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.search.fusion import reciprocal_rank_fusion
 from rayapp.search.keywords import KeywordIndex
+from rayapp.terminal import console, print_table
 
 DEPTH = 60  # as many as search takes from each list for 20 results
 AT = (1, 10)

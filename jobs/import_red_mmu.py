@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from jobs._job import JobError, console, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.data.red_mmu import ACTION_BITS, import_red_mmu
 from rayapp.domain import ACTIONS, Action
+from rayapp.terminal import console, print_table
 
 TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE: encoder: 'table:{}'"
 

@@ -18,12 +18,14 @@ import ray.train
 import ray.train.torch
 import torch
 
-from jobs._job import JobError, connect_ray, console, job
+from rayapp.cli.job import JobError, job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
 from rayapp.learner.learner import Learner
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.registry import Registry
+from rayapp.terminal import console
 from rayapp.workers import Crew
 from streaming.topics import wait_for_broker
 

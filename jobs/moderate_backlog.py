@@ -12,12 +12,14 @@ from typing import Any
 import click
 import msgspec
 
-from jobs._job import JobError, connect_ray, console, job, print_table
+from rayapp.cli.job import JobError, job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import judge_of, judged
 from rayapp.stores.client import wait_for_store
+from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
 
 TELL_S = 15.0

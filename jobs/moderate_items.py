@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from jobs._job import connect_ray, console, job
+from rayapp.cli.job import job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
@@ -20,6 +21,7 @@ from rayapp.search.post_view_queue import PostViewQueue
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.lease import Lease, LeaseTaken
 from rayapp.stores.producer import EventProducer
+from rayapp.terminal import console
 from streaming.consumer import stop_signals
 from streaming.topics import wait_for_broker
 

@@ -12,7 +12,8 @@ import click
 import msgspec
 from transformers import AutoTokenizer
 
-from jobs._job import JobError, connect_ray, console, job, print_table
+from rayapp.cli.job import JobError, job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.redone.evaluation.answers import Asked, ask_model
@@ -20,6 +21,7 @@ from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example, read_examples, write_examples
 from rayapp.redone.tasks.form import Form
 from rayapp.redone.tasks.registry import task_of
+from rayapp.terminal import console, print_table
 
 OUTCOMES = ("right", "wrong", "cut off")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs._job import job
+from rayapp.cli.job import job
 from rayapp.config import Config
 from rayapp.training.redone_data import preference_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options

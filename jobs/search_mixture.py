@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
-from jobs._job import JobError, console, job, print_table
+from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.redone.corpus import rules
@@ -27,6 +27,7 @@ from rayapp.redone.corpus.mixture import (
 from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
 from rayapp.redone.corpus.source import texts
 from rayapp.redone.recipe import Recipe, load_recipe
+from rayapp.terminal import console, print_table
 
 SIZES = ("1m", "60m", "1B")
 PUBLISHED = {"boosted": (0.990, 0.986, 0.962), "linear": (0.902, 0.893, 0.877)}

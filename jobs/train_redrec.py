@@ -16,22 +16,18 @@ import ray.data
 import ray.train
 import ray.train.torch
 
-from jobs._job import JobError, connect_ray, console, job, print_table
+from rayapp.cli.job import JobError, job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.content.cached import encoded
 from rayapp.content.item_encoder import DECODER
-from rayapp.data.folder import (
-    DataFolder,
-    item_rows,
-    normalise_interactions,
-    of_scenarios,
-    user_sequences,
-    vocabulary_of,
-)
+from rayapp.data.folder import DataFolder, item_rows, normalise_interactions, of_scenarios, vocabulary_of
+from rayapp.data.sequences import user_sequences
 from rayapp.data.split import SPLITS
 from rayapp.llm.base_model import model_folder
 from rayapp.redrec.model.trend import periods
 from rayapp.redrec.training.trainer import TrainConfig
+from rayapp.terminal import console, print_table
 from rayapp.training.redrec_loop import train_loop
 from rayapp.training.redrec_publish import publish_trained
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from jobs._job import connect_ray, console, job
+from rayapp.cli.job import job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.metrics import Metrics
@@ -16,6 +17,7 @@ from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
 from rayapp.stores.registry import Registry
+from rayapp.terminal import console
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
 from streaming.topics import wait_for_broker

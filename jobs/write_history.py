@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs._job import connect_ray, console, job
+from rayapp.cli.job import job
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.metrics import Metrics
 from rayapp.stores.client import wait_for_store
 from rayapp.stores.producer import EventProducer
+from rayapp.terminal import console
 from streaming.consumer import LogConsumer
 from streaming.history_writer import GROUP, HistoryApplier
 from streaming.topics import wait_for_broker

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
-from streaming.windows import Plan
-
 T = TypeVar("T")
-
-
-class Command(NamedTuple):
-    """`learn` a plan, `resume` from HEAD (after a rejection), `wait`, or `stop`."""
-
-    name: str
-    plan: Plan | None = None
 
 
 class Crew:

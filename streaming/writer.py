@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from jobs._job import console
 from rayapp.metrics import Metrics
+from rayapp.terminal import console
 from streaming.consumer import Handler, LogConsumer, stop_signals
 
 LAG_EVERY_S = 2.0

@@ -56,7 +56,7 @@ def stop(config: Config, name: str) -> None:
 
 def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
     """Waits while a long log is read for the first time."""
-    from jobs.report_experiment import show
+    from rayapp.cli.experiment_report import print_report
     from rayapp.experiments.plot import write_plot
     from rayapp.experiments.report import Report
 
@@ -64,7 +64,7 @@ def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
     else:
-        show(msgspec.convert(found, Report))
+        print_report(msgspec.convert(found, Report))
     if plot is not None:
         write_plot(msgspec.convert(found, Report), plot)
         click.echo(f"drawn in {plot}", err=True)

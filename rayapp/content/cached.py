@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from jobs._job import console
 from rayapp.config import Config
 from rayapp.content.item_encoder import encode_items_cached
 from rayapp.cores import usable_cores
 from rayapp.domain import Item
 from rayapp.llm.base_model import model_folder
+from rayapp.terminal import console
 
 
 def encoded(config: Config, encoder: str, items: list[Item]) -> np.ndarray:

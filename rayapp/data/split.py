@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 
 
 class Split(NamedTuple):

@@ -13,6 +13,7 @@ from redis import RedisError
 from rayapp.config import Config
 from rayapp.freshness import Freshness
 from rayapp.learner.candidate import Candidate, scratch_folder, served_side
+from rayapp.learner.command import Command
 from rayapp.learner.position import Position
 from rayapp.learner.window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
 from rayapp.metrics import Metrics
@@ -22,7 +23,7 @@ from rayapp.redrec.online.window import mentioned
 from rayapp.stores.client import connect
 from rayapp.stores.items import ItemReader, StoredItem
 from rayapp.stores.registry import Registry, RegistryError
-from rayapp.workers import Command, Crew
+from rayapp.workers import Crew
 from streaming.reading import consumer_for, watermarks
 from streaming.windows import Plan, PlanLog, plan_window
 

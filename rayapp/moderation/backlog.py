@@ -17,10 +17,10 @@ import ray
 import ray.data
 import redis
 
-from jobs._job import JobError
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, encode, parse_item
+from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
 from rayapp.stores.items import ItemReader
@@ -43,6 +43,10 @@ SCHEMA = pa.schema(
 _decoder = msgspec.json.Decoder(Verdict)
 
 
+class BacklogError(UserError):
+    """The notes or the folder of verdicts cannot be used."""
+
+
 class ParquetBacklog:
     """A table in, a folder of Parquet parts out. A part is there whole or not at all, and its notes are not judged again.
 
@@ -51,13 +55,13 @@ class ParquetBacklog:
 
     def __init__(self, notes: Path, verdicts: Path, versions: tuple[str, str]) -> None:
         if not notes.exists():
-            raise JobError(f"{notes}: there is no such file or folder; give Parquet with item_id and title or text")
+            raise BacklogError(f"{notes}: there is no such file or folder; give Parquet with item_id and title or text")
         self.notes = notes
         self.verdicts = verdicts
         about = dict(zip(("model_version", "policy_version"), versions, strict=True))
         file = verdicts / "about.json"
         if file.is_file() and json.loads(file.read_text()) != about:
-            raise JobError(f"{verdicts} holds verdicts of another model or policy ({file}); give another folder")
+            raise BacklogError(f"{verdicts} holds verdicts of another model or policy ({file}); give another folder")
         verdicts.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(about))
         for torn in verdicts.glob("*.part"):
@@ -67,7 +71,7 @@ class ParquetBacklog:
         """Notes to judge, as `note_of` makes them; how many; and how many are judged already."""
         table = pa.dataset.dataset(self.notes, format="parquet")
         if not {"item_id", "id"} & set(table.schema.names):
-            raise JobError(f"{self.notes} has no column item_id; it has {', '.join(table.schema.names)}")
+            raise BacklogError(f"{self.notes} has no column item_id; it has {', '.join(table.schema.names)}")
         done = self._done()
         total = table.count_rows()
         known = ray.put(done)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from jobs._job import JobError, console
 from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.llm.base_model import PACKAGED, TRAINED
 from rayapp.llm.language_model import LanguageModel
 from rayapp.moderation.judge import Judge
+from rayapp.terminal import console
 
 AT_ONCE = 512
 TELL_S = 15.0
+
+
+class EngineMissing(UserError):
+    """Judging needs an engine of its own, and vLLM is not installed."""
 
 
 def offline_judge(config: Config, model: str | None = None) -> Judge:
@@ -23,7 +28,7 @@ def offline_judge(config: Config, model: str | None = None) -> Judge:
     try:
         return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)
     except ImportError as error:
-        raise JobError(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
+        raise EngineMissing(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
 
 
 def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:

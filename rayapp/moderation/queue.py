@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import redis
 from confluent_kafka import KafkaException
 
-from jobs._job import console
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Verdict, encode
@@ -20,6 +19,7 @@ from rayapp.stores.history import popularity_key
 from rayapp.stores.items import ItemReader
 from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.verdicts import Queued, Urgency, VerdictStore, enqueue
+from rayapp.terminal import console
 
 IDLE_S = 0.2
 BACKLOG_BATCH = 8

@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline, make_union
 
-from jobs._job import print_table
 from rayapp.moderation.label_sets import LabelSet, read_split, set_named
 from rayapp.moderation.thresholds import decide, fit
 from rayapp.stats.bootstrap import draws, interval
+from rayapp.terminal import print_table
 
 Labelled = tuple[list[str], list[str]]
 

@@ -10,8 +10,7 @@ import msgspec
 
 from rayapp.errors import UserError
 from rayapp.llm.base_model import PACKAGED
-from rayapp.redone.corpus.quality import Quality
-from rayapp.redone.corpus.rules import Rules
+from rayapp.redone.corpus.clean_text import Cleaning
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.public_sets.mixture import UNANSWERED
 
@@ -27,14 +26,6 @@ class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alpha: int = 64
     dropout: float = 0.0
     targets: str | list[str] = "all-linear"
-
-
-class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of text: rules, near duplicates above this similarity, the quality model's ends. Decontamination is always on."""
-
-    rules: Rules = Rules()
-    duplicates: float = 0.8
-    quality: Quality | None = Quality()
 
 
 class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

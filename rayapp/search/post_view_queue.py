@@ -7,7 +7,6 @@ import time
 
 import redis
 
-from jobs._job import console
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision
@@ -18,6 +17,7 @@ from rayapp.search.post_view import FORM, MAX_TOKENS, PostViewPrompt, queries_of
 from rayapp.stores.items import ItemReader, StoredItem
 from rayapp.stores.post_view import PostView, PostViewStore
 from rayapp.stores.verdicts import Urgency, VerdictStore
+from rayapp.terminal import console
 
 IDLE_S = 0.2
 RETRY_S = 2.0

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from jobs._job import JobError, connect_ray, console, print_table
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.llm.adapter import merged
 from rayapp.llm.batch import answered, in_small_blocks
 from rayapp.moderation.label_sets import SETS as LABEL_SETS
 from rayapp.moderation.label_sets import read_split
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.prepare import Preparation, Prepared
 from rayapp.redone.corpus.quality import losses
 from rayapp.redone.corpus.source import source_examples
 from rayapp.redone.public_sets.mixture import SETS, examples
@@ -27,9 +27,15 @@ from rayapp.redone.tasks.registry import task_of
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.preference import Pair, judged_pairs, mistake_rejected, option_rejected
+from rayapp.redone.training.prepare import Preparation, Prepared
 from rayapp.redone.training.rewards import Asked
 from rayapp.redone.training.rows import examples_of, tokens_of
+from rayapp.terminal import console, print_table
 from rayapp.training.redone_stage import StageOptions
+
+
+class DataError(UserError):
+    """A recipe asks for training data that cannot be made."""
 
 
 def evaluation_texts(data: Path, official: Path | None) -> Contamination:
@@ -120,7 +126,7 @@ def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[
     recipe, data = options.recipe, options.data
     for source in recipe.sources:
         if source.kind not in ("task", "examples"):
-            raise JobError(f"source {source.name}: kind {source.kind} has no reward; use task or examples")
+            raise DataError(f"source {source.name}: kind {source.kind} has no reward; use task or examples")
     chat, rng = ChatTokens(AutoTokenizer.from_pretrained(base)), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
     wanted = recipe.tokens // (recipe.reward.samples * recipe.reward.answer_tokens)
@@ -138,7 +144,7 @@ def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[
     step = recipe.batch // recipe.reward.samples
     found = found[: len(found) // step * step]
     if not found:
-        raise JobError(f"tokens: {recipe.tokens} is not enough for the answers of one step; raise it or lower batch")
+        raise DataError(f"tokens: {recipe.tokens} is not enough for the answers of one step; raise it or lower batch")
     taken = Counter(one.example.task for one in found)
     tokens = sum(recipe.reward.samples * (len(one.prompt) + recipe.reward.answer_tokens) for one in found)
     report = {name: {"taken": count} for name, count in sorted(taken.items())}

@@ -18,14 +18,20 @@ import ray.train
 import ray.train.torch
 from ray.train.huggingface.transformers import RayTrainReportCallback
 
-from jobs._job import JobError, connect_ray, console
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
+from rayapp.errors import UserError
 from rayapp.llm.adapter import is_adapter, merged
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.model_version import model_version
 from rayapp.redone.recipe import Recipe, load_recipe, only_sources
 from rayapp.redone.training.model_card import model_card
+from rayapp.terminal import console
 from rayapp.training.redone_loop import train_loop
+
+
+class StageError(UserError):
+    """A training stage cannot start, or it ended without a result."""
 
 
 class StageOptions(NamedTuple):
@@ -84,9 +90,11 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
     recipe, adapter, output, data, official = options
     base = model_folder(recipe.model, config.state_path / "llm")
     if adapter and not is_adapter(Path(adapter)):
-        raise JobError(f"--adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
+        raise StageError(f"adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
-        raise JobError("--adapter goes on with LoRA, and the recipe's method is full; merge it into the model instead")
+        raise StageError(
+            "--adapter goes on with LoRA, and the recipe's method is full; merge it into the model instead"
+        )
     version = f"{model_version(base)}+{_digest(Path(adapter))}" if adapter else model_version(base)
     key = json.dumps([msgspec.to_builtins(recipe), version, str(data.resolve()), str(official or "")], sort_keys=True)
     run = f"redone-{recipe.stage}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
@@ -123,7 +131,7 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
         ),
     ).fit()
     if result.checkpoint is None:
-        raise JobError("training ended without a checkpoint; see the log above")
+        raise StageError("training ended without a checkpoint; see the log above")
     console.print(f"[3/3] writing {output}")
     with result.checkpoint.as_directory() as folder:
         about = _export(Path(folder) / RayTrainReportCallback.CHECKPOINT_NAME, recipe, output)

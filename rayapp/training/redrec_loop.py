@@ -16,7 +16,7 @@ import torch
 
 from rayapp.content.item_encoder import DECODER
 from rayapp.cores import usable_cores
-from rayapp.data.folder import Sequence, sequences_of
+from rayapp.data.sequences import Sequence, sequences_of
 from rayapp.data.split import SPLITS, Split
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer

@@ -10,7 +10,6 @@ import numpy as np
 import ray.train
 import torch
 
-from jobs._job import console
 from rayapp.config import Config
 from rayapp.content.item_encoder import DECODER
 from rayapp.data.folder import DataFolder, bootstrap_events
@@ -22,6 +21,7 @@ from rayapp.redrec.online.online_model import memory_of, save_memory
 from rayapp.redrec.training.trainer import TrainConfig
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.stores.registry import Manifest, Registry
+from rayapp.terminal import console
 from rayapp.training.redrec_loop import build_model
 
 

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from jobs._job import print_table
 from rayapp.config import Config, load_config
 from rayapp.moderation.label_sets import SETS, read_split
+from rayapp.terminal import print_table
 
 WARM = 64
 

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from jobs._job import console, print_table
 from rayapp.experiments.always_valid import TYPICAL, always_valid
 from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.experiments.metric import Mean, Ratio
 from rayapp.experiments.report import ALPHA, MISMATCH, Report, report
+from rayapp.terminal import console, print_table
 
 METRICS = (Ratio("ctr", "click", "impression"), Mean("clicks", "click"))
 HABITS = 24  # hours before the experiment, for CUPED

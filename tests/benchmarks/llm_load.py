@@ -25,10 +25,10 @@ import httpx
 import numpy as np
 import psutil
 
-from jobs._job import print_table
 from rayapp.cli.main import running_config
 from rayapp.cli.paths import Layout
 from rayapp.serving.llm.engine_cores import place
+from rayapp.terminal import print_table
 
 WORDS = [
     "espresso",

@@ -21,11 +21,11 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs._job import print_table
 from rayapp.cli.paths import Layout
 from rayapp.config import load_config
 from rayapp.moderation.judge import Judge
 from rayapp.moderation.label_sets import SETS, read_split
+from rayapp.terminal import print_table
 
 WARM = 32
 

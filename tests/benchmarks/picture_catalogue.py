@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
-from jobs._job import print_table
 from rayapp.content.text_encoder import DEFAULT_ENCODER
+from rayapp.terminal import print_table
 from tests.benchmarks._jobs import run_job, trained
 
 COLOURS, PATTERNS = 8, ("plain", "stripes", "dots")

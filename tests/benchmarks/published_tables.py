@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from jobs._job import print_table
+from rayapp.terminal import print_table
 from tests.benchmarks._jobs import run_job, trained
 
 # HR@10 and NDCG@10 of full rankings on exactly these splits, by how the history is treated.

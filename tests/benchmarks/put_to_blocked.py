@@ -21,8 +21,8 @@ import click
 import httpx
 import numpy as np
 
-from jobs._job import print_table
 from rayapp.cli.main import running_config
+from rayapp.terminal import print_table
 
 TEXTS = ("You are worthless and everybody hates you", "Go away, nobody wants people like you here", "Shut up, idiot")
 LONGEST_S = 120.0

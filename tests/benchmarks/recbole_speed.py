@@ -20,15 +20,16 @@ import click
 import numpy as np
 import torch
 
-from jobs._job import print_table
 from rayapp.config import Config, load_config
-from rayapp.data.folder import DataFolder, Sequence, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
+from rayapp.data.sequences import Sequence, sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.training.batching import Batcher
 from rayapp.redrec.training.trainer import TrainConfig, Trainer, scenario_items, target_counts
+from rayapp.terminal import print_table
 
 EXAMPLES = 2048  # a step
 

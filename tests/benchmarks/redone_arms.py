@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from jobs._job import console, print_table
 from rayapp.llm.base_model import PACKAGED
+from rayapp.terminal import console, print_table
 
 # Which sources of the recipe teach a task, and which evaluation sets ask it: the same names.
 TASKS: dict[str, tuple[str, ...]] = {

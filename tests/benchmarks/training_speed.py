@@ -19,7 +19,6 @@ from typing import Any
 import click
 import msgspec
 
-from jobs._job import print_table
 from rayapp.config import load_config
 from rayapp.cores import usable_cores
 from rayapp.llm.base_model import model_folder
@@ -27,6 +26,7 @@ from rayapp.redone.recipe import Recipe, load_recipe
 from rayapp.redone.tasks.example import Example, read_examples, write_examples
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED
+from rayapp.terminal import print_table
 
 ARMS = {
     "our job": "as the recipe says, without compiling",

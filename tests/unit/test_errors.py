@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import jobs
 import rayapp
 import streaming
-from jobs._job import job
+from rayapp.cli.job import job
 from rayapp.cli.main import Group
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
 from rayapp.serving.errors import ApiError, from_user_error

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
 import numpy as np
 
 from rayapp.redone.corpus import quality, rules
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.duplicates import Duplicates
-from rayapp.redone.recipe import Cleaning
+from rayapp.redone.corpus.quality import Quality
+from rayapp.redone.corpus.rules import Rules
 
 Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
 SCORED_AT_ONCE = 128
+
+
+class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of text: rules, near duplicates above this similarity, the quality model's ends. Decontamination is always on."""
+
+    rules: Rules = Rules()
+    duplicates: float = 0.8
+    quality: Quality | None = Quality()
 
 
 class CleanText:

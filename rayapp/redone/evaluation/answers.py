@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from jobs._job import console
 from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import Row, answered, in_small_blocks
@@ -20,6 +19,7 @@ from rayapp.moderation.policy import load_policy
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import task_of
 from rayapp.redone.training.chat import ChatTokens
+from rayapp.terminal import console
 
 QUESTION_TOKENS = 384
 TEXT_TOKENS = 512

@@ -9,18 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from jobs._job import JobError
-from rayapp.data.folder import (
-    DataFolder,
-    Sequence,
-    item_rows,
-    of_scenarios,
-    sequences_of,
-    user_sequences,
-    vocabulary_of,
-)
+from rayapp.data.folder import DataFolder, item_rows, of_scenarios, vocabulary_of
+from rayapp.data.sequences import Sequence, sequences_of, user_sequences
 from rayapp.data.split import Split, leave_one_out_by_scenario
 from rayapp.data.vocabulary import Vocabulary
+from rayapp.errors import UserError
 from rayapp.redrec.evaluation.baselines import ItemKNN, Popularity
 from rayapp.redrec.evaluation.evaluate import Scorer, model_scorer, ranks_of
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
@@ -28,6 +21,10 @@ from rayapp.stores.registry import Registry
 
 BASELINES = ("popularity", "item-kNN", "item-kNN, its own events")
 Pair = tuple[str, str]  # user, scenario
+
+
+class SeenTargets(UserError):
+    """A model was trained on the targets that it should be evaluated on."""
 
 
 class Judged(NamedTuple):
@@ -98,18 +95,18 @@ class CrossProtocol:
         return {label: self.judge((), self.everything, scorer) for label, scorer in found.items()}
 
     def of_model(self, registry: Registry) -> tuple[tuple[str, ...], Judged]:
-        """The scenarios it was trained on (none: all) and its ranks. Raises JobError where it has seen the targets."""
+        """The scenarios it was trained on (none: all) and its ranks. Raises SeenTargets where it has seen the targets."""
         number = registry.resolve("CURRENT")
         manifest = registry.manifest(number)
         said = manifest.metrics
         if said.get("split") != "scenario" or said.get("holdout", 0) < 3 - self.back or manifest.parent is not None:
-            raise JobError(
+            raise SeenTargets(
                 f"{registry.name}@{number} has seen these targets; train with: python -m jobs.train_redrec "
                 f"--split scenario --holdout 2 --name {registry.name}"
             )
         space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
         if list(self.items) != space.ids:
-            raise JobError(
+            raise SeenTargets(
                 f"{registry.name}@{number} knows {len(space.ids):,} items, the folder has {len(self.items):,}"
             )
         user = load_user_side(registry.fetch(number), manifest.config)

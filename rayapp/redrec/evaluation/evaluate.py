@@ -10,8 +10,8 @@ from torch import Tensor
 
 from rayapp.data.split import Split
 from rayapp.redrec.evaluation.metrics import summarise, target_ranks
+from rayapp.redrec.model.padding import pad
 from rayapp.redrec.model.redrec import RedRec, UserSide
-from rayapp.redrec.training.batching import pad
 
 Scorer = Callable[[list[int]], np.ndarray]
 

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Event
 from rayapp.redrec.model.batch import END_OF_TIME, Batch
 from rayapp.redrec.model.mixing import Mixer
+from rayapp.redrec.model.padding import pad
 from rayapp.redrec.model.redrec import UserSide
-from rayapp.redrec.training.batching import pad
 
 # item id -> (vector [D], the item's own scenario); None: the item is unknown here
 ItemLookup = Callable[[str], "tuple[np.ndarray, str | None] | None"]

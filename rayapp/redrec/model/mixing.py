@@ -20,11 +20,6 @@ import numpy as np
 Mixing = Literal["dense", "scenario", "concatenated", "time"]
 
 
-def time_order(seconds: np.ndarray, scenarios: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """int64 [N]: indices that sort events by time, ties by scenario, then by position within it."""
-    return np.lexsort((positions, scenarios, seconds))
-
-
 def quotas(length: int, scenarios: tuple[int, ...], shares: Mapping[int, float] | None = None) -> dict[int, int]:
     """How many of `length` places each scenario may hold at most; at least one each.
 

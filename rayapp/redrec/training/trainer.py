@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from rayapp.data.cooccurrence import cooccurrence_vectors
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.heads import ItemTower
 from rayapp.redrec.model.redrec import ModelConfig, RedRec

@@ -13,10 +13,9 @@ from rayapp.data.folder import (
     bootstrap_events,
     item_rows,
     normalise_interactions,
-    sequences_of,
-    user_sequences,
     vocabulary_of,
 )
+from rayapp.data.sequences import sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from rayapp.content.item_encoder import ItemEncoder, content_key, encode_items_cached
 from rayapp.content.table_encoder import TableEncoder, TableError
-from rayapp.data.folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
 from rayapp.data.red_mmu import RedMmuError, action_of, import_red_mmu
+from rayapp.data.sequences import sequences_of, user_sequences
 from rayapp.domain import Action
 
 EVENT = pa.struct(

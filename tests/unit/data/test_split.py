@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.data.split import leave_one_out, leave_one_out_by_scenario
 
 events = st.lists(st.tuples(st.integers(1, 2), st.integers(0, 6)), max_size=14)

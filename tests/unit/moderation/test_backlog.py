@@ -12,11 +12,11 @@ import pytest
 import ray
 import redis
 
-from jobs._job import JobError, connect_ray
+from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision, Item, Verdict, encode
-from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
+from rayapp.moderation.backlog import BacklogError, ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import note_of
 from rayapp.stores.items import ItemWriter
 from rayapp.stores.producer import EventProducer, Record
@@ -76,13 +76,13 @@ def test_verdicts_of_two_policies_are_not_mixed(tmp_path: Path) -> None:
     table = tmp_path / "notes.parquet"
     pq.write_table(pa.table({"item_id": ["a"], "title": ["one"]}), table)
     ParquetBacklog(table, tmp_path / "out", VERSIONS)
-    with pytest.raises(JobError, match="another model or policy"):
+    with pytest.raises(BacklogError, match="another model or policy"):
         ParquetBacklog(table, tmp_path / "out", ("m@2", "p"))
-    with pytest.raises(JobError, match="there is no such file"):
+    with pytest.raises(BacklogError, match="there is no such file"):
         ParquetBacklog(tmp_path / "none", tmp_path / "out", VERSIONS)
     bad = tmp_path / "bad.parquet"
     pq.write_table(pa.table({"key": ["a"]}), bad)
-    with pytest.raises(JobError, match="no column item_id; it has key"):
+    with pytest.raises(BacklogError, match="no column item_id; it has key"):
         ParquetBacklog(bad, tmp_path / "out", VERSIONS).waiting()
 
 

@@ -6,10 +6,9 @@ from collections import Counter
 
 import numpy as np
 
-from rayapp.redone.corpus.clean_text import SCORED_AT_ONCE, CleanText
+from rayapp.redone.corpus.clean_text import SCORED_AT_ONCE, Cleaning, CleanText
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.quality import Quality
-from rayapp.redone.recipe import Cleaning
 
 WORDS = [
     "harbour",

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayapp.data.folder import DataFolder, item_rows, sequences_of, user_sequences, vocabulary_of
+from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
+from rayapp.data.sequences import sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
 from rayapp.redrec.evaluation.baselines import ItemKNN, Popularity
 from rayapp.redrec.evaluation.evaluate import evaluate

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from jobs._job import JobError
 from jobs.evaluate_online import arms_of, duration_ms, start_of
+from rayapp.cli.job import JobError
 from rayapp.config import Learner
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Event, Item

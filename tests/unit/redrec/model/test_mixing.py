@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.redrec.model.mixing import mix, quotas, time_order
+from rayapp.data.order import time_order
+from rayapp.redrec.model.mixing import mix, quotas
 
 events = st.lists(st.integers(1, 4), max_size=120).map(lambda v: np.array(v, dtype=np.int64))
 

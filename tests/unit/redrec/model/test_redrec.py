@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.data.split import leave_one_out
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.data.split import leave_one_out_by_scenario
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer

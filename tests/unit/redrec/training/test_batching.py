@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.redrec.training.batching import BatchConfig, Batcher
 
 ITEMS = 50

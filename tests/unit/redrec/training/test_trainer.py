@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.heads import ItemTower

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rayapp.data.folder import Sequence
+from rayapp.data.sequences import Sequence
 from rayapp.redrec.model.history import TowerInput
 from rayapp.serving.pipeline.interest_cache import InterestCache
 

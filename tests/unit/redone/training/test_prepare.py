@@ -13,10 +13,10 @@ import pytest
 from transformers import AutoTokenizer
 
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.prepare import Preparation, Prepared
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.packing import IGNORED, Row
+from rayapp.redone.training.prepare import Preparation, Prepared
 
 SOURCES = [
     Source("emotion", "task", weight=2),

@@ -1,0 +1,50 @@
+"""What every job shares: the click wrapper, the Ray connection, result table and `--out`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rayapp.config import Config, load_config
+from rayapp.errors import UserError
+
+
+class JobError(UserError):
+    """What a job was given cannot be used."""
+
+
+class BadInput(click.ClickException):
+    """One line on stderr, exit code 2."""
+
+    exit_code = 2
+
+
+def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], click.Command]:
+    """A job's `main(config, **options)`: adds --config and --out, turns known errors into one line."""
+
+    def decorate(main: Callable[..., dict[str, Any] | None]) -> click.Command:
+        @click.option("--config", "config_file", type=click.Path(), help="YAML file; without it the defaults apply.")
+        @click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
+        @functools.wraps(main)
+        def run(config_file: str | None, out: str | None, **options: Any) -> None:
+            try:
+                result = main(config=_config(config_file), **options)
+            except UserError as error:
+                raise BadInput(str(error)) from None
+            if out and result is not None:
+                Path(out).parent.mkdir(parents=True, exist_ok=True)
+                Path(out).write_text(json.dumps(result, indent=1, default=str))
+
+        return click.command(help=help_text, context_settings={"show_default": True})(run)
+
+    return decorate
+
+
+def _config(file: str | None) -> Config:
+    return load_config(file or os.environ.get("RAYAPP_CONFIG"))
