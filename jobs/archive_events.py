@@ -12,8 +12,8 @@ from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.learner.window_rows import read_rows
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.items import ItemReader
+from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.valkey.items import ItemReader
 from rayapp.terminal import console, print_table
 from streaming.archive import (
     behaviour_rows,

@@ -23,8 +23,8 @@ from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
 from rayapp.learner.learner import Learner
-from rayapp.stores.client import wait_for_store
 from rayapp.stores.registry import Registry
+from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console
 from rayapp.workers import Crew
 from streaming.topics import wait_for_broker

@@ -18,7 +18,7 @@ from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import judge_of, judged
-from rayapp.stores.client import wait_for_store
+from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
 

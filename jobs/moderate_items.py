@@ -18,11 +18,11 @@ from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge
 from rayapp.moderation.queue import ModerationQueue
 from rayapp.search.post_view_queue import PostViewQueue
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.lease import Lease, LeaseTaken
-from rayapp.stores.producer import EventProducer
+from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.valkey.lease import Lease, LeaseTaken
 from rayapp.terminal import console
 from streaming.consumer import stop_signals
+from streaming.producer import EventProducer
 from streaming.topics import wait_for_broker
 
 

@@ -12,8 +12,8 @@ from rayapp.cli.experiment_report import print_report
 from rayapp.cli.job import job
 from rayapp.config import Config
 from rayapp.experiments.plot import write_plot
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.experiments import ExperimentStore
+from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.valkey.experiments import ExperimentStore
 from rayapp.terminal import console
 from streaming.experiment_log import BEFORE_DAYS, ExperimentLog
 from streaming.topics import wait_for_broker

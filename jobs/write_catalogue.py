@@ -14,12 +14,12 @@ from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.metrics import Metrics
 from rayapp.redrec.model.artifact import ItemSpace
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.producer import EventProducer
 from rayapp.stores.registry import Registry
+from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
+from streaming.producer import EventProducer
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 

@@ -8,11 +8,11 @@ from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.metrics import Metrics
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.producer import EventProducer
+from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console
 from streaming.consumer import LogConsumer
 from streaming.history_writer import GROUP, HistoryApplier
+from streaming.producer import EventProducer
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 

@@ -15,10 +15,10 @@ from rayapp.content.image_encoder import ImageError, below
 from rayapp.content.item_encoder import ItemEncoder, content_key
 from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
 from rayapp.metrics import Metrics
-from rayapp.stores.items import ItemWriter
-from rayapp.stores.producer import EventProducer
-from rayapp.stores.verdicts import Urgency
+from rayapp.stores.valkey.items import ItemWriter
+from rayapp.stores.valkey.verdicts import Urgency
 from streaming.consumer import append_ms
+from streaming.producer import EventProducer
 from streaming.records import DeadLetters, is_bulk
 
 GROUP = "rayapp-catalogue"

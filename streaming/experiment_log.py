@@ -11,7 +11,7 @@ from rayapp.config import Config
 from rayapp.domain import Forget, InvalidRecord
 from rayapp.experiments.report import Report, report
 from rayapp.experiments.user_totals import UserTotals
-from rayapp.stores.experiments import Started
+from rayapp.stores.valkey.experiments import Started
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.topics import DAY_MS

@@ -10,9 +10,9 @@ from confluent_kafka import Message
 from rayapp.config import Config
 from rayapp.domain import Action, Event, Forget, InvalidRecord
 from rayapp.metrics import Metrics
-from rayapp.stores.history import HistoryWriter
-from rayapp.stores.producer import EventProducer
-from rayapp.stores.verdicts import Urgency, enqueue
+from rayapp.stores.valkey.history import HistoryWriter
+from rayapp.stores.valkey.verdicts import Urgency, enqueue
+from streaming.producer import EventProducer
 from streaming.records import DeadLetters, is_bulk, message_record
 
 GROUP = "rayapp-history"

@@ -6,8 +6,8 @@ from confluent_kafka import Message
 
 from rayapp.config import Config
 from rayapp.domain import Event, Forget, InvalidRecord, decode_object, parse_event, parse_forget
-from rayapp.stores.producer import EventProducer, Record
 from streaming.consumer import append_ms
+from streaming.producer import EventProducer, Record
 
 
 def behaviour_record(value: bytes | None, scenarios: tuple[str, ...], at_ms: int, default_id: str) -> Event | Forget:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from rayapp.config import Config
 from rayapp.data.folder import DataFolderError, normalise_interactions
 from rayapp.domain import Event, InvalidRecord, Item, encode, parse_event
-from rayapp.stores.producer import EventProducer, Record
+from streaming.producer import EventProducer, Record
 
 Progress = Callable[[int], None]
 

@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from rayapp.cli.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
-from rayapp.stores.client import wait_for_store
+from rayapp.stores.valkey.client import wait_for_store
 from streaming.topics import ensure_topics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

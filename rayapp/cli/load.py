@@ -11,7 +11,7 @@ import msgspec
 
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder, DataFolderError, bootstrap_events
-from rayapp.stores.producer import EventProducer
+from streaming.producer import EventProducer
 from streaming.replay import log_events, send_events, send_items
 from streaming.topics import wait_for_broker
 

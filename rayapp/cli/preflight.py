@@ -10,7 +10,7 @@ import psutil
 
 from rayapp.config import Config
 from rayapp.cores import usable_cores
-from rayapp.stores.client import StoreUnreachable, wait_for_store
+from rayapp.stores.valkey.client import StoreUnreachable, wait_for_store
 from streaming.topics import BrokerUnreachable, wait_for_broker
 
 MIN_CORES = 2
@@ -70,12 +70,12 @@ def service_problems(config: Config) -> list[str]:
         try:
             wait_for_broker(config.kafka.bootstrap, 5)
         except BrokerUnreachable as error:
-            problems.append(str(error))
+            problems.append(f"{error} (--kafka)")
     if config.store.url:
         try:
             wait_for_store(config.store.url, 5)
         except StoreUnreachable as error:
-            problems.append(str(error))
+            problems.append(f"{error} (--store)")
     return problems
 
 

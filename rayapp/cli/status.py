@@ -15,11 +15,11 @@ from rayapp.cli.http import base_url, key_header
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.config import Config
-from rayapp.stores.client import connect
-from rayapp.stores.experiments import ExperimentStore
-from rayapp.stores.post_view import PostViewStore
 from rayapp.stores.registry import Registry
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.valkey.post_view import PostViewStore
+from rayapp.stores.valkey.verdicts import VerdictStore
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 

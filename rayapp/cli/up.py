@@ -24,9 +24,9 @@ from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.sample_world import write_sample_world
 from rayapp.llm.base_model import model_folder
 from rayapp.moderation.policy import load_policy
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.producer import EventProducer
 from rayapp.stores.registry import Registry
+from rayapp.stores.valkey.client import wait_for_store
+from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 from streaming.replay import send_events, send_items
 from streaming.topics import ensure_topics, wait_for_broker

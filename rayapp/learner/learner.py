@@ -20,9 +20,9 @@ from rayapp.metrics import Metrics
 from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.prequential import RecentScores, evaluate_window
 from rayapp.redrec.online.window import mentioned
-from rayapp.stores.client import connect
-from rayapp.stores.items import ItemReader, StoredItem
 from rayapp.stores.registry import Registry, RegistryError
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.items import ItemReader, StoredItem
 from rayapp.workers import Crew
 from streaming.reading import consumer_for, watermarks
 from streaming.windows import Plan, PlanLog, plan_window

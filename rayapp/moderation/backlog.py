@@ -23,9 +23,9 @@ from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, encode, p
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
-from rayapp.stores.items import ItemReader
-from rayapp.stores.producer import EventProducer, Record
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.items import ItemReader
+from rayapp.stores.valkey.verdicts import VerdictStore
+from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
 

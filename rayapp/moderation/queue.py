@@ -15,11 +15,11 @@ from rayapp.domain import Verdict, encode
 from rayapp.llm.completions import ModelAway
 from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge, Note
-from rayapp.stores.history import popularity_key
-from rayapp.stores.items import ItemReader
-from rayapp.stores.producer import EventProducer, Record
-from rayapp.stores.verdicts import Queued, Urgency, VerdictStore, enqueue
+from rayapp.stores.valkey.history import popularity_key
+from rayapp.stores.valkey.items import ItemReader
+from rayapp.stores.valkey.verdicts import Queued, Urgency, VerdictStore, enqueue
 from rayapp.terminal import console
+from streaming.producer import EventProducer, Record
 
 IDLE_S = 0.2
 BACKLOG_BATCH = 8

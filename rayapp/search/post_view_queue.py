@@ -14,9 +14,9 @@ from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.moderation.judge import Judge, Note
 from rayapp.search.post_view import FORM, MAX_TOKENS, PostViewPrompt, queries_of
-from rayapp.stores.items import ItemReader, StoredItem
-from rayapp.stores.post_view import PostView, PostViewStore
-from rayapp.stores.verdicts import Urgency, VerdictStore
+from rayapp.stores.valkey.items import ItemReader, StoredItem
+from rayapp.stores.valkey.post_view import PostView, PostViewStore
+from rayapp.stores.valkey.verdicts import Urgency, VerdictStore
 from rayapp.terminal import console
 
 IDLE_S = 0.2

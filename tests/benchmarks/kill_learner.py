@@ -41,9 +41,9 @@ from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.redrec.online.online_model import save_memory
 from rayapp.redrec.online.reservoir import Reservoir
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry
+from rayapp.stores.valkey.client import wait_for_store
+from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.topics import ensure_topics

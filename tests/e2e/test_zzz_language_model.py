@@ -9,8 +9,8 @@ import openai
 import pytest
 
 from rayapp.moderation.policy import load_policy
-from rayapp.stores.client import connect
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.verdicts import VerdictStore
 from tests.e2e.conftest import System, eventually
 from tests.hostile_notes import hostile_notes
 

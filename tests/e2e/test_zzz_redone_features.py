@@ -27,8 +27,8 @@ from rayapp.search.relevance import Relevance
 from rayapp.search.understanding import INTENTS
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.reranker import Reranker
-from rayapp.stores.client import connect
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.verdicts import VerdictStore
 from streaming.reading import consumer_for, watermarks
 from tests.e2e.conftest import System, eventually
 

@@ -13,8 +13,8 @@ import msgspec
 from rayapp.config import Config
 from rayapp.experiments.report import MISMATCH, Report
 from rayapp.metrics import Metrics
-from rayapp.stores.client import connect
-from rayapp.stores.experiments import ExperimentStore
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.experiments import ExperimentStore
 from streaming.experiment_log import ExperimentLog
 
 WAIT_S = 20.0

@@ -16,9 +16,9 @@ from rayapp.experiments.experiment import Experiment, ExperimentError, parse_exp
 from rayapp.serving.errors import ApiError
 from rayapp.serving.live.catalogue_view import catalogue_view
 from rayapp.serving.live.variant import CURRENT, Variant
-from rayapp.stores.client import connect
-from rayapp.stores.experiments import Change, ExperimentStore, Started
 from rayapp.stores.registry import Registry, RegistryError
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.experiments import Change, ExperimentStore, Started
 
 LARGEST = 64 * 1024  # bytes of an experiment
 STATUS = {"created": 201, "grown": 200, "unchanged": 200}

@@ -45,11 +45,11 @@ from rayapp.serving.pipeline.retriever import Retriever
 from rayapp.serving.pipeline.search import QueryEncoder, Search
 from rayapp.serving.pipeline.user_tower import UserTower
 from rayapp.serving.remote import Remote
-from rayapp.stores.client import connect_async
-from rayapp.stores.history import HistoryReader
-from rayapp.stores.pages import Pages
-from rayapp.stores.post_view import PostViewReader
-from rayapp.stores.producer import EventProducer
+from rayapp.stores.valkey.client import connect_async
+from rayapp.stores.valkey.history import HistoryReader
+from rayapp.stores.valkey.pages import Pages
+from rayapp.stores.valkey.post_view import PostViewReader
+from streaming.producer import EventProducer
 
 log = logging.getLogger("ray.serve")
 METRICS = Metrics()

@@ -11,7 +11,7 @@ from rayapp.config import Config
 from rayapp.domain import Event, Forget, InvalidRecord, Item, encode, parse_event, parse_item
 from rayapp.metrics import Metrics
 from rayapp.serving.errors import ApiError
-from rayapp.stores.producer import EventProducer, Record
+from streaming.producer import EventProducer, Record
 
 MAX_RECORDS = 1000
 

@@ -16,7 +16,7 @@ from rayapp.serving.live.engine import Engine
 from rayapp.serving.llm.moderator import Moderator
 from rayapp.serving.pipeline.answer import panel
 from rayapp.serving.pipeline.exposures import Exposures
-from rayapp.stores.post_view import PostViewReader
+from rayapp.stores.valkey.post_view import PostViewReader
 
 router = APIRouter()
 

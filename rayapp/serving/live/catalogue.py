@@ -12,7 +12,7 @@ import redis
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue_view import AS_JUDGED, CatalogueView
-from rayapp.stores.items import ItemReader, StoredItem
+from rayapp.stores.valkey.items import ItemReader, StoredItem
 
 NEWEST = 500
 Listener = Callable[[list[StoredItem]], None]

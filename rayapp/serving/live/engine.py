@@ -13,10 +13,10 @@ from rayapp.serving.live.item_index import ItemIndex
 from rayapp.serving.live.live_experiments import LiveExperiments
 from rayapp.serving.live.model_host import ModelHost, Served
 from rayapp.serving.live.variant import CURRENT, DEFAULT, Variant
-from rayapp.stores.client import wait_for_store
-from rayapp.stores.experiments import ExperimentStore
-from rayapp.stores.items import ItemReader
 from rayapp.stores.registry import Manifest, Registry, RegistryError
+from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.valkey.items import ItemReader
 
 
 class Engine:

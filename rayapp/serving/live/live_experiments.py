@@ -11,7 +11,7 @@ import redis.exceptions
 from rayapp.experiments.assignments import Assigned, Assignments
 from rayapp.experiments.experiment import Experiment
 from rayapp.serving.live.variant import Variant
-from rayapp.stores.experiments import ExperimentStore
+from rayapp.stores.valkey.experiments import ExperimentStore
 
 EVERY_S = 1.0
 log = logging.getLogger("ray.serve")

@@ -16,9 +16,9 @@ from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge, Note
 from rayapp.serving.errors import ApiError
 from rayapp.serving.micro_batch import MicroBatch
-from rayapp.stores.client import connect
-from rayapp.stores.producer import EventProducer, Record
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.client import connect
+from rayapp.stores.valkey.verdicts import VerdictStore
+from streaming.producer import EventProducer, Record
 
 AT_ONCE = 16  # requests
 RETRY_S = 5

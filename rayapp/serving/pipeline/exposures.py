@@ -7,7 +7,7 @@ from typing import Any
 from rayapp.config import Config
 from rayapp.domain import encode
 from rayapp.metrics import Metrics
-from rayapp.stores.producer import EventProducer, Record
+from streaming.producer import EventProducer, Record
 
 
 class Exposures:

@@ -24,8 +24,8 @@ from rayapp.serving.pipeline.answer import Answer, Ask, body, drafted, exposure
 from rayapp.serving.pipeline.exposures import Exposures
 from rayapp.serving.pipeline.reranker import Reranker
 from rayapp.serving.pipeline.user_tower import Interests
-from rayapp.stores.history import HistoryReader
-from rayapp.stores.pages import Pages
+from rayapp.stores.valkey.history import HistoryReader
+from rayapp.stores.valkey.pages import Pages
 
 OVERFETCH = 3
 

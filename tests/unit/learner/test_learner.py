@@ -31,8 +31,8 @@ from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.redrec.online.online_model import save_memory
 from rayapp.redrec.online.reservoir import Reservoir
-from rayapp.stores.producer import EventProducer, Record
 from rayapp.stores.registry import Manifest, Registry, RegistryError
+from streaming.producer import EventProducer, Record
 from streaming.reading import read_ranges
 from streaming.topics import ensure_topics
 from streaming.windows import Plan, WindowError, verify

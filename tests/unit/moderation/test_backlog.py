@@ -18,9 +18,9 @@ from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision, Item, Verdict, encode
 from rayapp.moderation.backlog import BacklogError, ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import note_of
-from rayapp.stores.items import ItemWriter
-from rayapp.stores.producer import EventProducer, Record
-from rayapp.stores.verdicts import Urgency, VerdictStore
+from rayapp.stores.valkey.items import ItemWriter
+from rayapp.stores.valkey.verdicts import Urgency, VerdictStore
+from streaming.producer import EventProducer, Record
 
 VERSIONS = ("m@1", "p")
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from rayapp.moderation.moderation import Moderation, PromptError, distribution, from_odds
+from rayapp.moderation.moderation import EngineError, Moderation, PromptError, distribution, from_odds
 from rayapp.moderation.policy import Category, Policy, load_policy
 from tests.hostile_notes import hostile_notes
 
@@ -93,7 +93,7 @@ def test_shares_are_a_distribution_in_the_order_of_the_logprobs(logprobs: list[f
 
 
 def test_an_engine_that_gives_no_answer_at_all_is_an_error() -> None:
-    with pytest.raises(ValueError, match="processed_logprobs"):
+    with pytest.raises(EngineError, match="processed_logprobs"):
         distribution([None, None])
 
 

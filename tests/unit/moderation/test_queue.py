@@ -21,9 +21,9 @@ from rayapp.moderation.judge import Judge
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.moderation.queue import BACKLOG_BATCH, ModerationQueue
-from rayapp.stores.items import ItemWriter
-from rayapp.stores.producer import EventProducer
-from rayapp.stores.verdicts import Urgency, VerdictStore, enqueue
+from rayapp.stores.valkey.items import ItemWriter
+from rayapp.stores.valkey.verdicts import Urgency, VerdictStore, enqueue
+from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 
 POLICY = load_policy()

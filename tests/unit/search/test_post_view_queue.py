@@ -22,9 +22,9 @@ from rayapp.moderation.judge import Judge
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.search.post_view_queue import PostViewQueue
-from rayapp.stores.items import ItemWriter
-from rayapp.stores.post_view import QUEUE, PostViewStore
-from rayapp.stores.verdicts import Urgency, VerdictStore
+from rayapp.stores.valkey.items import ItemWriter
+from rayapp.stores.valkey.post_view import QUEUE, PostViewStore
+from rayapp.stores.valkey.verdicts import Urgency, VerdictStore
 
 POLICY = load_policy()
 

@@ -14,8 +14,8 @@ from rayapp.domain import Item
 from rayapp.redrec.model.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.retrieval.snapshot import Snapshot
-from rayapp.stores.items import ItemWriter
 from rayapp.stores.registry import Manifest, Registry
+from rayapp.stores.valkey.items import ItemWriter
 
 ITEMS = [Item(item_id=f"i{n}", title=f"title {n}") for n in range(6)]
 SCENARIOS = ("homefeed", "search")

@@ -12,7 +12,6 @@ import redis
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
 from rayapp.domain import Item
-from rayapp.stores.producer import EventProducer, Record
 from streaming.archive import (
     archived,
     behaviour_rows,
@@ -24,6 +23,7 @@ from streaming.archive import (
     write_catalogue,
     write_rows,
 )
+from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import plan_window
 

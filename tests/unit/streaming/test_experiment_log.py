@@ -12,9 +12,9 @@ import pytest
 from rayapp.config import Config
 from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.experiments.metric import Mean, Ratio
-from rayapp.stores.experiments import Started
-from rayapp.stores.producer import EventProducer, Record
+from rayapp.stores.valkey.experiments import Started
 from streaming.experiment_log import ExperimentLog
+from streaming.producer import EventProducer, Record
 
 TWO = Experiment(
     "two", "feed", (Arm("control", 0.5), Arm("new", 0.5)),

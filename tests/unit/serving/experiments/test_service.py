@@ -15,8 +15,8 @@ from rayapp.errors import Conflict
 from rayapp.experiments.experiment import ExperimentError
 from rayapp.serving.errors import ApiError, from_user_error
 from rayapp.serving.experiments.service import ExperimentDesk, ReportPending
-from rayapp.stores.experiments import UnknownExperiment
 from rayapp.stores.registry import Registry
+from rayapp.stores.valkey.experiments import UnknownExperiment
 from tests.unit.serving.world import publish
 
 YAML = b"""

@@ -20,9 +20,9 @@ from rayapp.serving.live.served_versions import ServedVersions
 from rayapp.serving.live.variant import DEFAULT, Variant
 from rayapp.serving.pipeline.retriever import Retriever
 from rayapp.serving.pipeline.user_tower import UserTower
-from rayapp.stores.experiments import ExperimentStore
 from rayapp.stores.registry import Registry
-from rayapp.stores.verdicts import VerdictStore
+from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.valkey.verdicts import VerdictStore
 from tests.e2e.conftest import eventually
 from tests.unit.serving.world import fill, publish
 

@@ -13,7 +13,7 @@ from rayapp.domain import Decision, Item, Verdict
 from rayapp.serving.live.catalogue import LiveCatalogue
 from rayapp.serving.pipeline.answer import Ask
 from rayapp.serving.pipeline.pipeline import Hydrated, Pipeline
-from rayapp.stores.items import StoredItem
+from rayapp.stores.valkey.items import StoredItem
 
 CONTENT = np.ones(4, dtype=np.float32)
 IDS = [f"n{n}" for n in range(300)]

@@ -21,7 +21,7 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
-from rayapp.stores.client import connect_async
+from rayapp.stores.valkey.client import connect_async
 
 ANSWER = "spelling: running shoes\nintent: transactional\nsimilar: sneakers; moon landing\n"
 

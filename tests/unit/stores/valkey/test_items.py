@@ -4,7 +4,7 @@ import numpy as np
 import redis
 
 from rayapp.domain import Item
-from rayapp.stores.items import ItemReader, ItemWriter
+from rayapp.stores.valkey.items import ItemReader, ItemWriter
 
 ITEMS = [Item(item_id=f"i{n}", title=f"t{n}") for n in range(5)]
 VECTORS = np.arange(20, dtype=np.float32).reshape(5, 4)

@@ -8,7 +8,7 @@ import redis
 
 from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
-from rayapp.stores.experiments import EXPERIMENTS, ExperimentConflict, ExperimentStore, UnknownExperiment
+from rayapp.stores.valkey.experiments import EXPERIMENTS, ExperimentConflict, ExperimentStore, UnknownExperiment
 
 HALF = Experiment(
     "first",

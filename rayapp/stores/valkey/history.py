@@ -21,7 +21,7 @@ import redis.exceptions
 from rayapp.config import History
 from rayapp.domain import POSITIVE_ACTIONS, Event, encode
 
-SCRIPT = importlib.resources.files("rayapp.stores").joinpath("history.lua").read_text()
+SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()
 POPULARITY_EPOCH_MS = 1_767_225_600_000  # 2026-01-01; weights double every half-life from here
 _decoder = msgspec.json.Decoder(Event)
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from rayapp.config import Config, History
 from rayapp.domain import Action, Event
-from rayapp.stores.client import connect_async
-from rayapp.stores.history import HistoryReader, HistoryWriter, UserState
-from rayapp.stores.pages import CursorExpired, Pages
+from rayapp.stores.valkey.client import connect_async
+from rayapp.stores.valkey.history import HistoryReader, HistoryWriter, UserState
+from rayapp.stores.valkey.pages import CursorExpired, Pages
 
 SCENARIOS = ("homefeed", "search", "ads")
 HOUR = 3_600_000

@@ -25,7 +25,7 @@ CHANGES = "item_changes"
 VERDICTS = "verdicts"
 QUEUE = "moderation_queue"
 AUDIT = "verdict_audit"
-SCRIPT = importlib.resources.files("rayapp.stores").joinpath("verdict.lua").read_text()
+SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("verdict.lua").read_text()
 KEEP_CHANGES = 200_000
 _decoder = msgspec.json.Decoder(Verdict)
 

@@ -15,8 +15,8 @@ import redis
 import redis.asyncio
 
 from rayapp.domain import Item, Verdict, encode
-from rayapp.stores.post_view import enqueue_arrived, forget
-from rayapp.stores.verdicts import CHANGES, KEEP_CHANGES, QUEUE, VERDICTS, Urgency, enqueue
+from rayapp.stores.valkey.post_view import enqueue_arrived, forget
+from rayapp.stores.valkey.verdicts import CHANGES, KEEP_CHANGES, QUEUE, VERDICTS, Urgency, enqueue
 
 ITEMS = "items"
 VECTORS = "item_vectors"

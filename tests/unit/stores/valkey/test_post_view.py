@@ -9,10 +9,10 @@ import redis.asyncio
 
 from rayapp.config import Config
 from rayapp.domain import Item
-from rayapp.stores.client import connect_async
-from rayapp.stores.items import ItemWriter
-from rayapp.stores.post_view import PostView, PostViewReader, PostViewStore
-from rayapp.stores.verdicts import Urgency
+from rayapp.stores.valkey.client import connect_async
+from rayapp.stores.valkey.items import ItemWriter
+from rayapp.stores.valkey.post_view import PostView, PostViewReader, PostViewStore
+from rayapp.stores.valkey.verdicts import Urgency
 
 
 @pytest.fixture

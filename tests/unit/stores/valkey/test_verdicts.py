@@ -6,8 +6,8 @@ import numpy as np
 import redis
 
 from rayapp.domain import Decision, Item, Verdict
-from rayapp.stores.items import ItemReader, ItemWriter
-from rayapp.stores.verdicts import Queued, Urgency, VerdictStore, enqueue
+from rayapp.stores.valkey.items import ItemReader, ItemWriter
+from rayapp.stores.valkey.verdicts import Queued, Urgency, VerdictStore, enqueue
 
 ITEMS = [Item(item_id=f"i{n}", title=f"t{n}") for n in range(6)]
 VECTORS = np.ones((6, 4), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""The stores on Valkey or Redis; the only place that imports redis."""
