@@ -23,7 +23,7 @@ status: $(VENV)/.ready
 test: $(VENV)/.ready-dev
 	deploy/system_packages.sh kcat prometheus chromium
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest tests/unit tests/e2e -q --durations=12
+	$(BIN)/python -m pytest tests/unit tests/integration tests/e2e -q --durations=12
 
 unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit -q

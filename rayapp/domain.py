@@ -45,6 +45,14 @@ POSITIVE_ACTIONS = frozenset(
     {Action.CLICK, Action.LIKE, Action.COLLECT, Action.COMMENT, Action.SHARE, Action.FOLLOW, Action.CONVERSION}
 )
 
+
+class Kind(StrEnum):
+    """What an item is. Feeds and search show notes, the ads call shows ads."""
+
+    NOTE = "note"
+    AD = "ad"
+
+
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Millis = Annotated[int, Meta(ge=0, le=MAX_TIMESTAMP_MS)]
@@ -97,7 +105,7 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     image: Annotated[str, Meta(max_length=2000)] | None = None
     lang: Annotated[str, Meta(max_length=35)] | None = None
     author: Annotated[str, Meta(max_length=MAX_ID)] | None = None
-    kind: str = "note"
+    kind: Kind = Kind.NOTE
     scenario: Annotated[str, Meta(max_length=MAX_ID)] | None = None
     timestamp_ms: Millis | None = None
     extra: dict[str, str] = {}
@@ -221,9 +229,10 @@ def parse_item(raw: Any) -> Item:
     extra = data.pop("extra", {})
     for key in [key for key in data if key not in Item.__struct_fields__]:
         extra = {**extra, key: str(data.pop(key))}
+    kind = data.get("kind", Kind.NOTE)
+    if isinstance(kind, str) and kind not in tuple(Kind):
+        raise InvalidRecord("invalid", f"kind {kind!r} is unknown; use {' or '.join(Kind)}", "kind")
     item: Item = _convert({**data, "extra": extra}, Item, "item")
-    if item.kind not in ("note", "ad"):
-        raise InvalidRecord("invalid", f"kind {item.kind!r} is unknown; use note or ad", "kind")
     if not (item.title.strip() or item.text.strip()):
         raise InvalidRecord("invalid", "title is empty and there is no other text; give a title", "title")
     return item

@@ -7,19 +7,21 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$")]
+
 
 class RankerParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a list, see ArmParams."""
 
     model: str | None = None
-    ranker: Literal["interests", "popular"] | None = None
+    ranker: Name | None = None
     history: Literal["all", "scenario"] | None = None
 
 
 class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Each is as the configuration has it where an arm says nothing.
 
-    `model`: a name, name@version or name@alias. `ranker`: by interests, or what is popular and fresh. `k`: length of a
+    `model`: a name, name@version or name@alias. `ranker`: interests, popular, or another source that serving knows. `k`: length of a
     list where the request names none. `history`: events of all scenarios or of the request's alone. `explore`: share of
     places given to chance. `moderation`: off (a person's verdicts hold still), or a policy that the configuration names.
     `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note. `interleave`: another ranker
@@ -27,7 +29,7 @@ class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: str | None = None
-    ranker: Literal["interests", "popular"] | None = None
+    ranker: Name | None = None
     k: Annotated[int, Meta(ge=1, le=200)] | None = None
     history: Literal["all", "scenario"] | None = None
     explore: Annotated[float, Meta(ge=0, le=1)] | None = None

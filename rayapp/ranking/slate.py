@@ -29,6 +29,7 @@ class Slot(NamedTuple):
 
 
 SMOOTHING = 0.25
+OVERFETCH = 3  # candidates for every place of a list
 
 
 def scenario_places(counts: Mapping[str, int], scenarios: tuple[str, ...], k: int) -> dict[str, int]:

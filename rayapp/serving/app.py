@@ -16,55 +16,52 @@ from ray import serve
 from ray.serve import Application
 
 from rayapp.config import Config, load_config
+from rayapp.experiments.report import Report
 from rayapp.metrics import Metrics
+from rayapp.redrec.model.history import Behaviour
 from rayapp.serving.experiments.reports import Reports
-from rayapp.serving.http.gateway import Gateway
-from rayapp.serving.live.engine import Engine
-from rayapp.serving.live.variant import DEFAULT, Variant
-from rayapp.serving.pipeline.retriever import Found, Retriever
-from rayapp.serving.pipeline.user_tower import Interests, UserTower
+from rayapp.serving.gateway import Gateway
+from rayapp.serving.live.scene import Pin
+from rayapp.serving.live.state import ServingState
+from rayapp.serving.pipeline.ports import Hits, NearestSearch, QuerySearch
+from rayapp.serving.pipeline.request import Interests
+from rayapp.serving.pipeline.retriever import LocalRetriever
+from rayapp.serving.pipeline.user_tower import LocalTower
 
-LAPTOP = "laptop"
 CLUSTER = "cluster"
 
 
 @serve.deployment(name="user-tower", max_ongoing_requests=256)
-class UserTowerDeployment(UserTower):
+class UserTowerDeployment:
     """The user tower on its own, so that it can have a GPU and scale by its queue."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(1)
-        super().__init__(Engine(msgspec.convert(config, Config)))
+        settings = msgspec.convert(config, Config)
+        self.state = ServingState(settings, searches=False)
+        self.tower = LocalTower(settings.serving.cached_interests)
 
-    async def interests(self, history: list[Any], scenario: str, variant: Variant = DEFAULT) -> Interests | None:
-        return await super().interests(history, scenario, variant)
+    async def interests(self, pin: Pin, history: list[Behaviour], scenario: str) -> Interests | None:
+        return await self.tower.interests(self.state.at(pin), history, scenario)
 
 
 @serve.deployment(name="retriever", max_ongoing_requests=256)
-class RetrieverDeployment(Retriever):
+class RetrieverDeployment:
     """The item index on its own."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(Engine(msgspec.convert(config, Config)))
+        settings = msgspec.convert(config, Config)
+        self.state = ServingState(settings)
+        self.retriever = LocalRetriever(settings.search)
 
-    async def by_vectors(
-        self, queries: Any, index: str, kind: str, k: int, excluded: frozenset[str], variant: Variant = DEFAULT
-    ) -> Found:
-        return await super().by_vectors(queries, index, kind, k, excluded, variant)
+    async def nearest(self, pin: Pin, search: NearestSearch) -> Hits:
+        return await self.retriever.nearest(self.state.at(pin), search)
 
-    async def by_query(
-        self,
-        vector: Any,
-        words: dict[str, float],
-        kind: str,
-        k: int,
-        excluded: frozenset[str],
-        variant: Variant = DEFAULT,
-    ) -> Found:
-        return await super().by_query(vector, words, kind, k, excluded, variant)
+    async def matching(self, pin: Pin, search: QuerySearch) -> Hits:
+        return await self.retriever.matching(self.state.at(pin), search)
 
-    async def similar(self, item_id: str, k: int) -> Found:
-        return await super().similar(item_id, k)
+    async def similar(self, pin: Pin, item_id: str, k: int) -> Hits:
+        return await self.retriever.similar(self.state.at(pin), item_id, k)
 
 
 @serve.deployment(
@@ -72,17 +69,17 @@ class RetrieverDeployment(Retriever):
     autoscaling_config={"min_replicas": 0, "max_replicas": 1, "downscale_delay_s": 900},
     ray_actor_options={"num_cpus": 0, "runtime_env": {"env_vars": {"OMP_NUM_THREADS": "1"}}},
 )
-class ReportsDeployment(Reports):
+class ReportsDeployment:
     """There while experiments run or somebody reads a report, else without a process."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__(msgspec.convert(config, Config), Metrics())
+        self.reports = Reports(msgspec.convert(config, Config), Metrics())
 
-    async def report(self, name: str) -> dict[str, Any] | None:
-        return await super().report(name)
+    async def report(self, name: str) -> Report | None:
+        return await self.reports.report(name)
 
     async def watch(self) -> None:
-        await super().watch()
+        await self.reports.watch()
 
 
 def build(args: dict[str, str]) -> Application:

@@ -15,7 +15,7 @@ import streaming
 from rayapp.cli.job import job
 from rayapp.cli.main import Group
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
-from rayapp.serving.errors import ApiError, from_user_error
+from rayapp.serving.http.errors import ApiError, from_user_error
 from rayapp.stores.valkey.pages import CursorExpired
 
 
@@ -24,7 +24,7 @@ def modules() -> list[str]:
     for package in (rayapp, streaming, jobs):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             # ray.serve.llm takes ten seconds to import and defines no errors of ours.
-            if not module.name.endswith("llm_app"):
+            if not module.name.endswith("llm.app"):
                 found.append(module.name)
     return found
 

@@ -91,3 +91,13 @@ def user_interests(user: UserSide, inputs: list[TowerInput], scenario_rows: list
     with torch.inference_mode():
         interests = user(batch, vectors).numpy()
     return [interests[b, : len(rows)] for b, rows in enumerate(scenario_rows)]
+
+
+def distinct(interests_KD: np.ndarray, threshold: float = 0.98) -> np.ndarray:
+    """[K', D]: interests closer than cosine 0.98 are one (RED-Rec, section 3.3)."""
+    similarity = interests_KD @ interests_KD.T
+    kept: list[int] = []
+    for n in range(len(interests_KD)):
+        if all(similarity[n, m] <= threshold for m in kept):
+            kept.append(n)
+    return interests_KD[kept]

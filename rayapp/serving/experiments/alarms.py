@@ -1,28 +1,47 @@
-"""Asks for reports of running experiments now and then, so that a broken split is seen when nobody looks."""
+"""Keeps the reports of running experiments up to date, so that a broken split raises an alarm when nobody looks."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
-import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Protocol
 
-from ray.exceptions import RayError
-
-from rayapp.serving.live.engine import Engine
+from rayapp.serving.live.live_experiments import LiveExperiments
 
 log = logging.getLogger("ray.serve")
 
 
-def watch(engine: Engine, reports: Any) -> None:
-    """`reports`: the deployment's handle; it has no replica while no experiment runs and nobody asks."""
+class Watch(Protocol):
+    async def watch(self) -> None:
+        """Update the reports of all running experiments."""
+        ...
 
-    def follow() -> None:
-        experiments = engine.experiments
-        while not experiments.closed.wait(engine.config.experiments.look_s):
-            if experiments.known:
-                try:
-                    reports.watch.remote().result(timeout_s=600)
-                except (RayError, TimeoutError) as error:
-                    log.warning("experiments could not be looked at: %s", error)
 
-    threading.Thread(target=follow, name="watch", daemon=True).start()
+class Alarms:
+    """A task on the application's own event loop: deployment handles belong to the loop that they are used on."""
+
+    def __init__(self, experiments: LiveExperiments, reports: Watch, *, every_s: float) -> None:
+        self.experiments = experiments
+        self.reports = reports
+        self.every_s = every_s
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch while the context lasts; needs a running event loop."""
+        task = asyncio.get_running_loop().create_task(self._follow(), name="alarms")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self.every_s)
+            if not self.experiments.known:
+                continue
+            try:
+                await self.reports.watch()
+            except Exception:  # whatever one report does, the next one must be tried
+                log.exception("the reports of running experiments could not be updated")

@@ -1,19 +1,19 @@
-"""Experiments over HTTP: checked against what this system has, begun, listed, stopped, reported."""
+"""Experiments: checked against what this system has, then started, listed, stopped and reported."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
-import msgspec
 import yaml
 
 from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
+from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Experiment, ExperimentError, parse_experiment
-from rayapp.serving.errors import ApiError
+from rayapp.experiments.report import Report
 from rayapp.serving.live.catalogue_view import catalogue_view
 from rayapp.serving.live.variant import CURRENT, Variant
 from rayapp.stores.registry import Registry, RegistryError
@@ -21,8 +21,7 @@ from rayapp.stores.valkey.client import connect
 from rayapp.stores.valkey.experiments import Change, ExperimentStore, Started
 
 LARGEST = 64 * 1024  # bytes of an experiment
-STATUS = {"created": 201, "grown": 200, "unchanged": 200}
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class ReportPending(Unavailable):
@@ -33,37 +32,50 @@ class ReportPending(Unavailable):
     retry_after: ClassVar[int] = 5
 
 
-class ExperimentDesk:
+class TooLarge(UserError):
+    """An experiment has more bytes than any needs."""
+
+    code: ClassVar[str] = "too_large"
+
+
+class ReportReader(Protocol):
+    async def report(self, name: str) -> Report | None:
+        """None when reading the log takes longer than a client should wait."""
+        ...
+
+
+class ExperimentService:
     """The store's client is one for threads: changes are rare and may wait for each other."""
 
-    def __init__(self, config: Config, reports: Any) -> None:
-        """`reports`: `Reports`, here or in another deployment."""
+    def __init__(self, config: Config, reports: ReportReader, *, rankers: tuple[str, ...]) -> None:
+        """`reports`: here or in another deployment. `rankers`: what an arm may ask for."""
         self.config = config
         self.reports = reports
+        self.rankers = rankers
         self.store = ExperimentStore(connect(config.store_url))
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="experiments")
 
-    async def create(self, text: bytes) -> tuple[int, dict[str, Any]]:
-        """(status, answer): 201 for a new one, 200 for one that runs, with the same or more coverage."""
+    async def create(self, text: bytes) -> Change:
+        """Start an experiment, or increase the coverage of one that runs. Raises ExperimentError, Conflict, TooLarge."""
         if len(text) > LARGEST:
-            raise ApiError(413, f"the experiment has {len(text):,} bytes, at most {LARGEST:,}")
-        change: Change = await self._run(lambda: self._create(text))
-        return STATUS[change.outcome], {"outcome": change.outcome, **_as_json(change.started)}
+            raise TooLarge(f"the experiment has {len(text):,} bytes, at most {LARGEST:,}")
+        return await self._run(lambda: self._create(text))
 
-    async def stop(self, name: str) -> dict[str, Any]:
-        change = await self._run(lambda: self.store.stop(name))
-        return {"outcome": change.outcome, **_as_json(change.started)}
+    async def stop(self, name: str) -> Change:
+        """Raises UnknownExperiment."""
+        return await self._run(lambda: self.store.stop(name))
 
-    async def all(self) -> list[dict[str, Any]]:
-        return [_as_json(started) for started in await self._run(self.store.all)]
+    async def all(self) -> list[Started]:
+        """Newest first."""
+        return await self._run(self.store.all)
 
-    async def report(self, name: str) -> dict[str, Any]:
-        """Raises ReportPending while a long log is being read for the first time."""
+    async def report(self, name: str) -> tuple[Started, Report]:
+        """Raises UnknownExperiment, ReportPending while a long log is being read for the first time."""
         started = await self._run(lambda: self.store.get(name))
-        found = await self.reports.report(name)
-        if found is None:
+        report = await self.reports.report(name)
+        if report is None:
             raise ReportPending(f"the log since {name} began is being read; ask again")
-        return {"started_ms": started.started_ms, "stopped_ms": started.stopped_ms, **found}
+        return started, report
 
     def _create(self, text: bytes) -> Change:
         experiment = _parsed(text)
@@ -79,6 +91,7 @@ class ExperimentDesk:
                 )
         for arm in experiment.arms:
             try:
+                self._check_rankers(arm.params)
                 for variant in Variant.all_of(arm.params):
                     self._check_variant(variant)
             except UserError as error:
@@ -87,6 +100,12 @@ class ExperimentDesk:
                 raise ExperimentError(
                     f"experiment {experiment.name}, arm {arm.name}: llm: this system runs without its language model"
                 )
+
+    def _check_rankers(self, params: ArmParams) -> None:
+        other = params.interleave.ranker if params.interleave is not None else None
+        for ranker in (params.ranker, other):
+            if ranker is not None and ranker not in self.rankers:
+                raise ExperimentError(f"ranker {ranker!r} is unknown; use {', '.join(self.rankers)}")
 
     def _check_variant(self, variant: Variant) -> None:
         """Raises UserError."""
@@ -98,7 +117,7 @@ class ExperimentDesk:
                 raise RegistryError(f"{name}@{manifest.version} was rejected: {manifest.gate}")
         catalogue_view(self.config, variant.moderation)
 
-    async def _run(self, step: Callable[[], Found]) -> Found:
+    async def _run(self, step: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.pool, step)
 
 
@@ -111,12 +130,3 @@ def _parsed(text: bytes) -> Experiment:
     if aliases:
         raise ExperimentError("experiment: YAML aliases (*name) are not read; write the value out")
     return parse_experiment(text)
-
-
-def _as_json(started: Started) -> dict[str, Any]:
-    return {
-        "experiment": msgspec.to_builtins(started.experiment),
-        "started_ms": started.started_ms,
-        "stopped_ms": started.stopped_ms,
-        "running": started.running,
-    }

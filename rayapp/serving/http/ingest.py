@@ -10,7 +10,8 @@ import msgspec
 from rayapp.config import Config
 from rayapp.domain import Event, Forget, InvalidRecord, Item, encode, parse_event, parse_item
 from rayapp.metrics import Metrics
-from rayapp.serving.errors import ApiError
+from rayapp.serving.http.errors import ApiError
+from rayapp.serving.http.schemas import Accepted, Rejected
 from streaming.producer import EventProducer, Record
 
 MAX_RECORDS = 1000
@@ -24,7 +25,7 @@ class Ingest:
         self.producer = producer
         self.metrics = metrics
 
-    async def events(self, raw: list[Any]) -> dict[str, Any]:
+    async def events(self, raw: list[Any]) -> Accepted:
         self._check_size("events", raw)
         now = int(time.time() * 1000)
         good: list[tuple[int, Event]] = []
@@ -35,7 +36,7 @@ class Ingest:
             try:
                 good.append((index, parse_event(record, self.config.scenarios, now)))
             except InvalidRecord as error:
-                rejected.append({"index": index, "error": str(error), "field": error.field})
+                rejected.append(Rejected(index, str(error), error.field))
         topic = self.config.topic("behaviour")
         unknown = await self._send(
             [(index, Record(topic, event.user_id, encode(event))) for index, event in good],
@@ -46,9 +47,9 @@ class Ingest:
         self._count(len(good) - len(unknown), len(rejected), len(unknown))
         if unknown:
             raise self._not_acknowledged(len(good) - len(unknown), unknown)
-        return {"accepted": len(good), "rejected": rejected}
+        return Accepted(len(good), rejected)
 
-    async def items(self, raw: list[Any]) -> dict[str, Any]:
+    async def items(self, raw: list[Any]) -> Accepted:
         self._check_size("items", raw)
         now = int(time.time() * 1000)
         good: list[tuple[int, Item]] = []
@@ -60,12 +61,12 @@ class Ingest:
                     item = msgspec.structs.replace(item, timestamp_ms=now)
                 good.append((index, item))
             except InvalidRecord as error:
-                rejected.append({"index": index, "error": str(error), "field": error.field})
+                rejected.append(Rejected(index, str(error), error.field))
         topic = self.config.topic("items")
         unknown = await self._send([(index, Record(topic, item.item_id, encode(item))) for index, item in good])
         if unknown:
             raise self._not_acknowledged(len(good) - len(unknown), unknown)
-        return {"accepted": len(good), "rejected": rejected}
+        return Accepted(len(good), rejected)
 
     async def delete_item(self, item_id: str) -> None:
         if await self._send([(0, Record(self.config.topic("items"), item_id, None))]):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from typing import Any
 
 from rayapp.metrics import Metrics
-from rayapp.serving.errors import ApiError, error_response
 from rayapp.serving.http import console
+from rayapp.serving.http.errors import ApiError, error_response
+from rayapp.serving.keys import ApiKeys
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", *console.PATHS})
 MAX_BODY = 8 * 1024 * 1024
@@ -17,10 +17,10 @@ MAX_BODY = 8 * 1024 * 1024
 class Guard:
     """A plain ASGI middleware: nothing is buffered, and an answer costs microseconds here."""
 
-    def __init__(self, app: Any, metrics: Metrics, keys: tuple[str, ...], max_ongoing: int) -> None:
+    def __init__(self, app: Any, *, metrics: Metrics, keys: tuple[str, ...], max_ongoing: int) -> None:
         self.app = app
         self.metrics = metrics
-        self.keys = [key.encode() for key in keys]
+        self.keys = ApiKeys(keys)
         self.max_ongoing = max_ongoing
         self.ongoing = 0
 
@@ -55,12 +55,9 @@ class Guard:
 
     def _refusal(self, scope: dict[str, Any]) -> ApiError | None:
         headers = dict(scope["headers"])
-        if self.keys and scope["path"] not in OPEN_PATHS:
-            given = headers.get(b"authorization", b"")
-            if not given:
-                return ApiError(401, "an API key is needed; send Authorization: Bearer KEY")
-            if not any(hmac.compare_digest(given, b"Bearer " + key) for key in self.keys):
-                return ApiError(403, "the API key is not one of RAYAPP_API_KEYS")
+        refusal = None if scope["path"] in OPEN_PATHS else self.keys.refusal(headers)
+        if refusal is not None:
+            return ApiError(*refusal)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > MAX_BODY:
             return ApiError(413, f"the body has {int(length):,} bytes, at most {MAX_BODY:,}; send it in parts")

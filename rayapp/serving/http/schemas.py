@@ -1,83 +1,42 @@
-"""The answers of the HTTP surface, for the OpenAPI document."""
+"""What the HTTP surface answers, as typed records; the OpenAPI document is made from them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import msgspec
-from pydantic import BaseModel, Field, WithJsonSchema
 
-from rayapp.domain import ACTIONS, MAX_ID, MAX_TEXT, Decision
+from rayapp.domain import Decision, Event, Verdict
+from rayapp.serving.pipeline.answer import Answer
+from rayapp.serving.pipeline.understood import Understood
 
 
-class ErrorDetail(BaseModel):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Fields with a default are left out of the body where they have it."""
+
+
+class ErrorDetail(Record):
     code: str
     message: str
-    field: str | None = None
+    field: str | None
 
 
-class ErrorBody(BaseModel):
+class ErrorBody(Record):
     error: ErrorDetail
 
 
-EVENT_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["user_id", "scenario", "action"],
-    "properties": {
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "user_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "item_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "scenario": {"type": "string", "minLength": 1, "maxLength": 256},
-        "action": {"type": "string", "enum": list(ACTIONS)},
-        "timestamp_ms": {"type": "integer", "minimum": 0},
-        "request_id": {"type": "string"},
-        "position": {"type": "integer", "minimum": 0},
-        "query": {"type": ["string", "null"], "maxLength": 1000},
-        "dwell_ms": {"type": "integer", "minimum": 0},
-    },
-}
-ITEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["item_id", "title"],
-    "properties": {
-        "item_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "title": {"type": "string"},
-        "body": {"type": "string"},
-        "tags": {"type": "array", "items": {"type": "string"}},
-        "author": {"type": "string"},
-        "kind": {"type": "string", "enum": ["note", "ad"]},
-        "scenario": {"type": "string"},
-        "lang": {"type": "string"},
-        "image": {"type": "string"},
-        "timestamp": {"type": "number"},
-    },
-    "additionalProperties": True,
-}
-# Checked one by one by the domain's own parser, so that one bad record does not reject the rest.
-RawEvent = Annotated[Any, WithJsonSchema(EVENT_SCHEMA)]
-RawItem = Annotated[Any, WithJsonSchema(ITEM_SCHEMA)]
-
-
-class EventsIn(BaseModel):
-    events: list[RawEvent]
-
-
-class ItemsIn(BaseModel):
-    items: list[RawItem]
-
-
-class Rejected(BaseModel):
+class Rejected(Record):
     index: int
     error: str
-    field: str | None = None
+    field: str | None
 
 
-class Accepted(BaseModel):
+class Accepted(Record):
     accepted: int
     rejected: list[Rejected]
 
 
-class ListedItem(BaseModel):
+class ListedItem(Record):
     item_id: str
     score: float
     title: str
@@ -85,7 +44,7 @@ class ListedItem(BaseModel):
     reason: str
 
 
-class ItemList(BaseModel):
+class ItemList(Record):
     request_id: str
     user_id: str
     scenario: str
@@ -97,75 +56,101 @@ class ItemList(BaseModel):
     exhausted: bool
 
 
-class Understanding(BaseModel):
+class Understanding(Record):
+    """`spelling`: a correction, where there is one."""
+
     intent: str | None
-    spelling: str | None = None
     expansions: list[str]
     source: Literal["redone", "none"]
     cached: bool
+    spelling: str | None = None
 
 
 class SearchList(ItemList):
     understanding: Understanding
 
 
-class SimilarItems(BaseModel):
+class SimilarItems(Record):
     items: list[ListedItem]
 
 
-class PostViewQueries(BaseModel):
+class PostViewQueries(Record):
+    """With a user the answer is an exposure and has its `request_id`."""
+
     queries: list[str]
     status: Literal["ready", "pending"]
     request_id: str | None = None
     experiments: dict[str, str] | None = None
 
 
-class NoteIn(BaseModel):
-    id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
-    text: Annotated[str, Field(max_length=MAX_TEXT)]
-
-
-class NotesIn(BaseModel):
-    notes: Annotated[list[NoteIn], Field(min_length=1, max_length=256)]
-
-
-class JudgedNote(BaseModel):
+class JudgedNote(Record):
     id: str
     decision: Decision
     labels: dict[str, float]
     model_version: str
     policy_version: str
 
+    @classmethod
+    def of(cls, verdict: Verdict) -> JudgedNote:
+        return cls(verdict.item_id, verdict.decision, verdict.labels, verdict.model_version, verdict.policy_version)
 
-class Verdicts(BaseModel):
+
+class Verdicts(Record):
     verdicts: list[JudgedNote]
 
 
-class VerdictIn(BaseModel):
-    decision: Decision
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+class History(Record):
+    events: list[Event]
 
 
-class StoredVerdict(VerdictIn):
-    item_id: str
-    outcome: Literal["judged", "failed", "person"]
-    at_ms: int
-
-
-class History(BaseModel):
-    events: list[Annotated[Any, WithJsonSchema(EVENT_SCHEMA)]]
-
-
-class Deleted(BaseModel):
+class DeletedUser(Record):
     user_id: str
     message: str
 
 
-class Ready(BaseModel):
+class DeletedItem(Record):
+    item_id: str
+    message: str
+
+
+class Ready(Record):
     ready: bool
     components: dict[str, bool]
 
 
-def as_json(record: msgspec.Struct) -> dict[str, Any]:
-    """A domain record as plain JSON values, unset fields left out."""
-    return msgspec.to_builtins(record)
+def item_list(answer: Answer) -> ItemList:
+    """What was deleted since it was retrieved is left out."""
+    return ItemList(**_fields(answer))
+
+
+def search_list(answer: Answer) -> SearchList:
+    """Of an answer to a query."""
+    assert answer.request.query is not None
+    return SearchList(**_fields(answer), understanding=understanding(answer.request.query.understood))
+
+
+def understanding(understood: Understood) -> Understanding:
+    what = understood.what
+    source: Literal["redone", "none"] = "redone" if understood.source == "redone" else "none"
+    return Understanding(what.intent, list(what.expansions), source, understood.cached, what.spelling)
+
+
+def _fields(answer: Answer) -> dict[str, object]:
+    request = answer.request
+    items = request.scene.catalogue.items
+    listed = [
+        ListedItem(c.item_id, c.score, item.title, c.source, c.reason)
+        for c in (slot.candidate for slot in answer.slots)
+        if (item := items.get(c.item_id)) is not None
+    ]
+    return {
+        "request_id": request.request_id,
+        "user_id": request.ask.user_id,
+        "scenario": request.ask.scenario,
+        "items": listed,
+        "model_version": answer.model_version,
+        "index_version": answer.index_version,
+        "experiments": request.ask.assigned.arms,
+        "cursor": request.user.cursor,
+        "exhausted": answer.exhausted,
+    }

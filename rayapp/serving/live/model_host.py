@@ -1,128 +1,108 @@
-"""The versions a replica holds, and the swap from one to the next between requests."""
+"""Follows one model's pointer: loads the new version beside the served one, warms it, swaps between requests."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.redrec.model.history import tower_input, user_interests
-from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import load_index_delta
 from rayapp.serving.live.catalogue import LiveCatalogue
 from rayapp.serving.live.item_index import ItemIndex
+from rayapp.serving.live.served_version import ServedVersion
 from rayapp.serving.live.variant import CURRENT
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 log = logging.getLogger("ray.serve")
 
 
-class Served:
-    """One version ready to answer: user side and item index, never mixed with another's."""
-
-    def __init__(self, name: str, version: int, manifest: Manifest, user: UserSide, index: ItemIndex) -> None:
-        """`name`: of the model line, empty for the configured one."""
-        self.name = name
-        self.version = version
-        self.manifest = manifest
-        self.user = user
-        self.index = index
-
-    @property
-    def model_version(self) -> str:
-        """As answers and exposures have it: the version, and for another line than the configured one its name."""
-        return f"{self.name}@{self.version}" if self.name else str(self.version)
-
-    @property
-    def index_version(self) -> str:
-        return self.index.version
-
-
 class ModelHost:
-    """Follows a pointer of one model: loads the new version beside the old one, warms it, swaps."""
+    """Holds the served version and the one before it, for requests that began with that."""
 
     def __init__(
         self,
         registry: Registry,
-        catalogue: LiveCatalogue,
-        poll_s: float = 0.5,
-        on_swap: Callable[[Manifest], None] | None = None,
-        want: str = CURRENT,
+        catalogues: Mapping[str, LiveCatalogue],
+        *,
         name: str = "",
+        pointer: str = CURRENT,
+        poll_s: float = 0.5,
+        settle_s: float = 0.0,
+        on_swap: Callable[[Manifest], None] | None = None,
     ) -> None:
-        """`want`: CURRENT, an alias or a version; `name`: see Served."""
+        """`catalogues`: by moderation, each gets an index of the model. `name`: see ServedVersion.
+
+        `pointer`: CURRENT, an alias or a version. `settle_s`: how long a new version waits before it is swapped in, so
+        that the replicas which are asked for it have it first.
+        """
         self.registry = registry
-        self.want = want
+        self.catalogues = dict(catalogues)
         self.name = name
-        self.on_swap = on_swap
-        self.catalogue = catalogue
+        self.want = pointer
         self.poll_s = poll_s
-        self.current: Served | None = None
-        self.previous: ItemIndex | None = None
+        self.settle_s = settle_s
+        self.on_swap = on_swap
+        self.current: ServedVersion | None = None
+        self.previous: ServedVersion | None = None
         self.bad: set[int] = set()
+        self._first_seen: dict[int, float] = {}
+        self._changing = threading.RLock()
         self._stop = threading.Event()
 
+    def at(self, version: int) -> ServedVersion | None:
+        """The served version or the one before it by number; None for any other."""
+        for held in (self.current, self.previous):
+            if held is not None and held.version == version:
+                return held
+        return None
+
     def load(self) -> None:
-        """Bring in what is wanted; where CURRENT is damaged, an older usable version."""
-        wanted = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
-        if wanted is None or (self.current is not None and wanted == self.current.version):
-            return
-        older = (v for v in reversed(self.registry.versions()) if v < wanted)
-        candidates = [wanted, *(older if self.want == CURRENT else ())]
-        for version in candidates:
-            if version in self.bad:
-                continue
-            if self.current is not None and version == self.current.version:
+        """Bring in the version that is wanted; where CURRENT is damaged, an older usable one."""
+        with self._changing:
+            wanted = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
+            if wanted is None or (self.current is not None and wanted == self.current.version):
                 return
-            try:
-                first = self.current is None
-                self.current = self._load(version)
-                if self.on_swap is not None and not first:
-                    self.on_swap(self.current.manifest)
+            if self.current is not None and not self._settled(wanted):
                 return
-            except RegistryError as error:
-                self.bad.add(version)
-                log.error("skipped a version: %s", error)
+            older = (v for v in reversed(self.registry.versions()) if v < wanted)
+            for version in (wanted, *(older if self.want == CURRENT else ())):
+                if version in self.bad:
+                    continue
+                if self.current is not None and version == self.current.version:
+                    return
+                try:
+                    self._swap(self._load(version))
+                    return
+                except RegistryError as error:
+                    self.bad.add(version)
+                    log.error("skipped a version: %s", error)
 
-    def _load(self, version: int) -> Served:
-        manifest = self.registry.manifest(version)
-        if not manifest.usable:
-            raise RegistryError(f"{self.registry.name}@{version} was rejected: {manifest.gate}")
-        folder = self.registry.fetch(version)
-        user = load_user_side(folder, manifest.config)
-        learned = load_index_delta(folder)
-        index = self._index_for(manifest, learned)
-        if self.current is not None and index is not self.current.index:
-            if self.previous is not None:
-                self.previous.close()
-            self.previous = self.current.index  # requests under way still use it
-        served = Served(self.name, version, manifest, user, index)
-        nothing = tower_input([], index.lookup, user.vocabulary, user.mixer)
-        user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
-        log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
-        return served
+    def show(self, moderation: str, catalogue: LiveCatalogue) -> None:
+        """Index one more moderated catalogue."""
+        with self._changing:
+            if moderation in self.catalogues:
+                return
+            self.catalogues[moderation] = catalogue
+            if self.current is not None:
+                index = self._read_index(self.current.manifest, catalogue, learned=self.current.index.learned)
+                indexes = {**self.current.indexes, moderation: index}
+                self.current = dataclasses.replace(self.current, indexes=indexes)
 
-    def _index_for(self, manifest: Manifest, learned: dict[str, np.ndarray]) -> ItemIndex:
-        """The index held now if it is this version's too, the same with other learned ids, or one read anew."""
-        name = f"{manifest.space}.{manifest.version}" if learned else manifest.space
-        held = self.current.index if self.current is not None else None
-        if held is None or held.space.name != manifest.space:
-            folder = self.registry.space_folder(manifest.space)
-            space = ItemSpace(folder, manifest.config)
-            return ItemIndex.open(name, space, folder / "index", learned, self.catalogue)
-        return held if held.name == name else held.with_learned(name, learned)
-
-    def index(self, name: str) -> ItemIndex:
-        """An item index by name: the served one, or the one before it for requests under way."""
-        if self.current is not None and self.current.index.name == name:
-            return self.current.index
-        if self.previous is not None and self.previous.name == name:
-            return self.previous
-        raise RegistryError(f"item index {name} is not held any more; ask again")
+    def hide(self, moderation: str) -> None:
+        """Forget a moderated catalogue."""
+        with self._changing:
+            self.catalogues.pop(moderation, None)
+            held = [v for v in (self.current, self.previous) if v is not None and moderation in v.indexes]
+            closing = {id(v.indexes[moderation]): v.indexes[moderation] for v in held}
+            self.current, self.previous = (_without(v, moderation) for v in (self.current, self.previous))
+            for index in closing.values():
+                index.close()
 
     def follow(self) -> None:
         while not self._stop.wait(self.poll_s):
@@ -135,11 +115,68 @@ class ModelHost:
         threading.Thread(target=self.follow, name="models", daemon=True).start()
 
     def close(self) -> None:
-        """Stops following, and lets the catalogue go."""
+        """Stop following the registry and the catalogues."""
         self._stop.set()
-        for index in (self.current.index if self.current is not None else None, self.previous):
-            if index is not None:
+        with self._changing:
+            for index in _indexes(self.current, self.previous).values():
                 index.close()
 
     def age_s(self) -> float:
         return time.time() - self.current.manifest.created_ms / 1000 if self.current else 0.0
+
+    def _settled(self, version: int) -> bool:
+        now = time.monotonic()
+        self._first_seen = {version: self._first_seen.get(version, now)}
+        return now - self._first_seen[version] >= self.settle_s
+
+    def _swap(self, new: ServedVersion) -> None:
+        first, retired = self.current is None, self.previous
+        self.previous, self.current = self.current, new
+        kept = _indexes(self.current, self.previous)
+        for key, index in _indexes(retired).items():
+            if key not in kept:
+                index.close()
+        if self.on_swap is not None and not first:
+            self.on_swap(new.manifest)
+
+    def _load(self, version: int) -> ServedVersion:
+        manifest = self.registry.manifest(version)
+        if not manifest.usable:
+            raise RegistryError(f"{self.registry.name}@{version} was rejected: {manifest.gate}")
+        folder = self.registry.fetch(version)
+        user = load_user_side(folder, manifest.config)
+        learned = load_index_delta(folder)
+        indexes = {name: self._index(manifest, name, learned) for name in self.catalogues}
+        served = ServedVersion(self.name, version, manifest, user, indexes)
+        nothing = tower_input([], served.index.lookup, user.vocabulary, user.mixer)
+        user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap
+        log.info("serving %s@%d (%s)", self.registry.name, version, manifest.gate)
+        return served
+
+    def _index(self, manifest: Manifest, moderation: str, learned: dict[str, np.ndarray]) -> ItemIndex:
+        """The index held now if it is this version's too, the same with other learned ids, or one read anew."""
+        held = self.current.indexes.get(moderation) if self.current is not None else None
+        if held is None or held.space.name != manifest.space:
+            return self._read_index(manifest, self.catalogues[moderation], learned=learned)
+        name = _index_name(manifest, learned)
+        return held if held.name == name else held.with_learned(name, learned)
+
+    def _read_index(self, manifest: Manifest, catalogue: LiveCatalogue, *, learned: dict[str, np.ndarray]) -> ItemIndex:
+        folder = self.registry.space_folder(manifest.space)
+        space = ItemSpace(folder, manifest.config)
+        return ItemIndex.open(_index_name(manifest, learned), space, folder / "index", learned, catalogue)
+
+
+def _index_name(manifest: Manifest, learned: dict[str, np.ndarray]) -> str:
+    return f"{manifest.space}.{manifest.version}" if learned else manifest.space
+
+
+def _without(version: ServedVersion | None, moderation: str) -> ServedVersion | None:
+    if version is None:
+        return None
+    return dataclasses.replace(version, indexes={m: i for m, i in version.indexes.items() if m != moderation})
+
+
+def _indexes(*versions: ServedVersion | None) -> dict[int, ItemIndex]:
+    """Each index once, by identity: versions of one space share theirs."""
+    return {id(index): index for version in versions if version is not None for index in version.indexes.values()}

@@ -8,8 +8,6 @@ times as long as the rest).
 
 from __future__ import annotations
 
-import hmac
-import json
 import os
 from typing import Any
 
@@ -28,6 +26,7 @@ from starlette.responses import JSONResponse
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
+from rayapp.serving.keys import ApiKeys
 from rayapp.serving.llm.engine_cores import environment, settle
 
 RETRY_S = 5
@@ -57,41 +56,41 @@ class WarmServer(LLMServer):
                 pass
 
 
-class Door:
-    """ASGI middleware: API keys, and when to come again, in OpenAI's shape of an error."""
+class OpenAiGuard:
+    """ASGI middleware: API keys, and Retry-After on 503, in OpenAI's shape of an error."""
 
-    def __init__(self, app: Any, keys: tuple[str, ...]) -> None:
+    def __init__(self, app: Any, *, keys: tuple[str, ...]) -> None:
         self.app = app
-        self.keys = [key.encode() for key in keys]
+        self.keys = ApiKeys(keys)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        if self.keys and not any(hmac.compare_digest(given, b"Bearer " + key) for key in self.keys):
-            status, message = (403, "the API key is not one of RAYAPP_API_KEYS") if given else (401, "send an API key")
-            error = {"message": message, "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}
-            body = json.dumps({"error": error}).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+        refusal = self.keys.refusal(dict(scope["headers"]))
+        if refusal is not None:
+            answer = openai_error(refusal.status, refusal.message, code="invalid_api_key")
+            await answer(scope, receive, send)
             return
 
-        async def watch(message: dict[str, Any]) -> None:
+        async def add_retry_after(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start" and message["status"] == 503:
                 message["headers"] = [*message["headers"], (b"retry-after", str(RETRY_S).encode())]
             await send(message)
 
-        await self.app(scope, receive, watch)
+        await self.app(scope, receive, add_retry_after)
+
+
+def openai_error(status: int, message: str, *, code: str | int) -> JSONResponse:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    body = {"message": message, "type": kind, "param": None, "code": code}
+    return JSONResponse({"error": body}, status_code=status)
 
 
 async def http_error(_request: Request, error: Exception) -> JSONResponse:
     """FastAPI's own errors (an unknown model or path) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    kind = "invalid_request_error" if error.status_code < 500 else "server_error"
-    body = {"message": str(error.detail), "type": kind, "param": None, "code": error.status_code}
-    return JSONResponse({"error": body}, status_code=error.status_code)
+    return openai_error(error.status_code, str(error.detail), code=error.status_code)
 
 
 def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
@@ -126,7 +125,7 @@ def build(args: dict[str, Any]) -> Application:
     engine = llm_config(config, args)
     app = init()
     app.add_exception_handler(HTTPException, http_error)
-    app.add_middleware(Door, keys=config.api_keys)
+    app.add_middleware(OpenAiGuard, keys=config.api_keys)
     ingress = serve.deployment(make_fastapi_ingress(OpenAiIngress, app=app)).options(
         name="openai", **{**OpenAiIngress.get_deployment_options([engine]), **args.get("ingress", {})}
     )

@@ -6,22 +6,36 @@ import asyncio
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import ClassVar
 
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision, Item, Verdict, encode
-from rayapp.errors import UserError
+from rayapp.errors import Unavailable, UserError
 from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge, Note
-from rayapp.serving.errors import ApiError
 from rayapp.serving.micro_batch import MicroBatch
 from rayapp.stores.valkey.client import connect
 from rayapp.stores.valkey.verdicts import VerdictStore
 from streaming.producer import EventProducer, Record
 
 AT_ONCE = 16  # requests
-RETRY_S = 5
+
+
+class NoLanguageModel(Unavailable):
+    """The system was started without its language model."""
+
+    retry_after: ClassVar[int] = 60
+
+
+class NotJudged(Unavailable):
+    """The language model did not answer."""
+
+    retry_after: ClassVar[int] = 5
+
+
+class NotAcknowledged(Unavailable):
+    """Kafka did not acknowledge a record."""
 
 
 class Moderator:
@@ -37,16 +51,14 @@ class Moderator:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
 
     async def verdicts(self, notes: list[Note]) -> list[Verdict]:
-        """Raises ApiError 503 while the model is away."""
+        """Raises NoLanguageModel, NotJudged while the model is away."""
         if not self.config.llm.enabled:
-            raise ApiError(
-                503, "this system runs without its language model; start it without --no-llm", retry_after=60
-            )
+            raise NoLanguageModel("this system runs without its language model; start it without --no-llm")
         try:
             return await self.batch(notes)
         except UserError as error:
             self.metrics.count("rayapp_verdicts_total", len(notes), decision="none", outcome="refused")
-            raise ApiError(503, str(error), retry_after=RETRY_S) from None
+            raise NotJudged(str(error)) from None
 
     async def decide(self, item: Item, decision: Decision, reason: str) -> Verdict:
         """A person's verdict: it wins over the model's, and the topic and the store's audit stream keep it."""
@@ -59,7 +71,7 @@ class Moderator:
             reason=reason,
         )
         if any(await self.producer.send([Record(self.config.topic("verdicts"), item.item_id, encode(verdict))])):
-            raise ApiError(503, "Kafka did not acknowledge the verdict; send it again", retry_after=2)
+            raise NotAcknowledged("Kafka did not acknowledge the verdict; send it again")
         await asyncio.get_running_loop().run_in_executor(self.pool, self.store.put, verdict)
         self.metrics.count("rayapp_verdicts_total", decision=decision.value, outcome="person")
         return verdict
@@ -69,14 +81,3 @@ class Moderator:
             self.judge = Judge.open(self.config)
         verdicts = iter(self.judge.verdicts([note for notes in requests for note in notes]))
         return [list(itertools.islice(verdicts, len(notes))) for notes in requests]
-
-
-def as_answer(verdict: Verdict) -> dict[str, Any]:
-    """A verdict of `/v1/moderate`."""
-    return {
-        "id": verdict.item_id,
-        "decision": verdict.decision.value,
-        "labels": verdict.labels,
-        "model_version": verdict.model_version,
-        "policy_version": verdict.policy_version,
-    }

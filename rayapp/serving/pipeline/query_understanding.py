@@ -7,7 +7,6 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,6 +20,7 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.search.understanding import FORM, MAX_TOKENS, QueryPrompt, Understanding, normal, understood
 from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.pipeline.understood import Understood
 
 WAITING = 32  # queries under way; further new ones go without
 HOPELESS = 3.0  # deadlines: when answers usually take that many, nobody waits for one
@@ -28,22 +28,6 @@ NEAR = 0.3  # cosine to the query that an expansion must have: a small model's f
 Encode = Callable[[list[str]], Awaitable[np.ndarray]]  # unit vectors [N, D]
 log = logging.getLogger("ray.serve")
 _decoder = msgspec.json.Decoder(Understanding)
-
-
-class Understood(NamedTuple):
-    """`source` none: the deadline passed, or there is no model."""
-
-    what: Understanding = Understanding()
-    source: str = "none"
-    cached: bool = False
-
-    def body(self) -> dict[str, Any]:
-        """The contract's `understanding`, and a `spelling` where there is a correction."""
-        found = self.what
-        said = {"intent": found.intent, "expansions": list(found.expansions)}
-        if found.spelling is not None:
-            said["spelling"] = found.spelling
-        return {**said, "source": self.source, "cached": self.cached}
 
 
 class QueryUnderstanding:

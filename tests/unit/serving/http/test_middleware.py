@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from rayapp.metrics import Metrics
-from rayapp.serving import errors
+from rayapp.serving.http import errors
 from rayapp.serving.http.middleware import Guard
 
 
@@ -27,7 +27,7 @@ def client(keys: tuple[str, ...] = (), limit: int = 10, gate: asyncio.Event | No
             await gate.wait()
         return "done"
 
-    guarded = Guard(app, Metrics(), keys, limit)
+    guarded = Guard(app, metrics=Metrics(), keys=keys, max_ongoing=limit)
     return httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://test")
 
 

@@ -19,8 +19,10 @@ from rayapp.config import Config, Llm, Search
 from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
+from rayapp.search.understanding import Understanding
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
+from rayapp.serving.pipeline.understood import Understood
 from rayapp.stores.valkey.client import connect_async
 
 ANSWER = "spelling: running shoes\nintent: transactional\nsimilar: sneakers; moon landing\n"
@@ -93,17 +95,11 @@ async def test_a_late_answer_is_not_waited_for_and_fills_the_cache(
     answers = await asyncio.gather(*(understanding("runing shoes") for _ in range(5)))
     assert time.monotonic() - started < 5
     assert {a.source for a in answers} == {"none"}
-    assert answers[0].body() == {"intent": None, "expansions": [], "source": "none", "cached": False}
+    assert answers[0] == Understood()
     model.go.set()
     await settled(understanding)
     known = await understanding("runing shoes")
-    assert known.body() == {
-        "intent": "transactional",
-        "spelling": "running shoes",
-        "expansions": ["sneakers"],
-        "source": "redone",
-        "cached": True,
-    }
+    assert known == Understood(Understanding("transactional", "running shoes", ("sneakers",)), "redone", True)
     assert model.asked == 1, "one query under way is asked once"
 
 

@@ -1,10 +1,12 @@
-"""Errors as the contract shapes them: {"error": {"code", "message", "field"}}."""
+"""Errors in the shape of the contract: {"error": {"code", "message", "field"}}."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-import orjson
+import msgspec
+import redis.exceptions
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -12,6 +14,7 @@ from starlette.responses import JSONResponse
 
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
 
+log = logging.getLogger("ray.serve")
 CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -27,11 +30,14 @@ CODES = {
 }
 
 
+_encoder = msgspec.json.Encoder()
+
+
 class Json(JSONResponse):
-    """A JSON answer whose content is checked already; orjson, because FastAPI's own path validates it again."""
+    """A record of `schemas` (or plain JSON values) as the body; FastAPI's own path would validate it a second time."""
 
     def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
+        return _encoder.encode(content)
 
 
 class ApiError(Exception):
@@ -88,6 +94,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(UserError)
     async def user_error(_request: Request, error: UserError) -> Json:
         return error_response(from_user_error(error))
+
+    @app.exception_handler(redis.exceptions.RedisError)
+    async def store_away(_request: Request, error: redis.exceptions.RedisError) -> Json:
+        log.warning("store is away: %s", error)
+        return error_response(ApiError(503, "the history store does not answer; try again", retry_after=2))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Json:

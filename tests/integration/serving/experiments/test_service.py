@@ -13,11 +13,11 @@ import redis
 from rayapp.config import Config
 from rayapp.errors import Conflict
 from rayapp.experiments.experiment import ExperimentError
-from rayapp.serving.errors import ApiError, from_user_error
-from rayapp.serving.experiments.service import ExperimentDesk, ReportPending
+from rayapp.serving.experiments.service import ExperimentService, ReportPending, TooLarge
+from rayapp.serving.http.errors import from_user_error
 from rayapp.stores.registry import Registry
 from rayapp.stores.valkey.experiments import UnknownExperiment
-from tests.unit.serving.world import publish
+from tests.integration.serving.world import NoReports, publish
 
 YAML = b"""
 name: interests-4
@@ -30,19 +30,12 @@ guardrails: [{metric: latency_p99_ms, max: 250}]
 """
 
 
-class Reports:
-    """One that is still reading."""
-
-    async def report(self, _name: str) -> None:
-        return None
-
-
 @pytest.fixture
-def desk(server_config: Config, store: redis.Redis, tmp_path: Path) -> ExperimentDesk:
+def service(server_config: Config, store: redis.Redis, tmp_path: Path) -> ExperimentService:
     config = msgspec.structs.replace(server_config, state=str(tmp_path))
     publish(config, "redrec", 1)
     Registry(config.models, "redrec").point("candidate", 1)
-    return ExperimentDesk(config, Reports())
+    return ExperimentService(config, NoReports(), rankers=("interests", "popular"))
 
 
 def changed(**fields: Any) -> bytes:
@@ -53,18 +46,18 @@ def arms(**params: Any) -> list[dict[str, Any]]:
     return [{"name": "control", "weight": 0.5}, {"name": "new", "weight": 0.5, "params": params}]
 
 
-async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
-    status, answer = await desk.create(changed(coverage=0.2))
-    assert (status, answer["outcome"], answer["running"]) == (201, "created", True)
-    assert answer["experiment"]["arms"][1]["params"]["model"] == "redrec@candidate"
-    assert (await desk.create(YAML))[0] == 200
-    (listed,) = await desk.all()
-    assert listed["experiment"]["coverage"] == 1.0
+async def test_created_grown_listed_and_stopped(service: ExperimentService) -> None:
+    change = await service.create(changed(coverage=0.2))
+    assert (change.outcome, change.started.running) == ("created", True)
+    assert change.started.experiment.arms[1].params.model == "redrec@candidate"
+    assert (await service.create(YAML)).outcome == "grown"
+    (listed,) = await service.all()
+    assert listed.experiment.coverage == 1.0
     with pytest.raises(Conflict, match="interests-4 runs in layer"):
-        await desk.create(changed(name="another", namespace=[0.4, 0.6]))
-    assert (await desk.stop("interests-4"))["outcome"] == "stopped"
+        await service.create(changed(name="another", namespace=[0.4, 0.6]))
+    assert (await service.stop("interests-4")).outcome == "stopped"
     with pytest.raises(ReportPending) as reading:
-        await desk.report("interests-4")
+        await service.report("interests-4")
     assert reading.value.retry_after == 5
 
 
@@ -77,6 +70,7 @@ async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
         (b"just text", "Expected `object`"),
         (changed(arms=arms()[:1]), "weights sum to 0.5"),
         (changed(arms=arms(modle="redrec")), "modle"),
+        (changed(arms=arms(ranker="popularity")), "ranker 'popularity' is unknown; use interests, popular"),
         (changed(arms=arms(model="nobody")), "arm new: nobody has no CURRENT"),
         (changed(arms=arms(model="redrec@7")), "redrec has no version 7"),
         (changed(arms=arms(moderation="stricter")), "'stricter' is unknown; use off, strict"),
@@ -87,19 +81,19 @@ async def test_created_grown_listed_and_stopped(desk: ExperimentDesk) -> None:
         (changed(metrics=[{"name": "x", "kind": "mean", "action": "clik"}]), "nothing counts 'clik'"),
     ],
 )
-async def test_what_cannot_be_is_422_and_says_why(desk: ExperimentDesk, body: bytes, said: str) -> None:
+async def test_what_cannot_be_is_422_and_says_why(service: ExperimentService, body: bytes, said: str) -> None:
     with pytest.raises(ExperimentError) as error:
-        await desk.create(body)
+        await service.create(body)
     assert from_user_error(error.value).status == 422
     assert said in str(error.value)
-    assert await desk.all() == []
+    assert await service.all() == []
 
 
-async def test_unknown_and_too_large(desk: ExperimentDesk) -> None:
-    for call in (desk.stop, desk.report):
+async def test_unknown_and_too_large(service: ExperimentService) -> None:
+    for call in (service.stop, service.report):
         with pytest.raises(UnknownExperiment) as unknown:
             await call("nobody")
         assert unknown.value.field == "name"
-    with pytest.raises(ApiError) as large:
-        await desk.create(b"#" * 70_000)
-    assert large.value.status == 413
+    with pytest.raises(TooLarge) as large:
+        await service.create(b"#" * 70_000)
+    assert from_user_error(large.value).status == 413

@@ -1,0 +1,34 @@
+"""Liveness, readiness and metrics."""
+
+# No `from __future__ import annotations`: FastAPI must see the types.
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+
+from rayapp.serving.http.errors import Json
+from rayapp.serving.http.exposition import collect
+from rayapp.serving.http.openapi import returns
+from rayapp.serving.http.schemas import Ready
+from rayapp.serving.http.services import Services
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.get("/healthz")
+    async def healthz() -> Response:
+        """The process is alive."""
+        return Json({"status": "ok"})
+
+    @routes.get("/readyz", **returns(Ready))
+    async def readyz() -> Response:
+        """Ingest and feed work."""
+        ready, components = await services.readiness.components()
+        return Json(Ready(ready, components), 200 if ready else 503)
+
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """All series of this system from every node, as Prometheus text."""
+        services.versions.export()
+        return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
+
+    return routes

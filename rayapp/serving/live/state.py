@@ -1,0 +1,154 @@
+"""What a replica holds: catalogues by moderation, models, and the experiments that may ask for others of both."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+from rayapp.config import Config
+from rayapp.errors import UserError
+from rayapp.serving.live.catalogue import LiveCatalogue
+from rayapp.serving.live.catalogue_keywords import CatalogueKeywords
+from rayapp.serving.live.catalogue_view import catalogue_view
+from rayapp.serving.live.live_experiments import LiveExperiments
+from rayapp.serving.live.model_host import ModelHost
+from rayapp.serving.live.scene import NoVersion, Pin, Scene, VersionGone
+from rayapp.serving.live.served_version import ServedVersion
+from rayapp.serving.live.variant import CURRENT, DEFAULT, Variant
+from rayapp.stores.registry import Manifest, Registry
+from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.valkey.items import ItemReader
+
+SETTLE_POLLS = 4  # a gateway whose tower and retriever are elsewhere swaps this many polls after it saw a version
+
+
+class ServingState:
+    """The configured catalogue and model always; others while a running experiment's arm names them.
+
+    A catalogue without moderation is a whole one of its own: whoever reads the configured one cannot meet a note that is
+    withheld there, whatever experiments run. Only `hold` opens anything; `scene` looks up what is open.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        on_swap: Callable[[Manifest], None] | None = None,
+        searches: bool = True,
+        swaps_last: bool = False,
+    ) -> None:
+        """`searches`: keep a keyword index a catalogue. `swaps_last`: tower and retriever are in other replicas."""
+        self.config = config
+        self.on_swap = on_swap
+        self.searches = searches
+        self.settle_s = SETTLE_POLLS * config.serving.poll_s if swaps_last else 0.0
+        self.store = wait_for_store(config.store_url, 60)
+        self.catalogues: dict[str, LiveCatalogue] = {}
+        self.keywords: dict[str, CatalogueKeywords] = {}
+        self.hosts: dict[str, ModelHost] = {}  # by the arm's name of the model; empty for the configured one
+        self._changing = threading.RLock()
+        self._open_catalogue(DEFAULT.moderation)
+        self._open_model(DEFAULT)
+        self.experiments = LiveExperiments(ExperimentStore(self.store), self.hold)
+        self.experiments.start()
+
+    @property
+    def catalogue(self) -> LiveCatalogue:
+        """As everybody sees it."""
+        return self.catalogues[DEFAULT.moderation]
+
+    @property
+    def host(self) -> ModelHost:
+        """Of the configured model."""
+        return self.hosts[DEFAULT.model]
+
+    def scene(self, variant: Variant = DEFAULT) -> Scene:
+        """The newest version of what the variant names. Raises NoVersion."""
+        host = self.hosts.get(variant.model)
+        return self._scene(variant, None if host is None else host.current)
+
+    def before(self, scene: Scene) -> Scene | None:
+        """The scene of the version before, while it is held."""
+        host = self.hosts.get(scene.variant.model)
+        older = host.previous if host is not None else None
+        if older is None or older.version == scene.model.version or scene.variant.moderation not in older.indexes:
+            return None
+        return self._scene(scene.variant, older)
+
+    def at(self, pin: Pin) -> Scene:
+        """The scene that another replica resolved. Raises VersionGone."""
+        host = self.hosts.get(pin.variant.model)
+        version = host.at(pin.version) if host is not None else None
+        if version is None or pin.variant.moderation not in version.indexes:
+            raise VersionGone(f"version {pin.version} of {pin.variant} is not held here; ask again")
+        return self._scene(pin.variant, version)
+
+    def hold(self, variants: Iterable[Variant]) -> dict[Variant, str]:
+        """Have these ready beside the configured one, and close all others. Returns why some cannot be had."""
+        wanted = {DEFAULT, *variants}
+        missing = {}
+        for variant in sorted(wanted):
+            try:
+                self._open_catalogue(variant.moderation)
+                self._open_model(variant)
+                self.scene(variant)
+            except (UserError, OSError) as error:
+                missing[variant] = str(error)
+        with self._changing:
+            models, moderations = {v.model for v in wanted}, {v.moderation for v in wanted}
+            for model in [m for m in self.hosts if m not in models]:
+                self.hosts.pop(model).close()
+            for moderation in [m for m in self.catalogues if m not in moderations]:
+                for host in self.hosts.values():
+                    host.hide(moderation)
+                self.keywords.pop(moderation, None)
+                self.catalogues.pop(moderation).close()
+        return missing
+
+    def close(self) -> None:
+        self.experiments.close()
+        with self._changing:
+            for host in self.hosts.values():
+                host.close()
+            for catalogue in self.catalogues.values():
+                catalogue.close()
+
+    def _scene(self, variant: Variant, version: ServedVersion | None) -> Scene:
+        catalogue = self.catalogues.get(variant.moderation)
+        index = version.indexes.get(variant.moderation) if version is not None else None
+        if version is None or index is None or catalogue is None:
+            name, pointer = variant.pointer(self.config.name)
+            raise NoVersion(f"no version of {name}{'' if pointer == CURRENT else f'@{pointer}'} is there yet")
+        return Scene(variant, version, index, catalogue, self.keywords.get(variant.moderation))
+
+    def _open_catalogue(self, moderation: str) -> None:
+        with self._changing:
+            if moderation in self.catalogues:
+                return
+            catalogue = LiveCatalogue(ItemReader(self.store), catalogue_view(self.config, moderation))
+            catalogue.load()
+            if self.searches:
+                self.keywords[moderation] = CatalogueKeywords(catalogue)
+            catalogue.start()
+            self.catalogues[moderation] = catalogue
+            for host in self.hosts.values():
+                host.show(moderation, catalogue)
+
+    def _open_model(self, variant: Variant) -> None:
+        with self._changing:
+            if variant.model in self.hosts:
+                return
+            name, pointer = variant.pointer(self.config.name)
+            host = ModelHost(
+                Registry(self.config.models, name),
+                self.catalogues,
+                name="" if name == self.config.name else name,
+                pointer=pointer,
+                poll_s=self.config.serving.poll_s,
+                settle_s=self.settle_s,
+                on_swap=self.on_swap if variant.model == DEFAULT.model else None,
+            )
+            host.load()
+            host.start()
+            self.hosts[variant.model] = host

@@ -1,0 +1,80 @@
+"""The application without Ray: its document, its limits, its lifespan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import redis
+
+from rayapp.config import Config, Llm, Serving
+from rayapp.serving.http.app import build_app
+from rayapp.serving.http.services import Services
+from rayapp.serving.services import open_services
+from tests.integration.serving.world import NoReports, fill, publish
+
+
+@pytest.fixture
+async def services(stream: Config, store: redis.Redis, tmp_path: Path) -> AsyncIterator[Services]:
+    serving = Serving(max_k=7, max_ongoing=1)
+    config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False), serving=serving)
+    fill(store)
+    publish(config, config.name, 1)
+    opened = open_services(config, reports=NoReports())
+    yield opened
+    await opened.close()
+
+
+def client(services: Services) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(build_app(services)), base_url="http://test")
+
+
+def test_the_document_has_every_call_and_is_whole(services: Services) -> None:
+    document = build_app(services).openapi()
+    calls = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    assert {
+        ("/v1/events", "post"), ("/v1/feed", "get"), ("/v1/ads", "get"), ("/v1/search", "get"),
+        ("/v1/items", "put"), ("/v1/items/{item_id}", "get"), ("/v1/items/{item_id}", "delete"),
+        ("/v1/items/{item_id}/verdict", "put"), ("/v1/items/{item_id}/similar", "get"),
+        ("/v1/items/{item_id}/queries", "get"), ("/v1/moderate", "post"), ("/v1/users/{user_id}/history", "get"),
+        ("/v1/users/{user_id}", "delete"), ("/v1/experiments", "get"), ("/v1/experiments", "post"),
+        ("/v1/experiments/{name}/report", "get"), ("/v1/experiments/{name}/stop", "post"),
+        ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"),
+    } <= calls  # fmt: skip
+    text = json.dumps(document)
+    names = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert names <= set(document["components"]["schemas"])
+    event = document["components"]["schemas"]["EventsIn"]["properties"]["events"]["items"]
+    assert event["required"] == ["user_id", "scenario", "action"]
+    assert "received_ms" not in event["properties"]
+
+
+async def test_the_configured_limit_of_a_list_holds(services: Services) -> None:
+    async with client(services) as http:
+        assert len((await http.get("/v1/feed", params={"user_id": "u", "k": 7})).json()["items"]) == 6
+        refused = await http.get("/v1/feed", params={"user_id": "u", "k": 8})
+        assert (refused.status_code, refused.json()["error"]["field"]) == (422, "k")
+        similar = await http.get("/v1/items/i1/similar", params={"k": 8})
+        assert similar.status_code == 422
+
+
+async def test_the_configured_limit_of_requests_under_way_holds(services: Services) -> None:
+    """`serving.max_ongoing` was read from the defaults once, whatever the configuration said."""
+    guard = build_app(services).user_middleware[0]
+    assert guard.kwargs["max_ongoing"] == 1
+
+
+async def test_a_system_without_a_model_says_so_with_503(stream: Config, store: redis.Redis, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False))
+    opened = open_services(config, reports=NoReports())
+    async with client(opened) as http:
+        feed = await http.get("/v1/feed", params={"user_id": "u"})
+        ready = await http.get("/readyz")
+    await opened.close()
+    assert (feed.status_code, feed.headers["Retry-After"]) == (503, "2")
+    assert "no version of redrec is there yet" in feed.json()["error"]["message"]
+    assert (ready.status_code, ready.json()["components"]["model"]) == (503, False)
