@@ -17,6 +17,7 @@ from rayapp.llm.adapter import base_of, is_adapter, merged
 
 PACKAGED = "SmolLM2-135M-Instruct"
 TRAINED = "RedOne-135M"
+TRAINED_FOLDER = Path(__file__).with_name(TRAINED)
 
 
 class ModelError(UserError):
@@ -30,7 +31,7 @@ def model_folder(name: str, cache: Path) -> str:
     unpacked or merged first goes below `cache`.
     """
     if name == TRAINED:
-        return merged(model_folder(PACKAGED, cache), Path(__file__).with_name(TRAINED), cache)
+        return merged(model_folder(PACKAGED, cache), TRAINED_FOLDER, cache)
     if name != PACKAGED:
         path = Path(name).expanduser()
         base, plus, adapter = name.rpartition("+")

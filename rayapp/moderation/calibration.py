@@ -22,11 +22,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from rayapp.errors import UserError
-from rayapp.llm.base_model import TRAINED
+from rayapp.llm.base_model import TRAINED_FOLDER
 from rayapp.moderation.policy import NONE, Policy
 
 # Of the models that come with the package: the base as it is, and the trained one beside its adapter.
-PACKAGED = (Path(__file__).with_name("calibration.json"), Path(__file__).with_name(TRAINED) / "calibration.json")
+PACKAGED = (Path(__file__).with_name("calibration.json"), TRAINED_FOLDER / "calibration.json")
 PRIOR = 1e-3  # pulls shifts to 0, so that a category which is never right has a finite one
 
 
