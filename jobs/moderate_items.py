@@ -18,8 +18,8 @@ from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge
 from rayapp.moderation.queue import ModerationQueue
 from rayapp.search.post_view_queue import PostViewQueue
-from rayapp.stores.valkey.client import wait_for_store
-from rayapp.stores.valkey.lease import Lease, LeaseTaken
+from rayapp.stores.open import open_store
+from rayapp.stores.ports import LeaseTaken
 from rayapp.terminal import console
 from streaming.consumer import stop_signals
 from streaming.producer import EventProducer
@@ -30,13 +30,13 @@ from streaming.topics import wait_for_broker
 @click.option("--once", is_flag=True, help="Stop when the queue is empty.")
 def main(config: Config, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
-    store = wait_for_store(config.store_url)
+    store = open_store(config.store_url, wait_s=30)
     model = LanguageModel.served(config)
     judge = Judge.of(model, config)
     connect_ray()
     queue = ModerationQueue(config, store, EventProducer(config), Metrics(), judge)
     version, policy = judge.versions
-    with Lease(store, "moderator") as lease:
+    with store.lease("moderator") as lease:
         console.print(f"model {version}, policy {policy}; {queue.sweep():,} notes to judge (again)")
         if once:
             return {"judged": _once(queue), "model_version": version, "policy_version": policy}
@@ -56,7 +56,7 @@ def _once(queue: ModerationQueue) -> int:
     judged = 0
     while found := queue.step():
         judged += found
-        console.print(f"  {judged:,} judged, {queue.verdicts.waiting():,} wait")
+        console.print(f"  {judged:,} judged, {queue.waiting.waiting():,} wait")
     return judged
 
 

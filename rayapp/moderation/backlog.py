@@ -15,7 +15,6 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import ray
 import ray.data
-import redis
 
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
@@ -23,8 +22,7 @@ from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, encode, p
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
-from rayapp.stores.valkey.items import ItemReader
-from rayapp.stores.valkey.verdicts import VerdictStore
+from rayapp.stores.backend import StoreBackend
 from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
@@ -110,10 +108,11 @@ class ParquetBacklog:
 class TopicBacklog:
     """All of `rayapp.items` as it stands; verdicts go where the moderator's go. Judged notes are in the store."""
 
-    def __init__(self, config: Config, store: redis.Redis, versions: tuple[str, str]) -> None:
+    def __init__(self, config: Config, store: StoreBackend, versions: tuple[str, str]) -> None:
         self.config = config
-        self.reader = ItemReader(store)
-        self.verdicts = VerdictStore(store)
+        self.reader = store.catalogue()
+        self.verdicts = store.verdicts()
+        self.queue = store.moderation_queue()
         self.producer = EventProducer(config)
         self.versions = versions
 
@@ -134,7 +133,7 @@ class TopicBacklog:
         topic = self.config.topic("verdicts")
         self.producer.send_all((Record(topic, v.item_id, encode(v)) for v in found), timeout_s=30)
         for verdict in found:
-            self.verdicts.put(verdict, self.verdicts.queued(verdict.item_id))
+            self.verdicts.put(verdict, self.queue.entry(verdict.item_id))
 
     def _items(self) -> dict[str, Item]:
         """The newest record of every item."""

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-import redis
 from confluent_kafka import KafkaException
 
 from rayapp.config import Config
@@ -15,9 +14,9 @@ from rayapp.domain import Verdict, encode
 from rayapp.llm.completions import ModelAway
 from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge, Note
-from rayapp.stores.valkey.history import popularity_key
-from rayapp.stores.valkey.items import ItemReader
-from rayapp.stores.valkey.verdicts import Queued, Urgency, VerdictStore, enqueue
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.ports import StoreRefused, StoreUnreachable
+from rayapp.stores.records import Queued, Urgency
 from rayapp.terminal import console
 from streaming.producer import EventProducer, Record
 
@@ -31,12 +30,13 @@ class ModerationQueue:
     """The only one that takes notes off the queue; whatever kills it, what was not stored is judged again."""
 
     def __init__(
-        self, config: Config, store: redis.Redis, producer: EventProducer, metrics: Metrics, judge: Judge
+        self, config: Config, store: StoreBackend, producer: EventProducer, metrics: Metrics, judge: Judge
     ) -> None:
         self.config = config
-        self.store = store
-        self.reader = ItemReader(store)
-        self.verdicts = VerdictStore(store)
+        self.reader = store.catalogue()
+        self.verdicts = store.verdicts()
+        self.waiting = store.moderation_queue()
+        self.clicks = store.click_counts()
         self.producer = producer
         self.metrics = metrics
         self.judge = judge
@@ -56,8 +56,8 @@ class ModerationQueue:
                 if verdict is not None and verdict.stands(self._key(stored.item.text), self.judge.versions):
                     continue
                 (fresh if verdict is None else again).append(stored.item_id)
-            enqueue(self.store, fresh, Urgency.BULK)
-            enqueue(self.store, again, Urgency.AGAIN)
+            self.waiting.enqueue(fresh, Urgency.BULK)
+            self.waiting.enqueue(again, Urgency.AGAIN)
             count += len(fresh) + len(again)
         return count
 
@@ -72,7 +72,9 @@ class ModerationQueue:
                     console.print(f"the policy's word holds meanwhile, nothing is lost: {error}")
                 away = True
                 stop.wait(1.0)
-            except (redis.ConnectionError, redis.TimeoutError, KafkaException) as error:
+            except StoreRefused:
+                raise
+            except (StoreUnreachable, KafkaException) as error:
                 console.print(f"waiting for broker and store, nothing is lost: {error}")
                 stop.wait(1.0)
             else:
@@ -103,7 +105,7 @@ class ModerationQueue:
 
     def _waiting(self) -> list[Queued]:
         """A full batch of what is urgent; of the rest a small one, for what comes meanwhile waits behind it."""
-        found = self.verdicts.next(self.config.llm.batch, self._most_clicked())
+        found = self.waiting.next(self.config.llm.batch, self._most_clicked())
         urgent = [queued for queued in found if queued.urgency is Urgency.NOW]
         if urgent or not self.pace:
             return urgent or found
@@ -112,7 +114,7 @@ class ModerationQueue:
     def _notes(self, waiting: list[Queued]) -> Iterator[tuple[Queued, Note, Verdict | None]]:
         for queued, stored in zip(waiting, self.reader.fetch([q.item_id for q in waiting]), strict=True):
             if stored.item is None:
-                self.verdicts.drop(queued.item_id)
+                self.waiting.drop(queued.item_id)
                 continue
             yield queued, Note(queued.item_id, stored.item.text, self._key(stored.item.text)), stored.verdict
 
@@ -130,12 +132,6 @@ class ModerationQueue:
     def _most_clicked(self) -> list[str]:
         at, ids = self._popular
         if time.monotonic() - at > POPULAR_S:
-            best: dict[str, float] = {}
-            for scenario in self.config.scenarios:
-                for item, score in self.store.zrange(
-                    popularity_key(scenario), 0, PREFERRED - 1, desc=True, withscores=True
-                ):
-                    best[item.decode()] = best.get(item.decode(), 0.0) + score
-            ids = sorted(best, key=lambda i: -best[i])
+            ids = self.clicks.most_clicked(self.config.scenarios, PREFERRED)
             self._popular = (time.monotonic(), ids)
         return ids

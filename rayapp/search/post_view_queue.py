@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-import redis
-
 from rayapp.config import Config
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision
@@ -14,9 +12,9 @@ from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.moderation.judge import Judge, Note
 from rayapp.search.post_view import FORM, MAX_TOKENS, PostViewPrompt, queries_of
-from rayapp.stores.valkey.items import ItemReader, StoredItem
-from rayapp.stores.valkey.post_view import PostView, PostViewStore
-from rayapp.stores.valkey.verdicts import Urgency, VerdictStore
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.ports import StoreUnreachable
+from rayapp.stores.records import PostView, StoredItem, Urgency
 from rayapp.terminal import console
 
 IDLE_S = 0.2
@@ -27,11 +25,11 @@ HIDDEN = (Decision.BLOCK, Decision.HOLD)
 class PostViewQueue:
     """Beside the moderation queue, which goes first: a note that nobody judged yet matters more than its queries."""
 
-    def __init__(self, config: Config, store: redis.Redis, model: LanguageModel, judge: Judge) -> None:
+    def __init__(self, config: Config, store: StoreBackend, model: LanguageModel, judge: Judge) -> None:
         self.config = config
-        self.reader = ItemReader(store)
-        self.queue = PostViewStore(store)
-        self.moderation = VerdictStore(store)
+        self.reader = store.catalogue()
+        self.queue = store.post_views()
+        self.moderation = store.moderation_queue()
         self.model = model
         self.judge = judge
         self.prompt = PostViewPrompt(model.tokenizer)
@@ -47,7 +45,7 @@ class PostViewQueue:
                     begun = True
                 if not self.step():
                     stop.wait(IDLE_S)
-            except (ModelAway, redis.RedisError):
+            except (ModelAway, StoreUnreachable):
                 stop.wait(RETRY_S)
             except Exception as error:  # one note's trouble is not the others'
                 console.print(f"post-view queries: {error!r}")
@@ -56,12 +54,12 @@ class PostViewQueue:
     def step(self) -> bool:
         """One note; False when there is nothing to do now. Raises ModelAway."""
         wanted = self.queue.next()
-        if wanted is None or (not wanted.asked and self._later()):
+        if wanted is None or (not wanted.requested and self._later()):
             return False
         started = time.monotonic()
         stored = self.reader.fetch([wanted.item_id])[0]
         self.queue.put(wanted.item_id, self._made(stored))
-        if not wanted.asked:
+        if not wanted.requested:
             self.rest_until = time.monotonic() + (time.monotonic() - started) * (1 / self.config.llm.backlog_share - 1)
         return True
 

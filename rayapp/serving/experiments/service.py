@@ -13,12 +13,13 @@ import yaml
 from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
 from rayapp.experiments.experiment import Experiment, ExperimentError, parse_experiment
+from rayapp.experiments.lifecycle import Change, Started
 from rayapp.serving.errors import ApiError
 from rayapp.serving.live.catalogue_view import catalogue_view
 from rayapp.serving.live.variant import CURRENT, Variant
 from rayapp.stores.registry import Registry, RegistryError
 from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.experiments import Change, ExperimentStore, Started
+from rayapp.stores.valkey.experiments import ExperimentStore
 
 LARGEST = 64 * 1024  # bytes of an experiment
 STATUS = {"created": 201, "grown": 200, "unchanged": 200}

@@ -9,7 +9,6 @@ import os
 from typing import Annotated, Any
 
 import msgspec
-import redis.exceptions
 import torch
 from fastapi import FastAPI, Path, Query, Response
 from fastapi.responses import PlainTextResponse
@@ -45,10 +44,8 @@ from rayapp.serving.pipeline.retriever import Retriever
 from rayapp.serving.pipeline.search import QueryEncoder, Search
 from rayapp.serving.pipeline.user_tower import UserTower
 from rayapp.serving.remote import Remote
-from rayapp.stores.valkey.client import connect_async
-from rayapp.stores.valkey.history import HistoryReader
-from rayapp.stores.valkey.pages import Pages
-from rayapp.stores.valkey.post_view import PostViewReader
+from rayapp.stores.open import open_async_store
+from rayapp.stores.ports import StoreUnreachable
 from streaming.producer import EventProducer
 
 log = logging.getLogger("ray.serve")
@@ -71,8 +68,8 @@ app.include_router(experiment_routes.router)
 app.add_middleware(Guard, metrics=METRICS, keys=Config().api_keys, max_ongoing=LIMIT)
 
 
-@app.exception_handler(redis.exceptions.RedisError)
-async def store_away(_request: Any, error: redis.exceptions.RedisError) -> Response:
+@app.exception_handler(StoreUnreachable)
+async def store_away(_request: Any, error: StoreUnreachable) -> Response:
     log.warning("store is away: %s", error)
     return errors.error_response(ApiError(503, "the history store does not answer; try again", retry_after=2))
 
@@ -89,15 +86,15 @@ class Gateway(ItemRoutes, ExperimentRoutes):
         self.engine = Engine(self.config, freshness.swapped)
         tower = Remote(tower) if tower is not None else UserTower(self.engine)
         self.retriever = Remote(retriever) if retriever is not None else Retriever(self.engine)
-        self.store = connect_async(self.config.store_url)
+        self.stores = open_async_store(self.config.store_url)
         serving = self.config.serving
-        self.reader = HistoryReader(self.store, serving.ads_cap, serving.ads_cap_hours)
+        self.reader = self.stores.history(self.config.history)
         self.producer = EventProducer(self.config)
         self.versions = ServedVersions(self.engine, METRICS)
         self.ingest = Ingest(self.config, self.producer, METRICS)
         self.exposures = Exposures(self.config, self.producer, METRICS)
         model = ServedModel(self.config)
-        pages = Pages(self.store, serving.page_ttl_s)
+        pages = self.stores.pages(serving.page_ttl_s)
         self.pipeline = Pipeline(
             self.config,
             tower,
@@ -111,10 +108,10 @@ class Gateway(ItemRoutes, ExperimentRoutes):
             Reranker(self.config, model),
         )
         encode = QueryEncoder(self.config)
-        understanding = QueryUnderstanding(self.config, model, self.store, encode, METRICS)
+        understanding = QueryUnderstanding(self.config, model, self.stores.cache("understanding"), encode, METRICS)
         self.find = Search(self.pipeline, encode, understanding)
         self.llm = LlmHealth(self.config)
-        self.post_view = PostViewReader(self.store)
+        self.post_view = self.stores.post_views()
         self.moderator = Moderator(self.config, self.producer, METRICS)
         self.desk = ExperimentDesk(self.config, Remote(reports))
         watch(self.engine, reports)
@@ -220,8 +217,9 @@ class Gateway(ItemRoutes, ExperimentRoutes):
         return Ask(route, user, scenario, kind, k or assigned.params.k or DEFAULT_K[route], cursor, query, assigned)
 
     async def _store_answers(self) -> bool:
-        with contextlib.suppress(redis.exceptions.RedisError):
-            return bool(await self.store.ping())
+        with contextlib.suppress(StoreUnreachable):
+            await self.stores.ping()
+            return True
         return False
 
     async def check_health(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import redis
 from transformers import AutoTokenizer
 
 from rayapp.config import Config, Llm
@@ -21,8 +20,8 @@ from rayapp.moderation.judge import Judge
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.moderation.queue import BACKLOG_BATCH, ModerationQueue
-from rayapp.stores.valkey.items import ItemWriter
-from rayapp.stores.valkey.verdicts import Urgency, VerdictStore, enqueue
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.records import Urgency
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 
@@ -46,22 +45,22 @@ class Scripted(Completions):
 
 
 @pytest.fixture
-def queue(store: redis.Redis, stream: Config, language_model: Path) -> ModerationQueue:
+def queue(backend: StoreBackend, stream: Config, language_model: Path) -> ModerationQueue:
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
     judge = Judge(Moderation(tokenizer, POLICY), Scripted(tokenizer), "m@1", known)
-    return ModerationQueue(stream, store, EventProducer(stream), Metrics(), judge)
+    return ModerationQueue(stream, backend, EventProducer(stream), Metrics(), judge)
 
 
-def put(store: redis.Redis, urgency: Urgency | None, **texts: str) -> None:
+def put(backend: StoreBackend, urgency: Urgency | None, **texts: str) -> None:
     items = [Item(item_id=i, title=text) for i, text in texts.items()]
-    ItemWriter(store).put(
+    backend.catalogue_store().put(
         items, np.ones((len(items), 4)), dict.fromkeys(texts, urgency) if urgency is not None else None
     )
 
 
-def decisions(store: redis.Redis, *ids: str) -> list[Decision | None]:
-    return [v and v.decision for v in VerdictStore(store).get(list(ids))]
+def decisions(backend: StoreBackend, *ids: str) -> list[Decision | None]:
+    return [v and v.decision for v in backend.verdicts().get(list(ids))]
 
 
 def written(config: Config) -> int:
@@ -72,12 +71,12 @@ def written(config: Config) -> int:
         consumer.close()
 
 
-def test_each_note_is_judged_once(queue: ModerationQueue, store: redis.Redis, stream: Config) -> None:
-    put(store, Urgency.NOW, kind="a walk", bad="abuse of somebody")
+def test_each_note_is_judged_once(queue: ModerationQueue, backend: StoreBackend, stream: Config) -> None:
+    put(backend, Urgency.NOW, kind="a walk", bad="abuse of somebody")
     assert queue.step() == 2
     assert queue.step() == 0
-    assert decisions(store, "kind", "bad") == [Decision.ALLOW, Decision.BLOCK]
-    (verdict,) = VerdictStore(store).get(["bad"])
+    assert decisions(backend, "kind", "bad") == [Decision.ALLOW, Decision.BLOCK]
+    (verdict,) = backend.verdicts().get(["bad"])
     assert verdict is not None
     assert sum(verdict.labels.values()) == pytest.approx(1, abs=1e-5)
     assert (verdict.model_version, verdict.policy_version) == ("m@1", queue.judge.policy_version)
@@ -86,41 +85,41 @@ def test_each_note_is_judged_once(queue: ModerationQueue, store: redis.Redis, st
 
 
 def test_while_the_model_is_away_the_policy_holds_and_nothing_is_lost(
-    queue: ModerationQueue, store: redis.Redis
+    queue: ModerationQueue, backend: StoreBackend
 ) -> None:
-    put(store, Urgency.NOW, one="a walk")
+    put(backend, Urgency.NOW, one="a walk")
     queue.judge.chooser.away = True  # type: ignore[attr-defined]
     for _ in range(3):
         with pytest.raises(ModelAway):
             queue.step()
-    assert decisions(store, "one") == [POLICY.on_failure]
+    assert decisions(backend, "one") == [POLICY.on_failure]
     queue.judge.chooser.away = False  # type: ignore[attr-defined]
     assert queue.step() == 1
-    assert decisions(store, "one") == [Decision.ALLOW]
-    assert queue.verdicts.waiting() == 0
+    assert decisions(backend, "one") == [Decision.ALLOW]
+    assert queue.waiting.waiting() == 0
     assert queue.judge.chooser.asked == ["a walk"]  # type: ignore[attr-defined]
 
 
-def test_an_older_verdict_holds_while_the_model_is_away(queue: ModerationQueue, store: redis.Redis) -> None:
-    put(store, Urgency.NOW, one="abuse")
+def test_an_older_verdict_holds_while_the_model_is_away(queue: ModerationQueue, backend: StoreBackend) -> None:
+    put(backend, Urgency.NOW, one="abuse")
     queue.step()
-    put(store, Urgency.NOW, one="better now")
+    put(backend, Urgency.NOW, one="better now")
     queue.judge.chooser.away = True  # type: ignore[attr-defined]
     with pytest.raises(ModelAway):
         queue.step()
-    assert decisions(store, "one") == [Decision.BLOCK]
+    assert decisions(backend, "one") == [Decision.BLOCK]
 
 
-def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQueue, store: redis.Redis) -> None:
-    put(store, None, bulk="a", old="b", person="c", changed="d")
-    verdicts = VerdictStore(store)
+def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQueue, backend: StoreBackend) -> None:
+    put(backend, None, bulk="a", old="b", person="c", changed="d")
+    verdicts = backend.verdicts()
     keys = {i: queue._key(t) for i, t in {"old": "b", "person": "c", "changed": "x"}.items()}
     versions = {"model_version": "m@1", "policy_version": queue.judge.policy_version}
     verdicts.put(Verdict("old", Decision.ALLOW, "judged", 1, text_key=keys["old"], model_version="m@0"))
     verdicts.put(Verdict("person", Decision.BLOCK, "person", 1, text_key=keys["person"]))
     verdicts.put(Verdict("changed", Decision.ALLOW, "judged", 1, text_key=keys["changed"], **versions))
     assert queue.sweep() == 3
-    found = queue.verdicts.next(10)
+    found = queue.waiting.next(10)
     assert {q.item_id: q.urgency for q in found} == {
         "old": Urgency.AGAIN,
         "changed": Urgency.AGAIN,
@@ -130,25 +129,27 @@ def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQue
     assert queue.sweep() == 0
 
 
-def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQueue, store: redis.Redis) -> None:
+def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQueue, backend: StoreBackend) -> None:
     queue.config = msgspec.structs.replace(queue.config, llm=Llm(backlog_share=1e-6))
-    put(store, Urgency.BULK, **{f"b{n}": f"text {n}" for n in range(BACKLOG_BATCH + 5)})
+    put(backend, Urgency.BULK, **{f"b{n}": f"text {n}" for n in range(BACKLOG_BATCH + 5)})
     assert queue.step() == BACKLOG_BATCH
     assert queue.step() == 0, "it rests"
-    put(store, Urgency.NOW, new="e")
+    put(backend, Urgency.NOW, new="e")
     assert queue.step() == 1
-    assert decisions(store, "new") == [Decision.ALLOW]
+    assert decisions(backend, "new") == [Decision.ALLOW]
     assert queue.step() == 0
     queue.pace = False
     assert queue.step() == 5
 
 
-def test_a_new_policy_judges_everything_again_and_a_report_one_note(queue: ModerationQueue, store: redis.Redis) -> None:
-    put(store, Urgency.NOW, one="a", two="b")
+def test_a_new_policy_judges_everything_again_and_a_report_one_note(
+    queue: ModerationQueue, backend: StoreBackend
+) -> None:
+    put(backend, Urgency.NOW, one="a", two="b")
     queue.step()
-    enqueue(store, ["two", "unknown"], Urgency.NOW)  # as the history writer does for a report
+    backend.moderation_queue().enqueue(["two", "unknown"], Urgency.NOW)  # as the history writer does for a report
     assert queue.step() == 1
     assert queue.judge.chooser.asked == ["a", "b", "b"]  # type: ignore[attr-defined]
-    assert queue.verdicts.waiting() == 0
+    assert queue.waiting.waiting() == 0
     queue.judge.moderation.policy = msgspec.structs.replace(POLICY, max_tokens=100)
     assert queue.sweep() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import redis
 from transformers import AutoTokenizer
 
 from rayapp.config import Config
@@ -22,9 +22,9 @@ from rayapp.moderation.judge import Judge
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.search.post_view_queue import PostViewQueue
-from rayapp.stores.valkey.items import ItemWriter
-from rayapp.stores.valkey.post_view import QUEUE, PostViewStore
-from rayapp.stores.valkey.verdicts import Urgency, VerdictStore
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.open import open_async_store
+from rayapp.stores.records import Urgency
 
 POLICY = load_policy()
 
@@ -49,32 +49,39 @@ class Scripted:
 
 
 @pytest.fixture
-def queue(store: redis.Redis, server_config: Config, language_model: Path) -> PostViewQueue:
+def queue(backend: StoreBackend, server_config: Config, language_model: Path) -> PostViewQueue:
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
     answers = Scripted(tokenizer)
     judge = Judge(Moderation(tokenizer, POLICY), answers, "m@1", known)
     config = msgspec.structs.replace(server_config, llm=msgspec.structs.replace(server_config.llm, backlog_share=1.0))
-    return PostViewQueue(config, store, LanguageModel(tokenizer, "m@1", answers), judge)
+    return PostViewQueue(config, backend, LanguageModel(tokenizer, "m@1", answers), judge)
 
 
-def put(store: redis.Redis, urgency: Urgency, **texts: str) -> None:
+def put(backend: StoreBackend, urgency: Urgency, **texts: str) -> None:
     items = [Item(item_id=i, title=text) for i, text in texts.items()]
-    ItemWriter(store).put(items, np.ones((len(items), 4)), dict.fromkeys(texts, urgency))
+    backend.catalogue_store().put(items, np.ones((len(items), 4)), dict.fromkeys(texts, urgency))
 
 
-def judge_all(store: redis.Redis, decision: Decision, *ids: str) -> None:
-    verdicts = VerdictStore(store)
+def judge_all(backend: StoreBackend, decision: Decision, *ids: str) -> None:
+    verdicts, queue = backend.verdicts(), backend.moderation_queue()
     for item_id in ids:
         told = Verdict(item_id=item_id, decision=decision, outcome="judged", at_ms=1)
-        verdicts.put(told, verdicts.queued(item_id))
+        verdicts.put(told, queue.entry(item_id))
 
 
-def test_queries_are_written_filtered_and_kept(store: redis.Redis, queue: PostViewQueue) -> None:
-    put(store, Urgency.NOW, a="About tea")
-    judge_all(store, Decision.ALLOW, "a")
+async def request(config: Config, item_id: str) -> None:
+    """What the HTTP API does for a note that has no queries yet."""
+    requests = open_async_store(config.store_url)
+    assert await requests.post_views().get(item_id, "a text") is None
+    await requests.close()
+
+
+def test_queries_are_written_filtered_and_kept(backend: StoreBackend, queue: PostViewQueue) -> None:
+    put(backend, Urgency.NOW, a="About tea")
+    judge_all(backend, Decision.ALLOW, "a")
     assert queue.step()
-    made = PostViewStore(store).get("a")
+    made = backend.post_views().get("a")
     assert made is not None
     assert made.queries == ("green tea", "tea pots")
     assert (made.text_key, made.model_version) == (text_key("", "About tea"), "m@1")
@@ -82,31 +89,31 @@ def test_queries_are_written_filtered_and_kept(store: redis.Redis, queue: PostVi
 
 
 def test_new_notes_are_judged_before_anybody_writes_for_what_nobody_asked(
-    store: redis.Redis, queue: PostViewQueue
+    backend: StoreBackend, queue: PostViewQueue, server_config: Config
 ) -> None:
-    put(store, Urgency.NOW, a="About tea")
+    put(backend, Urgency.NOW, a="About tea")
     assert not queue.step()
-    store.zadd(QUEUE, {"a": 5}, lt=True)  # asked for
+    asyncio.run(request(server_config, "a"))
     assert queue.step()
 
 
-def test_nothing_is_written_for_what_nobody_sees(store: redis.Redis, queue: PostViewQueue) -> None:
-    put(store, Urgency.NOW, blocked="About tea", gone="About cups")
-    judge_all(store, Decision.BLOCK, "blocked", "gone")
-    ItemWriter(store).delete("gone")
+def test_nothing_is_written_for_what_nobody_sees(backend: StoreBackend, queue: PostViewQueue) -> None:
+    put(backend, Urgency.NOW, blocked="About tea", gone="About cups")
+    judge_all(backend, Decision.BLOCK, "blocked", "gone")
+    backend.catalogue_store().delete("gone")
     while queue.step():
         pass
-    assert PostViewStore(store).get("blocked") is None
+    assert backend.post_views().get("blocked") is None
     assert queue.model.answers.written == 0  # type: ignore[attr-defined]
-    assert store.zcard(QUEUE) == 0
+    assert backend.post_views().waiting() == 0
 
 
-def test_while_the_model_is_away_notes_stay_in_the_queue(store: redis.Redis, queue: PostViewQueue) -> None:
-    put(store, Urgency.NOW, a="About tea")
-    judge_all(store, Decision.ALLOW, "a")
+def test_while_the_model_is_away_notes_stay_in_the_queue(backend: StoreBackend, queue: PostViewQueue) -> None:
+    put(backend, Urgency.NOW, a="About tea")
+    judge_all(backend, Decision.ALLOW, "a")
     queue.model.answers.away = True  # type: ignore[attr-defined]
     with pytest.raises(ModelAway):
         queue.step()
     queue.model.answers.away = False  # type: ignore[attr-defined]
     assert queue.step()
-    assert PostViewStore(store).get("a") is not None
+    assert backend.post_views().get("a") is not None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import redis
 
 from rayapp.domain import Decision, Item, Verdict
-from rayapp.stores.valkey.items import ItemReader, ItemWriter
-from rayapp.stores.valkey.verdicts import Queued, Urgency, VerdictStore, enqueue
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.records import Queued, Urgency
 
 ITEMS = [Item(item_id=f"i{n}", title=f"t{n}") for n in range(6)]
 VECTORS = np.ones((6, 4), dtype=np.float32)
@@ -17,37 +16,38 @@ def verdict(item_id: str, decision: Decision, outcome: str = "judged", text_key:
     return Verdict(item_id, decision, outcome, 1, text_key=text_key)  # type: ignore[arg-type]
 
 
-def test_urgent_before_again_before_bulk_and_the_most_clicked_of_the_bulk_first(store: redis.Redis) -> None:
-    verdicts = VerdictStore(store)
-    enqueue(store, ["b1", "b2", "b3"], Urgency.BULK)
-    enqueue(store, ["a"], Urgency.AGAIN)
-    enqueue(store, ["n"], Urgency.NOW)
-    found = verdicts.next(3, ["b3"])
+def test_urgent_before_again_before_bulk_and_the_most_clicked_of_the_bulk_first(backend: StoreBackend) -> None:
+    verdicts, queue = backend.verdicts(), backend.moderation_queue()
+    queue.enqueue(["b1", "b2", "b3"], Urgency.BULK)
+    queue.enqueue(["a"], Urgency.AGAIN)
+    queue.enqueue(["n"], Urgency.NOW)
+    found = queue.next(3, ["b3"])
     assert [(q.item_id, q.urgency) for q in found[:2]] == [("n", Urgency.NOW), ("a", Urgency.AGAIN)]
     for queued in found[:2]:
         verdicts.put(verdict(queued.item_id, Decision.ALLOW), queued)
-    assert [q.item_id for q in verdicts.next(2, ["unknown", "b3"])] == ["b3", "b1"]
-    assert verdicts.waiting() == 3
+    assert [q.item_id for q in queue.next(2, ["unknown", "b3"])] == ["b3", "b1"]
+    assert queue.waiting() == 3
 
 
-def test_bulk_never_pushes_a_waiting_note_back(store: redis.Redis) -> None:
-    enqueue(store, ["n"], Urgency.NOW)
-    enqueue(store, ["n"], Urgency.BULK)
-    assert VerdictStore(store).next(1)[0].urgency is Urgency.NOW
+def test_bulk_never_pushes_a_waiting_note_back(backend: StoreBackend) -> None:
+    queue = backend.moderation_queue()
+    queue.enqueue(["n"], Urgency.NOW)
+    queue.enqueue(["n"], Urgency.BULK)
+    assert queue.next(1)[0].urgency is Urgency.NOW
 
 
-def test_a_note_queued_again_while_it_was_judged_stays_queued(store: redis.Redis) -> None:
-    verdicts = VerdictStore(store)
-    old = Queued("n", b"1")
-    enqueue(store, ["n"], Urgency.NOW)
+def test_a_note_queued_again_while_it_was_judged_stays_queued(backend: StoreBackend) -> None:
+    verdicts, queue = backend.verdicts(), backend.moderation_queue()
+    old = Queued("n", b"1", Urgency.NOW)
+    queue.enqueue(["n"], Urgency.NOW)
     assert verdicts.put(verdict("n", Decision.ALLOW), old)
-    assert verdicts.waiting() == 1
-    assert verdicts.put(verdict("n", Decision.ALLOW), verdicts.next(1)[0])
-    assert verdicts.waiting() == 0
+    assert queue.waiting() == 1
+    assert verdicts.put(verdict("n", Decision.ALLOW), queue.next(1)[0])
+    assert queue.waiting() == 0
 
 
-def test_a_persons_verdict_wins_and_is_audited(store: redis.Redis) -> None:
-    verdicts = VerdictStore(store)
+def test_a_persons_verdict_wins_and_is_audited(backend: StoreBackend) -> None:
+    verdicts = backend.verdicts()
     verdicts.put(verdict("n", Decision.BLOCK))
     assert verdicts.put(verdict("n", Decision.ALLOW, "person"))
     assert not verdicts.put(verdict("n", Decision.BLOCK))  # the same text: the person knew better
@@ -59,23 +59,34 @@ def test_a_persons_verdict_wins_and_is_audited(store: redis.Redis) -> None:
     assert verdicts.audit("other") == []
 
 
-def test_a_refused_verdict_still_leaves_the_queue(store: redis.Redis) -> None:
-    verdicts = VerdictStore(store)
+def test_a_refused_verdict_still_leaves_the_queue(backend: StoreBackend) -> None:
+    verdicts, queue = backend.verdicts(), backend.moderation_queue()
     verdicts.put(verdict("n", Decision.ALLOW, "person"))
-    enqueue(store, ["n"], Urgency.NOW)
-    assert not verdicts.put(verdict("n", Decision.BLOCK), verdicts.next(1)[0])
-    assert verdicts.waiting() == 0
+    queue.enqueue(["n"], Urgency.NOW)
+    assert not verdicts.put(verdict("n", Decision.BLOCK), queue.next(1)[0])
+    assert queue.waiting() == 0
 
 
-def test_a_verdict_is_a_change_of_its_item(store: redis.Redis) -> None:
-    reader = ItemReader(store)
-    ItemWriter(store).put(ITEMS, VECTORS, {"i1": Urgency.NOW, "i2": Urgency.BULK})
+def test_a_verdict_is_a_change_of_its_item(backend: StoreBackend) -> None:
+    reader = backend.catalogue()
+    backend.catalogue_store().put(ITEMS, VECTORS, {"i1": Urgency.NOW, "i2": Urgency.BULK})
     position = reader.position()
-    verdicts = VerdictStore(store)
-    assert [q.item_id for q in verdicts.next(10)] == ["i1", "i2"]
+    verdicts, queue = backend.verdicts(), backend.moderation_queue()
+    assert [q.item_id for q in queue.next(10)] == ["i1", "i2"]
     verdicts.put(verdict("i1", Decision.BLOCK))
     assert reader.changes(position, block_ms=100)[1] == ["i1"]
     assert reader.fetch(["i1"])[0].verdict == verdict("i1", Decision.BLOCK)
-    ItemWriter(store).delete("i1")
+    backend.catalogue_store().delete("i1")
     assert verdicts.get(["i1"]) == [None]
-    assert [q.item_id for q in verdicts.next(10)] == ["i2"]
+    assert [q.item_id for q in queue.next(10)] == ["i2"]
+
+
+def test_an_entry_is_looked_up_and_a_dropped_note_is_not_judged(backend: StoreBackend) -> None:
+    queue = backend.moderation_queue()
+    queue.enqueue(["a", "b"], Urgency.AGAIN)
+    assert queue.entry("a") == queue.next(1)[0]
+    queue.drop("a")
+    assert queue.entry("a") is None
+    assert [q.item_id for q in queue.next(5)] == ["b"]
+    queue.enqueue([], Urgency.NOW)
+    assert queue.waiting() == 1
