@@ -54,7 +54,7 @@ def main(config: Config) -> dict[str, Any] | None:
     )
     handler.warm()
     console.print(f"writing the catalogue from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

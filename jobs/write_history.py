@@ -26,7 +26,7 @@ def main(config: Config) -> dict[str, Any] | None:
     topic = config.topic("behaviour")
     handler = HistoryApplier(config, store, EventProducer(config), metrics)
     console.print(f"writing histories from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

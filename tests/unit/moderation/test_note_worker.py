@@ -11,21 +11,24 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from rayapp.config import Config, Llm
-from rayapp.domain import Decision, Item, Verdict
+from rayapp.config import Config
+from rayapp.domain import Decision, Item, Verdict, text_key
 from rayapp.llm.completions import Completions, ModelAway
+from rayapp.llm.work_queue import WorkQueue
 from rayapp.metrics import Metrics
 from rayapp.moderation.calibration import Calibration, described
 from rayapp.moderation.judge import Judge
 from rayapp.moderation.moderation import Moderation
+from rayapp.moderation.note_worker import BACKLOG_BATCH, NoteWorker, WaitingNote
 from rayapp.moderation.policy import load_policy
-from rayapp.moderation.queue import BACKLOG_BATCH, ModerationQueue
+from rayapp.moderation.verdict_log import VerdictLog
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 
 POLICY = load_policy()
+Queue = WorkQueue[WaitingNote]
 
 
 class Scripted(Completions):
@@ -45,11 +48,17 @@ class Scripted(Completions):
 
 
 @pytest.fixture
-def queue(backend: StoreBackend, stream: Config, language_model: Path) -> ModerationQueue:
+def worker(backend: StoreBackend, stream: Config, language_model: Path) -> NoteWorker:
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
     judge = Judge(Moderation(tokenizer, POLICY), Scripted(tokenizer), "m@1", known)
-    return ModerationQueue(stream, backend, EventProducer(stream), Metrics(), judge)
+    log = VerdictLog(EventProducer(stream), stream.topic("verdicts"), backend.verdicts())
+    return NoteWorker(backend, log, judge, Metrics(), scenarios=stream.scenarios, batch=32)
+
+
+@pytest.fixture
+def queue(worker: NoteWorker) -> Queue:
+    return WorkQueue(worker, share=0.25, say=print)
 
 
 def put(backend: StoreBackend, urgency: Urgency | None, **texts: str) -> None:
@@ -71,7 +80,7 @@ def written(config: Config) -> int:
         consumer.close()
 
 
-def test_each_note_is_judged_once(queue: ModerationQueue, backend: StoreBackend, stream: Config) -> None:
+def test_each_note_is_judged_once(queue: Queue, worker: NoteWorker, backend: StoreBackend, stream: Config) -> None:
     put(backend, Urgency.NOW, kind="a walk", bad="abuse of somebody")
     assert queue.step() == 2
     assert queue.step() == 0
@@ -79,58 +88,64 @@ def test_each_note_is_judged_once(queue: ModerationQueue, backend: StoreBackend,
     (verdict,) = backend.verdicts().get(["bad"])
     assert verdict is not None
     assert sum(verdict.labels.values()) == pytest.approx(1, abs=1e-5)
-    assert (verdict.model_version, verdict.policy_version) == ("m@1", queue.judge.policy_version)
+    assert (verdict.model_version, verdict.policy_version) == ("m@1", worker.judge.policy_version)
     assert written(stream) == 2
-    assert queue.sweep() == 0
+    assert worker.sweep() == 0
 
 
 def test_while_the_model_is_away_the_policy_holds_and_nothing_is_lost(
-    queue: ModerationQueue, backend: StoreBackend
+    queue: Queue, worker: NoteWorker, backend: StoreBackend
 ) -> None:
     put(backend, Urgency.NOW, one="a walk")
-    queue.judge.chooser.away = True  # type: ignore[attr-defined]
+    worker.judge.chooser.away = True  # type: ignore[attr-defined]
     for _ in range(3):
         with pytest.raises(ModelAway):
             queue.step()
     assert decisions(backend, "one") == [POLICY.on_failure]
-    queue.judge.chooser.away = False  # type: ignore[attr-defined]
+    worker.judge.chooser.away = False  # type: ignore[attr-defined]
     assert queue.step() == 1
     assert decisions(backend, "one") == [Decision.ALLOW]
-    assert queue.waiting.waiting() == 0
-    assert queue.judge.chooser.asked == ["a walk"]  # type: ignore[attr-defined]
+    assert worker.queue.waiting() == 0
+    assert worker.judge.chooser.asked == ["a walk"]  # type: ignore[attr-defined]
 
 
-def test_an_older_verdict_holds_while_the_model_is_away(queue: ModerationQueue, backend: StoreBackend) -> None:
+def test_an_older_verdict_holds_while_the_model_is_away(
+    queue: Queue, worker: NoteWorker, backend: StoreBackend
+) -> None:
     put(backend, Urgency.NOW, one="abuse")
     queue.step()
     put(backend, Urgency.NOW, one="better now")
-    queue.judge.chooser.away = True  # type: ignore[attr-defined]
+    worker.judge.chooser.away = True  # type: ignore[attr-defined]
     with pytest.raises(ModelAway):
         queue.step()
     assert decisions(backend, "one") == [Decision.BLOCK]
 
 
-def test_the_sweep_finds_what_was_never_judged_or_by_others(queue: ModerationQueue, backend: StoreBackend) -> None:
+def test_the_sweep_finds_what_was_never_judged_or_by_others(
+    queue: Queue, worker: NoteWorker, backend: StoreBackend
+) -> None:
     put(backend, None, bulk="a", old="b", person="c", changed="d")
     verdicts = backend.verdicts()
-    keys = {i: queue._key(t) for i, t in {"old": "b", "person": "c", "changed": "x"}.items()}
-    versions = {"model_version": "m@1", "policy_version": queue.judge.policy_version}
+    keys = {i: text_key(t) for i, t in {"old": "b", "person": "c", "changed": "x"}.items()}
+    versions = {"model_version": "m@1", "policy_version": worker.judge.policy_version}
     verdicts.put(Verdict("old", Decision.ALLOW, "judged", 1, text_key=keys["old"], model_version="m@0"))
     verdicts.put(Verdict("person", Decision.BLOCK, "person", 1, text_key=keys["person"]))
     verdicts.put(Verdict("changed", Decision.ALLOW, "judged", 1, text_key=keys["changed"], **versions))
-    assert queue.sweep() == 3
-    found = queue.waiting.next(10)
+    assert worker.sweep() == 3
+    found = worker.queue.next(10)
     assert {q.item_id: q.urgency for q in found} == {
         "old": Urgency.AGAIN,
         "changed": Urgency.AGAIN,
         "bulk": Urgency.BULK,
     }
     assert queue.step() == 3
-    assert queue.sweep() == 0
+    assert worker.sweep() == 0
 
 
-def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQueue, backend: StoreBackend) -> None:
-    queue.config = msgspec.structs.replace(queue.config, llm=Llm(backlog_share=1e-6))
+def test_while_the_backlog_rests_a_new_note_is_judged_at_once(
+    queue: Queue, worker: NoteWorker, backend: StoreBackend
+) -> None:
+    queue.share = 1e-6
     put(backend, Urgency.BULK, **{f"b{n}": f"text {n}" for n in range(BACKLOG_BATCH + 5)})
     assert queue.step() == BACKLOG_BATCH
     assert queue.step() == 0, "it rests"
@@ -138,18 +153,18 @@ def test_while_the_backlog_rests_a_new_note_is_judged_at_once(queue: ModerationQ
     assert queue.step() == 1
     assert decisions(backend, "new") == [Decision.ALLOW]
     assert queue.step() == 0
-    queue.pace = False
+    queue.paced = False
     assert queue.step() == 5
 
 
 def test_a_new_policy_judges_everything_again_and_a_report_one_note(
-    queue: ModerationQueue, backend: StoreBackend
+    queue: Queue, worker: NoteWorker, backend: StoreBackend
 ) -> None:
     put(backend, Urgency.NOW, one="a", two="b")
     queue.step()
     backend.moderation_queue().enqueue(["two", "unknown"], Urgency.NOW)  # as the history writer does for a report
     assert queue.step() == 1
-    assert queue.judge.chooser.asked == ["a", "b", "b"]  # type: ignore[attr-defined]
-    assert queue.waiting.waiting() == 0
-    queue.judge.moderation.policy = msgspec.structs.replace(POLICY, max_tokens=100)
-    assert queue.sweep() == 2
+    assert worker.judge.chooser.asked == ["a", "b", "b"]  # type: ignore[attr-defined]
+    assert worker.queue.waiting() == 0
+    worker.judge.moderation.policy = msgspec.structs.replace(POLICY, max_tokens=100)
+    assert worker.sweep() == 2
