@@ -12,8 +12,7 @@ from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.learner.window_rows import read_rows
-from rayapp.stores.valkey.client import wait_for_store
-from rayapp.stores.valkey.items import ItemReader
+from rayapp.stores.open import open_store
 from rayapp.terminal import console, print_table
 from streaming.archive import (
     behaviour_rows,
@@ -65,7 +64,7 @@ def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool
             left = sum(max(0, high - at.get(p, 0)) for p, (_, high) in marks.items())
             console.print(f"{topic}: {kept:,} records written, {left:,} to go")
         result["records"][short] = kept
-    reader = ItemReader(wait_for_store(config.store_url))
+    reader = open_store(config.store_url, wait_s=30).catalogue()
     stored = (item.item for page in reader.scan() for item in page if item.item is not None)
     result["items"] = write_catalogue(root, stored)
     if rewriting:

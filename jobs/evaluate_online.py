@@ -138,7 +138,9 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     same = {name: value for name, value in options.items() if name not in ("plot_file", "learner_json")}
     steps = {name: value for name, value in msgspec.to_builtins(learner).items() if name not in WHEN}
     saved = root / f"run-{_key([same, steps])}"
-    run = _resumed(registry, learner, settings, saved, events[:split], partial(encoded_texts, config))
+    run = _resumed(
+        registry, learner, settings, saved, events[:split], partial(encoded_texts, config, say=console.print)
+    )
     _replay(run, stream, options["window"], saved, bucket)
     if not run.ranks:
         raise JobError(f"--limit {options['limit']} ends before the start: raise it")

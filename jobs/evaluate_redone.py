@@ -100,7 +100,12 @@ def main(
         answers[version] = found
     result: dict[str, Any] = {"models": list(answers), "split": split, "wording": wording}
     if sets:
-        result["moderation"] = moderation_scores(data, sets, dev, {name: a.labels for name, a in answers.items()})
+        scores = moderation_scores(data, sets, dev, {name: a.labels for name, a in answers.items()})
+        for name, arms in scores.items():
+            rows = [[arm, *values] for arm, values in arms.items()]
+            title = f"{name}, test split: {len(sets[name][0]):,} notes"
+            print_table(title, ["", "macro-F1", "low 95%", "high"], rows)
+        result["moderation"] = scores
     if tests:
         result["tasks"] = _task_scores(tests, train, {name: _first(a, len(tests)) for name, a in answers.items()})
     if forms:

@@ -71,10 +71,12 @@ def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
         cache = config.state_path / "cache"
         cache.mkdir(parents=True, exist_ok=True)
         ids = [str(n) for n in range(len(task.notes))]
-        snapshot = Snapshot.build(ids, encoded_texts(config, task.notes))
+        snapshot = Snapshot.build(ids, encoded_texts(config, task.notes, say=console.print))
         words = KeywordIndex()
         words.change(dict(zip(ids, task.notes, strict=True)))
-        near = [[i for i, _ in h] for h in snapshot.search(encoded_texts(config, task.queries), DEPTH)]
+        near = [
+            [i for i, _ in h] for h in snapshot.search(encoded_texts(config, task.queries, say=console.print), DEPTH)
+        ]
         spelt = [[i for i, _ in words.search({query: 1.0}, DEPTH)] for query in task.queries]
         weights = [1.0, config.search.keywords]
         fused = [list(reciprocal_rank_fusion([a, b], weights)) for a, b in zip(near, spelt, strict=True)]

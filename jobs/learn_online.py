@@ -23,8 +23,8 @@ from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
 from rayapp.learner.learner import Learner
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console
 from rayapp.workers import Crew
 from streaming.topics import wait_for_broker
@@ -74,7 +74,7 @@ def main(
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
     wait_for_broker(config.bootstrap)
-    wait_for_store(config.store_url)
+    open_store(config.store_url, wait_s=30)
     registry = Registry(config.models, name)
     start = registry.resolve("HEAD")
     console.print(f"learning on from {name}@{start}" + (f", from its arm of {found.name}" if found else ""))

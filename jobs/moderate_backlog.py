@@ -18,7 +18,7 @@ from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import judge_of, judged
-from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.open import open_store
 from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
 
@@ -44,7 +44,7 @@ def main(
         backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)
     else:
         wait_for_broker(config.bootstrap)
-        backlog = TopicBacklog(config, wait_for_store(config.store_url), judge.versions)
+        backlog = TopicBacklog(config, open_store(config.store_url, wait_s=30), judge.versions)
     rows, total, before = backlog.waiting()
     console.print(
         f"model {judge.model_version}, policy {judge.policy_version}: {total:,} notes, {before:,} judged before"

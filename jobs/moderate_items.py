@@ -6,6 +6,7 @@ Beside it, in a thread of its own, RedOne writes what readers of a note would se
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import click
@@ -14,12 +15,14 @@ from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.llm.language_model import LanguageModel
+from rayapp.llm.work_queue import WorkQueue
 from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge
-from rayapp.moderation.queue import ModerationQueue
-from rayapp.search.post_view_queue import PostViewQueue
-from rayapp.stores.valkey.client import wait_for_store
-from rayapp.stores.valkey.lease import Lease, LeaseTaken
+from rayapp.moderation.note_worker import NoteWorker, WaitingNote
+from rayapp.moderation.verdict_log import VerdictLog
+from rayapp.search.post_view_worker import PostViewWorker
+from rayapp.stores.open import open_store
+from rayapp.stores.ports import LeaseTaken
 from rayapp.terminal import console
 from streaming.consumer import stop_signals
 from streaming.producer import EventProducer
@@ -30,33 +33,35 @@ from streaming.topics import wait_for_broker
 @click.option("--once", is_flag=True, help="Stop when the queue is empty.")
 def main(config: Config, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
-    store = wait_for_store(config.store_url)
+    store = open_store(config.store_url, wait_s=30)
     model = LanguageModel.served(config)
     judge = Judge.of(model, config)
     connect_ray()
-    queue = ModerationQueue(config, store, EventProducer(config), Metrics(), judge)
+    log = VerdictLog(EventProducer(config), config.topic("verdicts"), store.verdicts())
+    notes = NoteWorker(store, log, judge, Metrics(), scenarios=config.scenarios, batch=config.llm.batch)
+    queue = WorkQueue(notes, share=config.llm.backlog_share, say=console.print, paced=not once)
     version, policy = judge.versions
-    with Lease(store, "moderator") as lease:
-        console.print(f"model {version}, policy {policy}; {queue.sweep():,} notes to judge (again)")
+    with store.lease("moderator") as lease:
+        console.print(f"model {version}, policy {policy}; {notes.sweep():,} notes to judge (again)")
         if once:
-            return {"judged": _once(queue), "model_version": version, "policy_version": policy}
+            return {"judged": _once(queue, notes), "model_version": version, "policy_version": policy}
         with stop_signals() as stop:
-            post_view = PostViewQueue(config, store, model, judge)
-            writer = threading.Thread(target=post_view.run, args=(stop,), name="post-view", daemon=True)
-            writer.start()
-            queue.run(stop, lease.lost)
+            worker = PostViewWorker(store, model, judge)
+            post_view = WorkQueue(worker, share=config.llm.backlog_share, say=console.print)
+            work = partial(post_view.run, stop, contained=True)
+            threading.Thread(target=work, name="post-view", daemon=True).start()
+            queue.run(stop, lost=lease.lost)
         if lease.lost.is_set():
             raise LeaseTaken("the moderator's lease ran out while it stood still; it starts anew")
     return None
 
 
-def _once(queue: ModerationQueue) -> int:
+def _once(queue: WorkQueue[WaitingNote], notes: NoteWorker) -> int:
     """Work the queue off without pauses; how many notes."""
-    queue.pace = False
     judged = 0
-    while found := queue.step():
-        judged += found
-        console.print(f"  {judged:,} judged, {queue.verdicts.waiting():,} wait")
+    while done := queue.step():
+        judged += done
+        console.print(f"  {judged:,} judged, {notes.queue.waiting():,} wait")
     return judged
 
 

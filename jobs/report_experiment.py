@@ -12,8 +12,7 @@ from rayapp.cli.experiment_report import print_report
 from rayapp.cli.job import job
 from rayapp.config import Config
 from rayapp.experiments.plot import write_plot
-from rayapp.stores.valkey.client import wait_for_store
-from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.open import open_store
 from rayapp.terminal import console
 from streaming.experiment_log import BEFORE_DAYS, ExperimentLog
 from streaming.topics import wait_for_broker
@@ -24,7 +23,7 @@ from streaming.topics import wait_for_broker
 @click.option("--before-days", default=BEFORE_DAYS, type=click.IntRange(0), help="Of habits, for CUPED.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the lifts, as PNG or SVG.")
 def main(config: Config, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
-    started = ExperimentStore(wait_for_store(config.store_url)).get(name)
+    started = open_store(config.store_url, wait_s=30).experiments().get(name)
     wait_for_broker(config.bootstrap)
     log = ExperimentLog(config, started, before_days)
     console.print(f"{log.read_on():,} records of the log since {before_days} days before the experiment")

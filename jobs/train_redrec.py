@@ -157,7 +157,7 @@ def main(
         raise JobError(str(error)) from None
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
     console.print(f"[2/4] encoding items with {settings.encoder}")
-    content = encoded(config, settings.encoder, items)
+    content = encoded(config, settings.encoder, items, say=console.print)
     key = json.dumps([msgspec.to_builtins(settings), digest, holdout, split, scenarios, name, workers])
     run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     storage = (config.state_path / "train").resolve()

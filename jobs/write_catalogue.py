@@ -14,8 +14,8 @@ from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.metrics import Metrics
 from rayapp.redrec.model.artifact import ItemSpace
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.client import wait_for_store
 from rayapp.terminal import console
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
@@ -40,7 +40,7 @@ def known_content(config: Config) -> dict[str, np.ndarray]:
 def main(config: Config) -> dict[str, Any] | None:
     torch.set_num_threads(1)
     wait_for_broker(config.bootstrap)
-    store = wait_for_store(config.store_url)
+    store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()
     topic = config.topic("items")
@@ -54,7 +54,7 @@ def main(config: Config) -> dict[str, Any] | None:
     )
     handler.warm()
     console.print(f"writing the catalogue from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

@@ -8,7 +8,7 @@ from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.metrics import Metrics
-from rayapp.stores.valkey.client import wait_for_store
+from rayapp.stores.open import open_store
 from rayapp.terminal import console
 from streaming.consumer import LogConsumer
 from streaming.history_writer import GROUP, HistoryApplier
@@ -20,13 +20,13 @@ from streaming.writer import follow
 @job("Keep every user's recent behaviour and seen set in the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
-    store = wait_for_store(config.store_url)
+    store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()
     topic = config.topic("behaviour")
     handler = HistoryApplier(config, store, EventProducer(config), metrics)
     console.print(f"writing histories from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics)
+    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

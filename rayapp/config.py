@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from rayapp.domain import DEFAULT_SCENARIOS
 from rayapp.errors import UserError
+
+# (section, key) of earlier versions to the section that has the key now.
+MOVED = {("serving", "ads_cap"): "history", ("serving", "ads_cap_hours"): "history"}
 
 
 class ConfigError(UserError):
@@ -53,12 +56,17 @@ class Store(Section):
 
 
 class History(Section):
-    """How much of a user's behaviour is kept, and what counts as seen or as a duplicate."""
+    """How much of a user's behaviour is kept, and what counts as seen or as a duplicate.
+
+    An ad that a user saw `ads_cap` times within `ads_cap_hours` is not served to that user.
+    """
 
     keep: int = 500
     dedupe_hours: float = 24.0
     impressions_seen: int = 3
     popularity_half_life_days: float = 7.0
+    ads_cap: int = 3
+    ads_cap_hours: float = 24.0
 
 
 class Serving(Section):
@@ -71,8 +79,6 @@ class Serving(Section):
     explore: float = 0.01
     max_k: int = 200
     page_ttl_s: int = 1800
-    ads_cap: int = 3
-    ads_cap_hours: float = 24.0
     search_user_weight: float = 0.1
     cached_interests: int = 10_000
     poll_s: float = 0.5
@@ -237,9 +243,24 @@ def load_config(file: str | Path | None = None) -> Config:
     except OSError as error:
         raise ConfigError(f"config {file} cannot be read: {error.strerror}") from None
     try:
-        return msgspec.yaml.decode(content, type=Config) if content.strip() else Config()
+        return msgspec.convert(_moved(msgspec.yaml.decode(content)), Config) if content.strip() else Config()
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise ConfigError(f"config {file}: {error}; see rayapp/config.py for every key") from None
+
+
+def _moved(raw: Any) -> Any:
+    """Keys of earlier versions under the sections that own them now. Raises ConfigError when both are given."""
+    if not isinstance(raw, dict):
+        return raw
+    for (section, key), owner in MOVED.items():
+        old = raw.get(section)
+        if not isinstance(old, dict) or key not in old:
+            continue
+        new = raw.get(owner) or {}
+        if key in new:
+            raise ConfigError(f"{section}.{key} is now {owner}.{key}, and both are given; remove {section}.{key}")
+        raw = {**raw, section: {k: v for k, v in old.items() if k != key}, owner: {**new, key: old[key]}}
+    return raw
 
 
 def save_config(config: Config, file: str | Path) -> None:

@@ -7,6 +7,7 @@ record passes through `parse_event` or `parse_item` before anything uses it.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -119,6 +120,16 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
         title = "" if self.title == self.item_id else self.title
         parts = [title, " ".join(self.tags), *self.extra.values(), self.body]
         return ". ".join(part for part in parts if part)
+
+    @property
+    def text_key(self) -> str:
+        """Identity of the text in verdicts and post-view queries, see `text_key`."""
+        return text_key(self.text)
+
+
+def text_key(text: str) -> str:
+    """Identity of a note's text, 24 hexadecimal digits: a note whose text changed is judged again."""
+    return hashlib.sha256(f"\0{text}".encode()).hexdigest()[:24]
 
 
 class Decision(StrEnum):

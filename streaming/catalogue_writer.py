@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
-import redis
 from confluent_kafka import Message
 
 from rayapp.config import Config
@@ -15,8 +14,8 @@ from rayapp.content.image_encoder import ImageError, below
 from rayapp.content.item_encoder import ItemEncoder, content_key
 from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
 from rayapp.metrics import Metrics
-from rayapp.stores.valkey.items import ItemWriter
-from rayapp.stores.valkey.verdicts import Urgency
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.records import Urgency
 from streaming.consumer import append_ms
 from streaming.producer import EventProducer
 from streaming.records import DeadLetters, is_bulk
@@ -32,7 +31,7 @@ class CatalogueApplier:
     def __init__(
         self,
         config: Config,
-        store: redis.Redis,
+        store: StoreBackend,
         producer: EventProducer,
         metrics: Metrics,
         known_content: Callable[[], dict[str, np.ndarray]],
@@ -40,7 +39,7 @@ class CatalogueApplier:
     ) -> None:
         """`decoder_folder`: see ItemEncoder."""
         self.name = config.encoder
-        self.writer = ItemWriter(store)
+        self.writer = store.catalogue_store()
         self.dead = DeadLetters(config, producer)
         self.metrics = metrics
         self.known_content = known_content

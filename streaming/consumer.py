@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import redis.exceptions
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rayapp.config import Config
+from rayapp.stores.ports import StoreRefused, StoreUnreachable
 
 IDLE_S = 0.05
 log = logging.getLogger(__name__)
@@ -137,7 +137,9 @@ class LogConsumer:
             try:
                 handle(messages)
                 return True
-            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, KafkaException) as error:
+            except StoreRefused:
+                raise
+            except (StoreUnreachable, KafkaException) as error:
                 on_error(error)
                 if stop.wait(wait):
                     return False

@@ -9,9 +9,9 @@ from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from rayapp.config import Config
 from rayapp.domain import Forget, InvalidRecord
+from rayapp.experiments.lifecycle import Started
 from rayapp.experiments.report import Report, report
 from rayapp.experiments.user_totals import UserTotals
-from rayapp.stores.valkey.experiments import Started
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.topics import DAY_MS

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 
-import redis
 from confluent_kafka import Message
 
 from rayapp.config import Config
 from rayapp.domain import Action, Event, Forget, InvalidRecord
 from rayapp.metrics import Metrics
-from rayapp.stores.valkey.history import HistoryWriter
-from rayapp.stores.valkey.verdicts import Urgency, enqueue
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.records import Urgency
 from streaming.producer import EventProducer
 from streaming.records import DeadLetters, is_bulk, message_record
 
@@ -21,11 +20,11 @@ GROUP = "rayapp-history"
 class HistoryApplier:
     """Applies batches in log order; bad records go to the dead-letter topic and the rest goes on."""
 
-    def __init__(self, config: Config, store: redis.Redis, producer: EventProducer, metrics: Metrics) -> None:
+    def __init__(self, config: Config, store: StoreBackend, producer: EventProducer, metrics: Metrics) -> None:
         self.scenarios = config.scenarios
-        self.store = store
+        self.queue = store.moderation_queue()
         self.moderated = config.llm.enabled
-        self.writer = HistoryWriter(store, config.history, config.serving.ads_cap_hours)
+        self.writer = store.history_log(config.history)
         self.dead = DeadLetters(config, producer)
         self.metrics = metrics
 
@@ -60,7 +59,7 @@ class HistoryApplier:
     def _queue_reported(self, live: list[Event]) -> None:
         """What a user reports is judged again (an item that is in no catalogue is dropped from the queue)."""
         if self.moderated:
-            enqueue(self.store, [e.item_id for e in live if e.action is Action.REPORT and e.item_id], Urgency.NOW)
+            self.queue.enqueue([e.item_id for e in live if e.action is Action.REPORT and e.item_id], Urgency.NOW)
 
     def _observe(self, live: list[Event], applied: int, duplicates: int) -> None:
         now = time.time() * 1000

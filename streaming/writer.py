@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from rayapp.metrics import Metrics
-from rayapp.terminal import console
 from streaming.consumer import Handler, LogConsumer, stop_signals
 
 LAG_EVERY_S = 2.0
 
 
-def follow(consumer: LogConsumer, handle: Handler, metrics: Metrics) -> None:
-    """Until SIGTERM or SIGINT; the batch in hand is finished and committed."""
+def follow(consumer: LogConsumer, handle: Handler, metrics: Metrics, *, say: Callable[[str], None]) -> None:
+    """Until SIGTERM or SIGINT; the batch in hand is finished and committed. `say` gets a line for each wait."""
 
-    def say(error: Exception) -> None:
-        console.print(f"waiting, nothing is lost: {error}")
+    def on_error(error: Exception) -> None:
+        say(f"waiting, nothing is lost: {error}")
 
     def lag(stop: threading.Event) -> None:
         while not stop.wait(LAG_EVERY_S):
@@ -29,5 +29,5 @@ def follow(consumer: LogConsumer, handle: Handler, metrics: Metrics) -> None:
         watcher = threading.Thread(target=lag, args=(stop,), daemon=True)
         watcher.start()
         started = time.monotonic()
-        consumer.run(handle, stop, say)
-        console.print(f"stopped after {time.monotonic() - started:.0f} s")
+        consumer.run(handle, stop, on_error)
+        say(f"stopped after {time.monotonic() - started:.0f} s")

@@ -15,6 +15,8 @@ from hypothesis import settings
 
 from rayapp.cli.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.open import open_store
 from rayapp.stores.valkey.client import wait_for_store
 from streaming.topics import ensure_topics
 
@@ -67,6 +69,12 @@ def store(server_config: Config, _store_server: None) -> redis.Redis:
     client = wait_for_store(server_config.store_url)
     client.flushall()
     return client
+
+
+@pytest.fixture
+def backend(server_config: Config, store: redis.Redis) -> StoreBackend:
+    """The same store through its operations."""
+    return open_store(server_config.store_url)
 
 
 @pytest.fixture

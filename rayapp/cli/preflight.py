@@ -10,7 +10,8 @@ import psutil
 
 from rayapp.config import Config
 from rayapp.cores import usable_cores
-from rayapp.stores.valkey.client import StoreUnreachable, wait_for_store
+from rayapp.stores.open import StoreUrlError, open_store
+from rayapp.stores.ports import StoreUnreachable
 from streaming.topics import BrokerUnreachable, wait_for_broker
 
 MIN_CORES = 2
@@ -73,8 +74,8 @@ def service_problems(config: Config) -> list[str]:
             problems.append(f"{error} (--kafka)")
     if config.store.url:
         try:
-            wait_for_store(config.store.url, 5)
-        except StoreUnreachable as error:
+            open_store(config.store.url, wait_s=5)
+        except (StoreUnreachable, StoreUrlError) as error:
             problems.append(f"{error} (--store)")
     return problems
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import httpx
-import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -15,11 +14,9 @@ from rayapp.cli.http import base_url, key_header
 from rayapp.cli.paths import Layout
 from rayapp.cli.supervision import Supervisor
 from rayapp.config import Config
+from rayapp.stores.open import open_store
+from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.experiments import ExperimentStore
-from rayapp.stores.valkey.post_view import PostViewStore
-from rayapp.stores.valkey.verdicts import VerdictStore
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 
@@ -64,8 +61,8 @@ def gather(config: Config) -> dict[str, Any]:
 def running_arms(config: Config) -> dict[str, list[str]]:
     """Arms of every running experiment; empty without a store."""
     try:
-        found = ExperimentStore(connect(config.store_url)).all()
-    except redis.RedisError:
+        found = open_store(config.store_url).experiments().all()
+    except StoreUnreachable:
         return {}
     return {s.experiment.name: [arm.name for arm in s.experiment.arms] for s in found if s.running}
 
@@ -75,9 +72,9 @@ def moderation(config: Config) -> dict[str, int]:
     if not config.llm.enabled:
         return {}
     try:
-        store = connect(config.store_url)
-        return {"waiting": VerdictStore(store).waiting(), "post_view": PostViewStore(store).waiting()}
-    except redis.RedisError:
+        store = open_store(config.store_url)
+        return {"waiting": store.moderation_queue().waiting(), "post_view": store.post_views().waiting()}
+    except StoreUnreachable:
         return {}
 
 

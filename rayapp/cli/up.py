@@ -24,8 +24,8 @@ from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.sample_world import write_sample_world
 from rayapp.llm.base_model import model_folder
 from rayapp.moderation.policy import load_policy
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.client import wait_for_store
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 from streaming.replay import send_events, send_items
@@ -66,7 +66,7 @@ def run_up(
     for part in ("broker", "store", "ray"):
         supervisor.start(part)
     wait_for_broker(config.bootstrap, 60)
-    wait_for_store(config.store_url, 60)
+    open_store(config.store_url, wait_s=60)
     ensure_topics(config)
     say(f"broker {config.bootstrap}, store {config.store_url}")
     wait_for_ray(config, layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -12,28 +13,26 @@ from rayapp.content.item_encoder import encode_items_cached
 from rayapp.cores import usable_cores
 from rayapp.domain import Item
 from rayapp.llm.base_model import model_folder
-from rayapp.terminal import console
+
+Say = Callable[[str], None]
 
 
-def encoded(config: Config, encoder: str, items: list[Item]) -> np.ndarray:
-    """[I, E]; pictures that cannot be read are told and left out."""
+def encoded(config: Config, encoder: str, items: list[Item], *, say: Say) -> np.ndarray:
+    """Content vectors [I, E]; pictures that cannot be read are reported through `say` and left out."""
     torch.set_num_threads(usable_cores())  # Ray gives a job's driver one
     vectors, unreadable = encode_items_cached(
         encoder,
         items,
         (config.state_path / "cache").resolve(),
         partial(model_folder, cache=config.state_path / "llm"),
-        lambda done, total: console.print(f"      {done:,} of {total:,} texts"),
+        lambda done, total: say(f"      {done:,} of {total:,} texts"),
     )
     if unreadable:
-        console.print(
-            f"      {len(unreadable):,} pictures could not be read and are left out; the first: {unreadable[0]}"
-        )
+        say(f"      {len(unreadable):,} pictures could not be read and are left out; the first: {unreadable[0]}")
     return vectors
 
 
-def encoded_texts(config: Config, texts: list[str], encoder: str = "") -> np.ndarray:
+def encoded_texts(config: Config, texts: list[str], encoder: str = "", *, say: Say) -> np.ndarray:
     """[N, E]; `encoder` empty: the configured one."""
-    return encoded(
-        config, encoder or config.encoder, [Item(item_id=f"text {n}", title=text) for n, text in enumerate(texts)]
-    )
+    items = [Item(item_id=f"text {n}", title=text) for n, text in enumerate(texts)]
+    return encoded(config, encoder or config.encoder, items, say=say)

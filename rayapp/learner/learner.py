@@ -8,7 +8,6 @@ from collections.abc import Callable
 import msgspec
 import pyarrow as pa
 from confluent_kafka import KafkaException
-from redis import RedisError
 
 from rayapp.config import Config
 from rayapp.freshness import Freshness
@@ -20,9 +19,10 @@ from rayapp.metrics import Metrics
 from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.prequential import RecentScores, evaluate_window
 from rayapp.redrec.online.window import mentioned
+from rayapp.stores.open import open_store
+from rayapp.stores.ports import StoreUnreachable
+from rayapp.stores.records import StoredItem
 from rayapp.stores.registry import Registry, RegistryError
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.items import ItemReader, StoredItem
 from rayapp.workers import Crew
 from streaming.reading import consumer_for, watermarks
 from streaming.windows import Plan, PlanLog, plan_window
@@ -45,7 +45,7 @@ class Learner:
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
         self.consumer = consumer_for(config.bootstrap)
-        self.reader = ItemReader(connect(config.store_url))
+        self.reader = open_store(config.store_url).catalogue()
         self.said = ""
         self.scratch = scratch_folder(config.state_path / "candidates")
         self.resume()
@@ -183,7 +183,7 @@ class Learner:
         while ids:
             try:
                 return self.reader.fetch(ids)
-            except RedisError as error:
+            except StoreUnreachable as error:
                 self._say(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
                 time.sleep(POLL_S)
         return []

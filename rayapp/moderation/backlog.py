@@ -15,17 +15,15 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import ray
 import ray.data
-import redis
 
 from rayapp.config import Config
-from rayapp.content.text_encoder import text_key
-from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, encode, parse_item
+from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, parse_item
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
-from rayapp.stores.valkey.items import ItemReader
-from rayapp.stores.valkey.verdicts import VerdictStore
-from streaming.producer import EventProducer, Record
+from rayapp.moderation.verdict_log import Judged, VerdictLog
+from rayapp.stores.backend import StoreBackend
+from streaming.producer import EventProducer
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
 
@@ -110,11 +108,11 @@ class ParquetBacklog:
 class TopicBacklog:
     """All of `rayapp.items` as it stands; verdicts go where the moderator's go. Judged notes are in the store."""
 
-    def __init__(self, config: Config, store: redis.Redis, versions: tuple[str, str]) -> None:
+    def __init__(self, config: Config, store: StoreBackend, versions: tuple[str, str]) -> None:
         self.config = config
-        self.reader = ItemReader(store)
-        self.verdicts = VerdictStore(store)
-        self.producer = EventProducer(config)
+        self.reader = store.catalogue()
+        self.queue = store.moderation_queue()
+        self.log = VerdictLog(EventProducer(config), config.topic("verdicts"), store.verdicts())
         self.versions = versions
 
     def waiting(self) -> tuple[ray.data.Dataset, int, int]:
@@ -128,13 +126,9 @@ class TopicBacklog:
         verdicts = [_decoder.decode(row["verdict"]) for row in rows]
         stored = self.reader.fetch([verdict.item_id for verdict in verdicts])
         # A note that changed or went meanwhile waits in the moderator's queue with its new text, or nowhere.
-        now = [text_key("", s.item.text) if s.item is not None else None for s in stored]
-        found = [verdict for verdict, key in zip(verdicts, now, strict=True) if verdict.text_key == key]
-        # The topic first, as the moderator does it: a kill in between writes a verdict again and leaves none out.
-        topic = self.config.topic("verdicts")
-        self.producer.send_all((Record(topic, v.item_id, encode(v)) for v in found), timeout_s=30)
-        for verdict in found:
-            self.verdicts.put(verdict, self.verdicts.queued(verdict.item_id))
+        now = [s.item.text_key if s.item is not None else None for s in stored]
+        current = [verdict for verdict, key in zip(verdicts, now, strict=True) if verdict.text_key == key]
+        self.log.append([Judged(verdict, self.queue.entry(verdict.item_id)) for verdict in current])
 
     def _items(self) -> dict[str, Item]:
         """The newest record of every item."""
@@ -157,12 +151,11 @@ class TopicBacklog:
 
     def _unsettled(self, items: list[Item]) -> Iterator[dict[str, Any]]:
         for item, stored in zip(items, self.reader.fetch([i.item_id for i in items]), strict=True):
-            key = text_key("", item.text)
             if stored.item is None:  # deleted
                 continue
-            if stored.verdict is not None and stored.verdict.stands(key, self.versions):
+            if stored.verdict is not None and stored.verdict.stands(item.text_key, self.versions):
                 continue
-            yield {"item_id": item.item_id, "text": item.text, "text_key": key, "error": ""}
+            yield {"item_id": item.item_id, "text": item.text, "text_key": item.text_key, "error": ""}
 
 
 def _pages(items: list[Item]) -> Iterator[list[Item]]:

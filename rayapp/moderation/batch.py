@@ -11,7 +11,6 @@ import msgspec
 import ray.data
 
 from rayapp.config import Config, ConfigError
-from rayapp.content.text_encoder import text_key
 from rayapp.domain import InvalidRecord, encode, parse_item
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import answered
@@ -38,7 +37,7 @@ def note_of(row: dict[str, Any]) -> dict[str, Any]:
         item = parse_item({**named, "title": named.get("title") or ""})
     except InvalidRecord as error:
         return {"item_id": str(row.get("item_id", row.get("id", ""))), "text": "", "text_key": "", "error": str(error)}
-    return {"item_id": item.item_id, "text": item.text, "text_key": text_key("", item.text), "error": ""}
+    return {"item_id": item.item_id, "text": item.text, "text_key": item.text_key, "error": ""}
 
 
 def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[str, Any]) -> ray.data.Dataset:

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from rayapp.config import Config
-from rayapp.domain import Decision, Verdict
+from rayapp.domain import Decision, Item, Verdict
 from rayapp.llm.language_model import Chooser, LanguageModel
 from rayapp.moderation.calibration import Calibration, load_calibration
 from rayapp.moderation.moderation import Moderation
@@ -19,6 +19,10 @@ class Note(NamedTuple):
     item_id: str
     text: str
     text_key: str = ""
+
+    @classmethod
+    def of(cls, item: Item) -> Note:
+        return cls(item.item_id, item.text, item.text_key)
 
 
 class Judge:
@@ -92,7 +96,7 @@ class Judge:
         )
 
     def unjudged(self, note: Note) -> Verdict:
-        """The policy's word while the model is away."""
+        """The policy's fallback while the model is away."""
         return Verdict(
             item_id=note.item_id,
             decision=self.policy.on_failure,

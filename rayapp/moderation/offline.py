@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rayapp.config import Config
@@ -10,35 +11,35 @@ from rayapp.errors import UserError
 from rayapp.llm.base_model import PACKAGED, TRAINED
 from rayapp.llm.language_model import LanguageModel
 from rayapp.moderation.judge import Judge
-from rayapp.terminal import console
 
+Say = Callable[[str], None]
 AT_ONCE = 512
-TELL_S = 15.0
+PROGRESS_S = 15.0
 
 
 class EngineMissing(UserError):
     """Judging needs an engine of its own, and vLLM is not installed."""
 
 
-def offline_judge(config: Config, model: str | None = None) -> Judge:
-    """Of the configured model or another one, its labels uncalibrated. Raises UserError."""
+def offline_judge(config: Config, model: str | None = None, *, say: Say) -> Judge:
+    """A judge with the configured model or another one, its labels uncalibrated. Raises UserError."""
     name = model or config.llm.model
     if name not in (PACKAGED, TRAINED) and not Path(name).is_dir():
-        console.print(f"{name} is taken from the Hugging Face hub")
+        say(f"{name} is taken from the Hugging Face hub")
     try:
         return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)
     except ImportError as error:
         raise EngineMissing(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
 
 
-def judge_labels(judge: Judge, texts: list[str]) -> list[dict[str, float]]:
-    """Labels of all texts, uncalibrated, with progress."""
-    found: list[dict[str, float]] = []
-    started = told = time.monotonic()
+def judge_labels(judge: Judge, texts: list[str], *, say: Say) -> list[dict[str, float]]:
+    """Uncalibrated labels of all texts; `say` gets a line of progress every fifteen seconds."""
+    labels: list[dict[str, float]] = []
+    started = last = time.monotonic()
     for first in range(0, len(texts), AT_ONCE):
-        found += judge.labels(texts[first : first + AT_ONCE])
+        labels += judge.labels(texts[first : first + AT_ONCE])
         now = time.monotonic()
-        if now - told > TELL_S or len(found) == len(texts):
-            told = now
-            console.print(f"  {len(found):,} of {len(texts):,} notes, {len(found) / (now - started):.1f} a second")
-    return found
+        if now - last > PROGRESS_S or len(labels) == len(texts):
+            last = now
+            say(f"  {len(labels):,} of {len(texts):,} notes, {len(labels) / (now - started):.1f} a second")
+    return labels

@@ -16,7 +16,6 @@ from sklearn.pipeline import make_pipeline, make_union
 from rayapp.moderation.label_sets import LabelSet, read_split, set_named
 from rayapp.moderation.thresholds import decide, fit
 from rayapp.stats.bootstrap import draws, interval
-from rayapp.terminal import print_table
 
 Labelled = tuple[list[str], list[str]]
 
@@ -46,7 +45,6 @@ def moderation_scores(
         rows = [[arm, *values] for arm, values in found.items()]
         rows += [[f"{who} (published)", value, "", ""] for who, _, value in labelled.published]
         result[name] = {row[0]: row[1:] for row in rows}
-        print_table(f"{name}, test split: {len(texts):,} notes", ["", "macro-F1", "low 95%", "high"], rows)
     return result
 
 

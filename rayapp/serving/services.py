@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol
 
-import redis.exceptions
-
 from rayapp.config import Config
 from rayapp.experiments.report import Report
 from rayapp.metrics import Metrics
@@ -31,10 +29,8 @@ from rayapp.serving.pipeline.reranker import Reranker
 from rayapp.serving.pipeline.retriever import LocalRetriever
 from rayapp.serving.pipeline.sources import SOURCES, SourceParts, rankers
 from rayapp.serving.pipeline.user_tower import LocalTower
-from rayapp.stores.valkey.client import connect_async
-from rayapp.stores.valkey.history import HistoryReader
-from rayapp.stores.valkey.pages import Pages
-from rayapp.stores.valkey.post_view import PostViewReader
+from rayapp.stores.open import open_async_store
+from rayapp.stores.ports import StoreUnreachable
 from streaming.producer import EventProducer
 
 
@@ -60,14 +56,14 @@ def open_services(
     state = ServingState(config, on_swap=freshness.swapped, searches=local, swaps_last=not local)
     tower = tower or LocalTower(serving.cached_interests)
     retriever = retriever or LocalRetriever(config.search)
-    store = connect_async(config.store_url)
-    history = HistoryReader(store, serving.ads_cap, serving.ads_cap_hours)
-    pages = Pages(store, serving.page_ttl_s)
+    store = open_async_store(config.store_url)
+    history = store.history(config.history)
+    pages = store.pages(serving.page_ttl_s)
     producer = EventProducer(config)
     exposures = Exposures(config, producer, metrics)
     model = ServedModel(config)
     encode = QueryEncoder(config)
-    read_query = QueryReader(encode, QueryUnderstanding(config, model, store, encode, metrics))
+    read_query = QueryReader(encode, QueryUnderstanding(config, model, store.cache("understanding"), encode, metrics))
     parts = SourceParts(retriever, history, config.scenarios)
     sources = {name: make(parts) for name, make in SOURCES.items()}
     stages = Stages(
@@ -95,11 +91,12 @@ def open_services(
     async def close() -> None:
         producer.close()
         state.close()
-        await store.aclose()
+        await store.close()
 
     async def store_answers() -> bool:
-        with contextlib.suppress(redis.exceptions.RedisError):
-            return bool(await store.ping())
+        with contextlib.suppress(StoreUnreachable):
+            await store.ping()
+            return True
         return False
 
     return Services(
@@ -112,7 +109,7 @@ def open_services(
         ingest=Ingest(config, producer, metrics),
         exposures=exposures,
         moderator=Moderator(config, producer, metrics),
-        post_view=PostViewReader(store),
+        post_view=store.post_views(),
         experiments=ExperimentService(config, reports, rankers=rankers(sources)),
         readiness=Readiness(
             state,

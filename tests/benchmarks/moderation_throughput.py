@@ -35,7 +35,7 @@ def raw(config_file: str, texts: list[str]) -> float:
     from rayapp.moderation.offline import offline_judge
 
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
-    judge = offline_judge(load_config(config_file))
+    judge = offline_judge(load_config(config_file), say=print)
     judge.labels(texts[:WARM])
     return _rate(lambda: judge.labels(texts), len(texts))
 

@@ -112,7 +112,7 @@ def main(data: Path, recbole: Path, seconds: float, hidden: int, threads: int, c
     settings = TrainConfig(
         model=model, window=1, cuts=16, batch=EXAMPLES // 16, minutes=seconds / 60, negatives=len(items), in_batch=0
     )
-    content = encoded(load_config(config) if config else Config(), settings.encoder, items)
+    content = encoded(load_config(config) if config else Config(), settings.encoder, items, say=print)
     found = {
         "RecBole SASRec": theirs(folder, recbole.absolute(), model, seconds, threads),
         "RED-Rec": ours(folder, content, settings, threads),

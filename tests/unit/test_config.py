@@ -21,6 +21,15 @@ def test_unknown_keys_and_wrong_values_are_errors(tmp_path: Path, text: str) -> 
         load_config(tmp_path / "c.yaml")
 
 
+def test_keys_of_earlier_versions_still_load_and_mean_the_same(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("serving: {ads_cap: 5, ads_cap_hours: 2.0, seed: 1}")
+    config = load_config(tmp_path / "c.yaml")
+    assert (config.history.ads_cap, config.history.ads_cap_hours, config.serving.seed) == (5, 2.0, 1)
+    (tmp_path / "c.yaml").write_text("serving: {ads_cap: 5}\nhistory: {ads_cap: 4}")
+    with pytest.raises(ConfigError, match=r"serving\.ads_cap is now history\.ads_cap"):
+        load_config(tmp_path / "c.yaml")
+
+
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.yaml")

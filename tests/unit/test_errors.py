@@ -16,7 +16,7 @@ from rayapp.cli.job import job
 from rayapp.cli.main import Group
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
 from rayapp.serving.http.errors import ApiError, from_user_error
-from rayapp.stores.valkey.pages import CursorExpired
+from rayapp.stores.ports import CursorExpired
 
 
 def modules() -> list[str]:

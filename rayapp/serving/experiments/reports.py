@@ -11,8 +11,7 @@ from typing import Any
 from rayapp.config import Config
 from rayapp.experiments.report import MISMATCH, Report
 from rayapp.metrics import Metrics
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.open import open_store
 from streaming.experiment_log import ExperimentLog
 
 WAIT_S = 20.0
@@ -40,7 +39,7 @@ class Reports:
     def __init__(self, config: Config, metrics: Metrics) -> None:
         self.config = config
         self.metrics = metrics
-        self.store = ExperimentStore(connect(config.store_url))
+        self.store = open_store(config.store_url).experiments()
         self.logs: dict[str, ExperimentLog] = {}
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="reports")
         self.under_way: dict[str, asyncio.Future[Report]] = {}

@@ -13,12 +13,12 @@ from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
 from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Experiment, ExperimentError, parse_experiment
+from rayapp.experiments.lifecycle import Change, Started
 from rayapp.experiments.report import Report
 from rayapp.serving.live.catalogue_view import catalogue_view
 from rayapp.serving.live.variant import CURRENT, Variant
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry, RegistryError
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.experiments import Change, ExperimentStore, Started
 
 LARGEST = 64 * 1024  # bytes of an experiment
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ class ExperimentService:
         self.config = config
         self.reports = reports
         self.rankers = rankers
-        self.store = ExperimentStore(connect(config.store_url))
+        self.store = open_store(config.store_url).experiments()
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="experiments")
 
     async def create(self, text: bytes) -> Change:

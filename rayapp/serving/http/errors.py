@@ -6,13 +6,13 @@ import logging
 from typing import Any
 
 import msgspec
-import redis.exceptions
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
+from rayapp.stores.ports import StoreUnreachable
 
 log = logging.getLogger("ray.serve")
 CODES = {
@@ -95,8 +95,8 @@ def install(app: FastAPI) -> None:
     async def user_error(_request: Request, error: UserError) -> Json:
         return error_response(from_user_error(error))
 
-    @app.exception_handler(redis.exceptions.RedisError)
-    async def store_away(_request: Request, error: redis.exceptions.RedisError) -> Json:
+    @app.exception_handler(StoreUnreachable)
+    async def store_away(_request: Request, error: StoreUnreachable) -> Json:
         log.warning("store is away: %s", error)
         return error_response(ApiError(503, "the history store does not answer; try again", retry_after=2))
 

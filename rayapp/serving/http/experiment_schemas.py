@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from rayapp.experiments.experiment import Experiment
+from rayapp.experiments.lifecycle import Change, Started
 from rayapp.experiments.report import Report
-from rayapp.stores.valkey.experiments import Change, Started
 
 
 class StartedExperiment(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,8 +16,7 @@ from rayapp.serving.llm.moderator import Moderator
 from rayapp.serving.pipeline.exposures import Exposures
 from rayapp.serving.pipeline.pipeline import Pipeline
 from rayapp.serving.pipeline.ports import Retriever
-from rayapp.stores.valkey.history import HistoryReader
-from rayapp.stores.valkey.post_view import PostViewReader
+from rayapp.stores.ports import HistoryReader, PostViewReader
 
 
 @dataclass(frozen=True, slots=True)

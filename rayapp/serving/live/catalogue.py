@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
-import redis
 
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue_view import AS_JUDGED, CatalogueView
-from rayapp.stores.valkey.items import ItemReader, StoredItem
+from rayapp.stores.ports import CatalogueFeed, StoreUnreachable
+from rayapp.stores.records import StoredItem
 
 NEWEST = 500
 Listener = Callable[[list[StoredItem]], None]
@@ -25,7 +25,7 @@ class LiveCatalogue:
     retrieval never meets it. What is limited is in everything and in `limited`.
     """
 
-    def __init__(self, reader: ItemReader, view: CatalogueView = AS_JUDGED) -> None:
+    def __init__(self, reader: CatalogueFeed, view: CatalogueView = AS_JUDGED) -> None:
         self.reader = reader
         self.view = view
         self.items: dict[str, Item] = {}
@@ -50,11 +50,11 @@ class LiveCatalogue:
         while not self.closed.is_set():
             try:
                 position, ids = self.reader.changes(self.position, block_ms=500)
-                if ids:
+                if ids and not self.closed.is_set():
                     for start in range(0, len(ids), 1000):
                         self.apply(self.reader.fetch(ids[start : start + 1000]))
                     self.position = position
-            except redis.RedisError:
+            except StoreUnreachable:
                 self.closed.wait(0.5)
 
     def apply(self, changes: list[StoredItem]) -> None:

@@ -6,7 +6,7 @@ import threading
 
 from rayapp.search.keywords import KeywordIndex
 from rayapp.serving.live.catalogue import LiveCatalogue
-from rayapp.stores.valkey.items import StoredItem
+from rayapp.stores.records import StoredItem
 
 EVERY_S = 0.5
 

@@ -10,7 +10,7 @@ import numpy as np
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue import LiveCatalogue
-from rayapp.stores.valkey.items import StoredItem
+from rayapp.stores.records import StoredItem
 
 
 class ItemIndex:

@@ -6,12 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 
-import redis.exceptions
-
 from rayapp.experiments.assignments import Assigned, Assignments
 from rayapp.experiments.experiment import Experiment
 from rayapp.serving.live.variant import Variant
-from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.ports import ExperimentStore, StoreUnreachable
 
 EVERY_S = 1.0
 log = logging.getLogger("ray.serve")
@@ -37,7 +35,7 @@ class LiveExperiments:
         return self.assignments.of(user_id, scenario)
 
     def look(self) -> None:
-        """Once. Raises RedisError."""
+        """Once. Raises StoreUnreachable."""
         running = [started.experiment for started in self.store.all() if started.running]
         if running == self.known and not self.waiting:
             return
@@ -67,7 +65,7 @@ class LiveExperiments:
     def _look(self) -> None:
         try:
             self.look()
-        except redis.exceptions.RedisError as error:
+        except StoreUnreachable as error:
             log.warning("experiments: the store is away, going on with those known: %s", error)
         except Exception:  # whatever one experiment does, the others and the next look must go on
             log.exception("experiments could not be followed")

@@ -15,10 +15,8 @@ from rayapp.serving.live.model_host import ModelHost
 from rayapp.serving.live.scene import NoVersion, Pin, Scene, VersionGone
 from rayapp.serving.live.served_version import ServedVersion
 from rayapp.serving.live.variant import CURRENT, DEFAULT, Variant
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry
-from rayapp.stores.valkey.client import wait_for_store
-from rayapp.stores.valkey.experiments import ExperimentStore
-from rayapp.stores.valkey.items import ItemReader
 
 SETTLE_POLLS = 4  # a gateway whose tower and retriever are elsewhere swaps this many polls after it saw a version
 
@@ -43,14 +41,14 @@ class ServingState:
         self.on_swap = on_swap
         self.searches = searches
         self.settle_s = SETTLE_POLLS * config.serving.poll_s if swaps_last else 0.0
-        self.store = wait_for_store(config.store_url, 60)
+        self.store = open_store(config.store_url, wait_s=60)
         self.catalogues: dict[str, LiveCatalogue] = {}
         self.keywords: dict[str, CatalogueKeywords] = {}
         self.hosts: dict[str, ModelHost] = {}  # by the arm's name of the model; empty for the configured one
         self._changing = threading.RLock()
         self._open_catalogue(DEFAULT.moderation)
         self._open_model(DEFAULT)
-        self.experiments = LiveExperiments(ExperimentStore(self.store), self.hold)
+        self.experiments = LiveExperiments(self.store.experiments(), self.hold)
         self.experiments.start()
 
     @property
@@ -126,7 +124,7 @@ class ServingState:
         with self._changing:
             if moderation in self.catalogues:
                 return
-            catalogue = LiveCatalogue(ItemReader(self.store), catalogue_view(self.config, moderation))
+            catalogue = LiveCatalogue(self.store.catalogue(), catalogue_view(self.config, moderation))
             catalogue.load()
             if self.searches:
                 self.keywords[moderation] = CatalogueKeywords(catalogue)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 from rayapp.config import Config
-from rayapp.content.text_encoder import text_key
-from rayapp.domain import Decision, Item, Verdict, encode
+from rayapp.domain import Decision, Item, Verdict
 from rayapp.errors import Unavailable, UserError
 from rayapp.metrics import Metrics
 from rayapp.moderation.judge import Judge, Note
+from rayapp.moderation.verdict_log import VerdictLog
 from rayapp.serving.micro_batch import MicroBatch
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.verdicts import VerdictStore
-from streaming.producer import EventProducer, Record
+from rayapp.stores.open import open_store
+from streaming.producer import EventProducer
 
 AT_ONCE = 16  # requests
 
@@ -34,20 +32,15 @@ class NotJudged(Unavailable):
     retry_after: ClassVar[int] = 5
 
 
-class NotAcknowledged(Unavailable):
-    """Kafka did not acknowledge a record."""
-
-
 class Moderator:
     """Notes of concurrent requests go to the model together; the model is opened on first use."""
 
     def __init__(self, config: Config, producer: EventProducer, metrics: Metrics) -> None:
         self.config = config
-        self.producer = producer
         self.metrics = metrics
         self.judge: Judge | None = None
         self.batch: MicroBatch[list[Note], list[Verdict]] = MicroBatch(self._judge, AT_ONCE, "moderation")
-        self.store = VerdictStore(connect(config.store_url))
+        self.log = VerdictLog(producer, config.topic("verdicts"), open_store(config.store_url).verdicts())
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
 
     async def verdicts(self, notes: list[Note]) -> list[Verdict]:
@@ -67,12 +60,10 @@ class Moderator:
             decision=decision,
             outcome="person",
             at_ms=int(time.time() * 1000),
-            text_key=text_key("", item.text),
+            text_key=item.text_key,
             reason=reason,
         )
-        if any(await self.producer.send([Record(self.config.topic("verdicts"), item.item_id, encode(verdict))])):
-            raise NotAcknowledged("Kafka did not acknowledge the verdict; send it again")
-        await asyncio.get_running_loop().run_in_executor(self.pool, self.store.put, verdict)
+        await self.log.append_one(verdict, executor=self.pool)
         self.metrics.count("rayapp_verdicts_total", decision=decision.value, outcome="person")
         return verdict
 

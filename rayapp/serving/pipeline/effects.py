@@ -8,13 +8,13 @@ from collections.abc import Callable
 from rayapp.metrics import Metrics
 from rayapp.serving.pipeline.answer import Answer, exposure_of
 from rayapp.serving.pipeline.exposures import Exposures
-from rayapp.stores.valkey.pages import Pages
+from rayapp.stores.ports import PageStore
 
 
 class RememberPage:
     """So that the next page of the same scroll repeats nothing."""
 
-    def __init__(self, pages: Pages, metrics: Metrics) -> None:
+    def __init__(self, pages: PageStore, metrics: Metrics) -> None:
         self.pages = pages
         self.metrics = metrics
 

@@ -11,8 +11,7 @@ from rayapp.domain import Action, Event, Kind
 from rayapp.redrec.model.history import behaviour_of
 from rayapp.serving.pipeline.ports import Tower
 from rayapp.serving.pipeline.request import Request, SearchQuery, UserContext
-from rayapp.stores.valkey.history import HistoryReader
-from rayapp.stores.valkey.pages import Pages
+from rayapp.stores.ports import HistoryReader, PageStore
 
 ReadQuery = Callable[[str, bool], Awaitable[SearchQuery]]  # (text, whether the language model may help)
 
@@ -22,7 +21,7 @@ class UserHistory:
 
     stage: ClassVar[str] = "hydrate"
 
-    def __init__(self, history: HistoryReader, pages: Pages, scenarios: tuple[str, ...]) -> None:
+    def __init__(self, history: HistoryReader, pages: PageStore, scenarios: tuple[str, ...]) -> None:
         self.history = history
         self.pages = pages
         self.scenarios = scenarios

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 import numpy as np
-import redis.asyncio
-import redis.exceptions
 
 from rayapp.config import Config
 from rayapp.errors import UserError
@@ -21,6 +19,7 @@ from rayapp.metrics import Metrics
 from rayapp.search.understanding import FORM, MAX_TOKENS, QueryPrompt, Understanding, normal, understood
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.understood import Understood
+from rayapp.stores.ports import KeyValueCache, StoreUnreachable
 
 WAITING = 32  # queries under way; further new ones go without
 HOPELESS = 3.0  # deadlines: when answers usually take that many, nobody waits for one
@@ -34,7 +33,7 @@ class QueryUnderstanding:
     """The cache is in the store, so every replica has it and a restart keeps it."""
 
     def __init__(
-        self, config: Config, model: ServedModel, store: redis.asyncio.Redis, encode: Encode, metrics: Metrics
+        self, config: Config, model: ServedModel, store: KeyValueCache, encode: Encode, metrics: Metrics
     ) -> None:
         """`encode`: expansions that are far from the query in meaning are dropped."""
         self.config = config
@@ -77,13 +76,13 @@ class QueryUnderstanding:
             found = await self._cached(query)  # it could not be looked up before the model was open
             if found is None:
                 found = await self._ask(model, self.prompt.ids(query), query)
-                await self.store.set(self._key(query), msgspec.json.encode(found), ex=self.config.search.cache_s)
+                await self.store.put(self._key(query), msgspec.json.encode(found), ttl_s=self.config.search.cache_s)
                 took = time.monotonic() - started
                 self.usual_s += 0.2 * (took - self.usual_s)
                 self.metrics.observe("rayapp_stage_seconds", took, stage="understand")
         except ModelAway:
             return None
-        except (UserError, OSError, redis.exceptions.RedisError) as error:
+        except (UserError, OSError) as error:
             log.warning("query understanding: %s", error)
             return None
         return found
@@ -102,11 +101,11 @@ class QueryUnderstanding:
             return None
         try:
             raw = await self.store.get(self._key(query))
-        except redis.exceptions.RedisError:
+        except StoreUnreachable:
             return None  # the search itself will say that the store is away
         return _decoder.decode(raw) if raw else None
 
     def _key(self, query: str) -> str:
         assert self.model.opened is not None
         said = f"{self.model.opened.version}\n{normal(query)}"
-        return f"understanding:{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+        return hashlib.sha256(said.encode()).hexdigest()[:32]

@@ -7,11 +7,7 @@ import time
 import redis
 import redis.asyncio
 
-from rayapp.errors import Unavailable
-
-
-class StoreUnreachable(Unavailable):
-    """The store did not answer; the text says where and what to do."""
+from rayapp.stores.ports import StoreUnreachable
 
 
 def connect(url: str) -> redis.Redis:

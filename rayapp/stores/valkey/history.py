@@ -1,4 +1,4 @@
-"""What each user did lately, per scenario, and what they have seen for good.
+"""Recent behaviour of each user, per scenario, and the items they have seen.
 
 The history writer is the only writer. Per user: one sorted set a scenario
 (score = event time, newest `keep`), the seen set (which outlives the history),
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.resources
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 import redis
@@ -20,23 +19,13 @@ import redis.exceptions
 
 from rayapp.config import History
 from rayapp.domain import POSITIVE_ACTIONS, Event, encode
+from rayapp.stores import ports
+from rayapp.stores.records import UserState
+from rayapp.stores.valkey.errors import surfaced
 
 SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()
 POPULARITY_EPOCH_MS = 1_767_225_600_000  # 2026-01-01; weights double every half-life from here
 _decoder = msgspec.json.Decoder(Event)
-
-
-class UserState(NamedTuple):
-    """What a request needs to know of its user."""
-
-    events: list[Event]  # newest per scenario, oldest first over all
-    seen: frozenset[str]
-    hidden: frozenset[str]
-    capped_ads: frozenset[str]
-
-    @property
-    def known(self) -> bool:
-        return bool(self.events)
 
 
 def user_keys(user_id: str) -> dict[str, str]:
@@ -52,17 +41,18 @@ def popularity_key(scenario: str) -> str:
     return f"popular:{scenario}"
 
 
-class HistoryWriter:
-    """Applies events in log order; safe to apply again after a crash."""
+@surfaced
+class HistoryWriter(ports.HistoryLog):
+    """See ports.HistoryLog."""
 
-    def __init__(self, client: redis.Redis, config: History, ads_cap_hours: float = 24.0) -> None:
+    def __init__(self, client: redis.Redis, settings: History) -> None:
         self.client = client
-        self.config = config
-        self.ads_window_ms = int(ads_cap_hours * 3_600_000)
+        self.settings = settings
+        self.ads_window_ms = int(settings.ads_cap_hours * 3_600_000)
         self.sha = client.script_load(SCRIPT)
 
     def apply(self, events: Iterable[tuple[Event, int]]) -> int:
-        """Apply (event, append_ms) pairs in one round trip; returns how many were new."""
+        """One round trip for all of them."""
         pending = list(events)
         if not pending:
             return 0
@@ -94,9 +84,9 @@ class HistoryWriter:
                 event.item_id or "",
                 event.action.value,
                 encode(event),
-                self.config.keep,
-                int(self.config.dedupe_hours * 3_600_000),
-                self.config.impressions_seen,
+                self.settings.keep,
+                int(self.settings.dedupe_hours * 3_600_000),
+                self.settings.impressions_seen,
                 event.scenario,
                 repr(self._weight(append_ms)) if popular else "0",
                 self.ads_window_ms,
@@ -105,26 +95,25 @@ class HistoryWriter:
 
     def _weight(self, append_ms: int) -> float:
         """Later clicks weigh more, so that the ranking decays without touching every score."""
-        half_life_ms = self.config.popularity_half_life_days * 86_400_000
+        half_life_ms = self.settings.popularity_half_life_days * 86_400_000
         return 2.0 ** ((append_ms - POPULARITY_EPOCH_MS) / half_life_ms)
 
     def forget(self, user_id: str) -> None:
-        """Everything known of a user goes."""
         scenarios = self.client.smembers(user_keys(user_id)["scenarios"])
         keys = [*user_keys(user_id).values(), *(history_key(user_id, s.decode()) for s in scenarios)]
         self.client.delete(*keys)
 
 
-class HistoryReader:
-    """The request path's view: one round trip a user."""
+@surfaced
+class HistoryReader(ports.HistoryReader):
+    """See ports.HistoryReader; one round trip a user."""
 
-    def __init__(self, client: redis.asyncio.Redis, ads_cap: int = 3, ads_cap_hours: float = 24.0) -> None:
+    def __init__(self, client: redis.asyncio.Redis, settings: History) -> None:
         self.client = client
-        self.ads_cap = ads_cap
-        self.ads_window_ms = int(ads_cap_hours * 3_600_000)
+        self.ads_cap = settings.ads_cap
+        self.ads_window_ms = int(settings.ads_cap_hours * 3_600_000)
 
     async def load(self, user_id: str, scenarios: tuple[str, ...], newest: int, now_ms: int) -> UserState:
-        """The newest events of every scenario, and what may not be shown."""
         keys = user_keys(user_id)
         pipe = self.client.pipeline(transaction=False)
         for scenario in scenarios:
@@ -142,15 +131,29 @@ class HistoryReader:
         return UserState(events, _texts(seen), _texts(hidden), capped)
 
     async def history(self, user_id: str, scenarios: tuple[str, ...], limit: int) -> list[Event]:
-        """Newest first over all scenarios."""
         state = await self.load(user_id, scenarios, limit, 0)
         return state.events[::-1][:limit]
 
     async def popular(self, scenario: str, count: int) -> list[tuple[str, float]]:
-        """The most clicked items of late, best first, scores relative to the best."""
         raw = await self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
         best = raw[0][1] if raw else 1.0
         return [(item.decode(), score / best) for item, score in raw]
+
+
+@surfaced
+class ClickCounts(ports.ClickCounts):
+    """See ports.ClickCounts."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def most_clicked(self, scenarios: Iterable[str], count: int) -> list[str]:
+        best: dict[str, float] = {}
+        for scenario in scenarios:
+            rows = self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
+            for item, score in rows:
+                best[item.decode()] = best.get(item.decode(), 0.0) + score
+        return sorted(best, key=lambda i: -best[i])
 
 
 def _texts(values: Iterable[bytes]) -> frozenset[str]:

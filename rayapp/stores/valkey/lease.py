@@ -1,4 +1,4 @@
-"""One at a time: a lease in the store that its holder renews, and that a killed holder loses by itself."""
+"""A lease in the store that its holder renews, and that a killed holder loses by itself."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from types import TracebackType
 import redis
 import redis.exceptions
 
-from rayapp.errors import Conflict
+from rayapp.stores import ports
+from rayapp.stores.ports import LeaseTaken
+from rayapp.stores.valkey.errors import surfaced
 
 TTL_S = 9.0
 RENEW_S = 3.0
 
 
-class LeaseTaken(Conflict):
-    """Somebody else holds it; the text says what and what to do."""
-
-
-class Lease:
-    """`with Lease(client, "moderator"):` — waits for a killed predecessor's lease to run out, not longer."""
+@surfaced
+class Lease(ports.Lease):
+    """Waits for the lease of a killed predecessor to run out, no longer."""
 
     def __init__(self, client: redis.Redis, name: str, wait_s: float = 2 * TTL_S) -> None:
         self.name = name
@@ -35,7 +34,9 @@ class Lease:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
         if not self.lost.is_set():

@@ -1,43 +1,33 @@
 """Post-view queries in the store, and the queue of notes that have none yet.
 
-One sorted set: what somebody asked for comes first, then notes that arrived one
-by one. Notes loaded in bulk wait until somebody asks.
+One sorted set: what clients requested comes first, then notes that arrived one
+by one. Notes loaded in bulk enter the queue when a client requests them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 import redis
 import redis.asyncio
 
+from rayapp.stores import ports
+from rayapp.stores.records import PostView, Wanted
+from rayapp.stores.valkey.errors import surfaced
+
 QUERIES = "post_view_queries"
 QUEUE = "post_view_queue"
 MODEL = "post_view_model"
-ARRIVED = 10**13  # added to the time: after everything that was asked for
-
-
-class PostView(msgspec.Struct, frozen=True):
-    """What a note's readers would search next. `text_key` names the text that was read, `model_version` who read it."""
-
-    text_key: str
-    model_version: str
-    queries: tuple[str, ...] = ()
-
-
-class Wanted(NamedTuple):
-    item_id: str
-    asked: bool  # somebody waits for it
+ARRIVED = 10**13  # added to the time: after everything that was requested
 
 
 _decoder = msgspec.json.Decoder(PostView)
 
 
 def enqueue_arrived(client: redis.Redis | redis.client.Pipeline, item_ids: Iterable[str]) -> None:
-    """Notes that came one by one; whatever somebody asked for stays before them."""
+    """Notes that came one by one; what clients requested stays before them."""
     mapping = dict.fromkeys(item_ids, ARRIVED + int(time.time() * 1000))
     if mapping:
         client.zadd(QUEUE, mapping, nx=True)
@@ -48,33 +38,34 @@ def forget(client: redis.Redis | redis.client.Pipeline, item_id: str) -> None:
     client.zrem(QUEUE, item_id)
 
 
-class PostViewReader:
-    """For requests: what there is, and a place in the queue for what there is not."""
+@surfaced
+class PostViewReader(ports.PostViewReader):
+    """See ports.PostViewReader."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self.client = client
 
     async def get(self, item_id: str, text_key: str) -> PostView | None:
-        """None: they are being made. Those of a model before this one are given while new ones are made."""
+        """None: they are being written. Those of an earlier model are returned while new ones are written."""
         pipe = self.client.pipeline(transaction=False)
         pipe.hget(QUERIES, item_id)
         pipe.get(MODEL)
         raw, model = await pipe.execute()
-        found = _decoder.decode(raw) if raw else None
-        current = found if found is not None and found.text_key == text_key else None
+        stored = _decoder.decode(raw) if raw else None
+        current = stored if stored is not None and stored.text_key == text_key else None
         if current is None or (model is not None and current.model_version != model.decode()):
             await self.client.zadd(QUEUE, {item_id: int(time.time() * 1000)}, lt=True)
         return current
 
 
-class PostViewStore:
-    """For the job that makes them."""
+@surfaced
+class PostViewStore(ports.PostViewStore):
+    """See ports.PostViewStore."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
 
     def begin(self, model_version: str) -> None:
-        """From now on this model makes them."""
         self.client.set(MODEL, model_version)
 
     def get(self, item_id: str) -> PostView | None:
@@ -89,7 +80,7 @@ class PostViewStore:
         return Wanted(first[0][0].decode(), first[0][1] < ARRIVED) if first else None
 
     def put(self, item_id: str, made: PostView | None) -> None:
-        """Off the queue, with what was made. A note that changed meanwhile has another text_key and is asked for again."""
+        """A note that changed meanwhile has another text_key and is requested again."""
         pipe = self.client.pipeline(transaction=True)
         if made is not None:
             pipe.hset(QUERIES, item_id, msgspec.json.encode(made))

@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-import redis
 import torch
 
 from rayapp.config import Config, Llm, Serving
@@ -26,10 +25,9 @@ from rayapp.redrec.model.redrec import ModelConfig
 from rayapp.serving.http.app import build_app
 from rayapp.serving.http.services import Services
 from rayapp.serving.services import open_services
-from rayapp.stores.valkey.experiments import ExperimentStore
-from rayapp.stores.valkey.history import HistoryWriter
-from rayapp.stores.valkey.items import ItemReader, ItemWriter, StoredItem
-from rayapp.stores.valkey.verdicts import VerdictStore
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.records import StoredItem
+from rayapp.stores.valkey.items import ItemReader
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.windows import Range
 from tests.helpers import eventually
@@ -41,7 +39,7 @@ RECORDED = [json.loads(line) for line in Path(__file__).with_name("golden_answer
 
 @pytest.fixture
 async def services(
-    stream: Config, store: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stream: Config, backend: StoreBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Services]:
     torch.set_num_threads(1)
     serving = Serving(explore=0.1)
@@ -54,10 +52,10 @@ async def services(
         yield sorted(stored, key=lambda row: row.item_id)
 
     monkeypatch.setattr(ItemReader, "scan", in_order)
-    ItemWriter(store).put(world.items(), world.contents())
+    backend.catalogue_store().put(world.items(), world.contents())
     for verdict in world.verdicts():
-        VerdictStore(store).put(verdict)
-    HistoryWriter(store, config.history).apply(world.events())
+        backend.verdicts().put(verdict)
+    backend.history_log(config.history).apply(world.events())
     for name, seed in ((config.name, 1), ("other", 2)):
         publish(
             config,
@@ -75,9 +73,9 @@ async def services(
 
 
 async def test_every_answer_is_the_recorded_one(
-    services: Services, stream: Config, store: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    services: Services, stream: Config, backend: StoreBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    experiments, drawn = ExperimentStore(store), 0
+    experiments, drawn = backend.experiments(), 0
 
     def numbered() -> uuid.UUID:
         nonlocal drawn

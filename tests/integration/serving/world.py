@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import redis
 import torch
 
 from rayapp.config import Config
@@ -15,8 +14,8 @@ from rayapp.experiments.report import Report
 from rayapp.redrec.model.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.retrieval.snapshot import Snapshot
+from rayapp.stores.backend import StoreBackend
 from rayapp.stores.registry import Manifest, Registry
-from rayapp.stores.valkey.items import ItemWriter
 
 ITEMS = [Item(item_id=f"i{n}", title=f"title {n}") for n in range(6)]
 SCENARIOS = ("homefeed", "search")
@@ -28,8 +27,8 @@ def small_contents() -> np.ndarray:
     return torch.randn(6, 12, generator=torch.Generator().manual_seed(0)).half().float().numpy()
 
 
-def fill(store: redis.Redis) -> None:
-    ItemWriter(store).put(ITEMS, small_contents())
+def fill(backend: StoreBackend) -> None:
+    backend.catalogue_store().put(ITEMS, small_contents())
 
 
 class NoReports:

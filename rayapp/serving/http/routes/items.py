@@ -7,7 +7,6 @@ import uuid
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from rayapp.content.text_encoder import text_key
 from rayapp.domain import Item, Verdict
 from rayapp.serving.http.bodies import ItemsIn, VerdictIn
 from rayapp.serving.http.errors import ApiError, Json, clean
@@ -83,7 +82,7 @@ def router(services: Services) -> APIRouter:
         """(queries, whether they are ready)."""
         if not wanted or stored.item_id not in state.catalogue.items:
             return [], True
-        written = await services.post_view.get(stored.item_id, text_key("", stored.text))
+        written = await services.post_view.get(stored.item_id, stored.text_key)
         return ([], False) if written is None else (list(written.queries[:k]), True)
 
     @routes.put("/v1/items", **returns(Accepted, 202))

@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 import pytest
-import redis
 
 from rayapp.config import Config
 from rayapp.errors import Conflict
 from rayapp.experiments.experiment import ExperimentError
+from rayapp.experiments.lifecycle import UnknownExperiment
 from rayapp.serving.experiments.service import ExperimentService, ReportPending, TooLarge
 from rayapp.serving.http.errors import from_user_error
+from rayapp.stores.backend import StoreBackend
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.experiments import UnknownExperiment
 from tests.integration.serving.world import NoReports, publish
 
 YAML = b"""
@@ -31,7 +31,7 @@ guardrails: [{metric: latency_p99_ms, max: 250}]
 
 
 @pytest.fixture
-def service(server_config: Config, store: redis.Redis, tmp_path: Path) -> ExperimentService:
+def service(server_config: Config, backend: StoreBackend, tmp_path: Path) -> ExperimentService:
     config = msgspec.structs.replace(server_config, state=str(tmp_path))
     publish(config, "redrec", 1)
     Registry(config.models, "redrec").point("candidate", 1)

@@ -9,20 +9,20 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-import redis
 
 from rayapp.config import Config, Llm, Serving
 from rayapp.serving.http.app import build_app
 from rayapp.serving.http.services import Services
 from rayapp.serving.services import open_services
+from rayapp.stores.backend import StoreBackend
 from tests.integration.serving.world import NoReports, fill, publish
 
 
 @pytest.fixture
-async def services(stream: Config, store: redis.Redis, tmp_path: Path) -> AsyncIterator[Services]:
+async def services(stream: Config, backend: StoreBackend, tmp_path: Path) -> AsyncIterator[Services]:
     serving = Serving(max_k=7, max_ongoing=1)
     config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False), serving=serving)
-    fill(store)
+    fill(backend)
     publish(config, config.name, 1)
     opened = open_services(config, reports=NoReports())
     yield opened
@@ -68,7 +68,7 @@ async def test_the_configured_limit_of_requests_under_way_holds(services: Servic
     assert guard.kwargs["max_ongoing"] == 1
 
 
-async def test_a_system_without_a_model_says_so_with_503(stream: Config, store: redis.Redis, tmp_path: Path) -> None:
+async def test_a_system_without_a_model_says_so_with_503(stream: Config, backend: StoreBackend, tmp_path: Path) -> None:
     config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False))
     opened = open_services(config, reports=NoReports())
     async with client(opened) as http:

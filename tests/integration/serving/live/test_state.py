@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-import redis
 
 from rayapp.config import Config, Search
 from rayapp.domain import Decision, Kind, Verdict
@@ -24,9 +23,8 @@ from rayapp.serving.pipeline.ports import NearestSearch, QuerySearch
 from rayapp.serving.pipeline.request import Words
 from rayapp.serving.pipeline.retriever import LocalRetriever
 from rayapp.serving.pipeline.user_tower import LocalTower
+from rayapp.stores.backend import StoreBackend
 from rayapp.stores.registry import Registry
-from rayapp.stores.valkey.experiments import ExperimentStore
-from rayapp.stores.valkey.verdicts import VerdictStore
 from tests.helpers import eventually
 from tests.integration.serving.world import fill, publish
 
@@ -36,9 +34,9 @@ OPEN = Variant(moderation="off")
 
 
 @pytest.fixture
-def config(server_config: Config, store: redis.Redis, tmp_path: Path) -> Config:
+def config(server_config: Config, backend: StoreBackend, tmp_path: Path) -> Config:
     config = msgspec.structs.replace(server_config, state=str(tmp_path))
-    fill(store)
+    fill(backend)
     publish(config, config.name, 1)
     publish(config, "other", 2)
     publish(config, "other", 3)
@@ -95,10 +93,10 @@ async def test_each_request_of_a_batch_is_answered_by_its_own_model(state: Servi
     assert "i0" not in {item_id for item_id, _ in hits.lists[0]}
 
 
-async def test_a_catalogue_without_moderation_stands_apart(state: ServingState, store: redis.Redis) -> None:
+async def test_a_catalogue_without_moderation_stands_apart(state: ServingState, backend: StoreBackend) -> None:
     retriever = LocalRetriever(Search())
-    VerdictStore(store).put(Verdict("i1", Decision.BLOCK, "judged", 1, text_key="k"))
-    VerdictStore(store).put(Verdict("i2", Decision.BLOCK, "person", 1, text_key="k"))
+    backend.verdicts().put(Verdict("i1", Decision.BLOCK, "judged", 1, text_key="k"))
+    backend.verdicts().put(Verdict("i2", Decision.BLOCK, "person", 1, text_key="k"))
     eventually(lambda: set(state.catalogue.withheld) == {"i1", "i2"}, 10, "the verdicts are heard")
     assert state.hold([OPEN]) == {}
     unmoderated = state.scene(OPEN)
@@ -148,9 +146,9 @@ def test_replicas_that_ask_others_swap_after_them(config: Config) -> None:
 
 
 def test_an_experiment_begins_when_what_it_names_is_there(
-    state: ServingState, config: Config, store: redis.Redis
+    state: ServingState, config: Config, backend: StoreBackend
 ) -> None:
-    experiments, users = ExperimentStore(store), [f"u{n}" for n in range(50)]
+    experiments, users = backend.experiments(), [f"u{n}" for n in range(50)]
     experiments.create(two("ready", "a", model="other@candidate"))
     experiments.create(two("waits", "b", model="later"))
 

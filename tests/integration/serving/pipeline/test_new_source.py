@@ -8,7 +8,6 @@ from typing import ClassVar
 import httpx
 import msgspec
 import pytest
-import redis
 
 from rayapp.config import Config, Llm, Serving
 from rayapp.ranking.slate import Candidate
@@ -17,6 +16,7 @@ from rayapp.serving.pipeline.request import Request
 from rayapp.serving.pipeline.sources import SOURCES
 from rayapp.serving.pipeline.stages import Pool
 from rayapp.serving.services import open_services
+from rayapp.stores.backend import StoreBackend
 from tests.integration.serving.world import NoReports, fill, publish
 
 
@@ -35,12 +35,12 @@ class LongestTitle:
 
 
 async def test_an_arm_asks_for_a_new_source_by_name(
-    stream: Config, store: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stream: Config, backend: StoreBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SOURCES, "longest", lambda parts: LongestTitle())  # the registry line
     serving = Serving(explore=0.0)
     config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False), serving=serving)
-    fill(store)
+    fill(backend)
     publish(config, config.name, 1)
     services = open_services(config, reports=NoReports())
     app = build_app(services)

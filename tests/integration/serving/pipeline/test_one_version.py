@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import redis
 
 from rayapp.config import Config, Search
 from rayapp.domain import Kind
@@ -28,17 +27,18 @@ from rayapp.serving.pipeline.sources.interests import InterestSource
 from rayapp.serving.pipeline.sources.query import QuerySource
 from rayapp.serving.pipeline.understood import Understood
 from rayapp.serving.pipeline.user_tower import LocalTower
+from rayapp.stores.backend import StoreBackend
 from tests.integration.serving.world import fill, publish
 
 HISTORY = [Behaviour(n, f"e{n}", f"i{n}", "homefeed", "click") for n in range(3)]
 
 
 @pytest.fixture
-def config(server_config: Config, store: redis.Redis, tmp_path: Path) -> Config:
+def config(server_config: Config, backend: StoreBackend, tmp_path: Path) -> Config:
     # The pointer is followed by hand, so that the swap falls between the two stages.
     serving = msgspec.structs.replace(server_config.serving, poll_s=3600.0)
     config = msgspec.structs.replace(server_config, state=str(tmp_path), serving=serving)
-    fill(store)
+    fill(backend)
     publish(config, config.name, 1)
     return config
 

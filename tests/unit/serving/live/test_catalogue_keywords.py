@@ -7,7 +7,7 @@ import numpy as np
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.serving.live.catalogue import LiveCatalogue
 from rayapp.serving.live.catalogue_keywords import CatalogueKeywords
-from rayapp.stores.valkey.items import StoredItem
+from rayapp.stores.records import StoredItem
 
 CONTENT = np.ones(4, dtype=np.float32)
 

@@ -15,7 +15,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue import LiveCatalogue
 from rayapp.serving.live.item_index import ItemIndex
-from rayapp.stores.valkey.items import StoredItem
+from rayapp.stores.records import StoredItem
 
 ITEMS = [Item(item_id=f"i{n}", title=f"title {n}") for n in range(6)]
 

@@ -22,7 +22,7 @@ from rayapp.serving.pipeline.request import Ask, Request
 from rayapp.serving.pipeline.sources.fresh import Fresh
 from rayapp.serving.pipeline.sources.popular import Popular
 from rayapp.serving.pipeline.stages import Pool
-from rayapp.stores.valkey.items import StoredItem
+from rayapp.stores.records import StoredItem
 
 CONTENT = np.ones(4, dtype=np.float32)
 IDS = [f"n{n}" for n in range(300)]

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 import pytest
 import redis
-import redis.asyncio
 from transformers import AutoTokenizer
 
 from rayapp.config import Config, Llm, Search
@@ -23,7 +22,7 @@ from rayapp.search.understanding import Understanding
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
 from rayapp.serving.pipeline.understood import Understood
-from rayapp.stores.valkey.client import connect_async
+from rayapp.stores.open import open_async_store
 
 ANSWER = "spelling: running shoes\nintent: transactional\nsimilar: sneakers; moon landing\n"
 
@@ -64,10 +63,10 @@ async def understanding(
     config = msgspec.structs.replace(server_config, search=Search(deadline_ms=100))
     served = ServedModel(config)
     served.opened = LanguageModel(AutoTokenizer.from_pretrained(language_model), "m@1", model)
-    client = connect_async(config.store_url)
-    yield QueryUnderstanding(config, served, client, encode, Metrics())
+    opened = open_async_store(config.store_url)
+    yield QueryUnderstanding(config, served, opened.cache("understanding"), encode, Metrics())
     model.go.set()
-    await client.aclose()
+    await opened.close()
 
 
 async def settled(understanding: QueryUnderstanding) -> None:

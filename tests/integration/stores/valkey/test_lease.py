@@ -7,8 +7,9 @@ import time
 import pytest
 import redis
 
+from rayapp.stores.ports import LeaseTaken
 from rayapp.stores.valkey import lease
-from rayapp.stores.valkey.lease import Lease, LeaseTaken
+from rayapp.stores.valkey.lease import Lease
 
 
 def test_a_second_holder_is_refused_and_a_released_lease_is_free(store: redis.Redis) -> None:

@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
-import redis
 
 from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
-from rayapp.stores.valkey.experiments import EXPERIMENTS, ExperimentConflict, ExperimentStore, UnknownExperiment
+from rayapp.experiments.lifecycle import ExperimentConflict, UnknownExperiment
+from rayapp.stores.backend import StoreBackend
+from rayapp.stores.ports import ExperimentStore
 
 HALF = Experiment(
     "first",
@@ -20,8 +21,8 @@ HALF = Experiment(
 
 
 @pytest.fixture
-def experiments(store: redis.Redis) -> ExperimentStore:
-    return ExperimentStore(store)
+def experiments(backend: StoreBackend) -> ExperimentStore:
+    return backend.experiments()
 
 
 def test_an_experiment_begins_grows_and_stops(experiments: ExperimentStore) -> None:
@@ -82,7 +83,7 @@ def test_of_many_that_begin_at_once_one_does(experiments: ExperimentStore) -> No
 def test_what_cannot_begin(experiments: ExperimentStore, change: dict[str, object], said: str) -> None:
     with pytest.raises(ExperimentError, match=said):
         experiments.create(msgspec.structs.replace(HALF, **change))
-    assert not experiments.client.exists(EXPERIMENTS)
+    assert experiments.all() == []
     for call in (experiments.get, experiments.stop):
         with pytest.raises(UnknownExperiment, match="'nobody'"):
             call("nobody")

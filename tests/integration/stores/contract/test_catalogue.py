@@ -1,17 +1,18 @@
+"""What the writer puts is what readers load and follow."""
+
 from __future__ import annotations
 
 import numpy as np
-import redis
 
 from rayapp.domain import Item
-from rayapp.stores.valkey.items import ItemReader, ItemWriter
+from rayapp.stores.backend import StoreBackend
 
 ITEMS = [Item(item_id=f"i{n}", title=f"t{n}") for n in range(5)]
 VECTORS = np.arange(20, dtype=np.float32).reshape(5, 4)
 
 
-def test_what_is_put_is_read_and_changes_are_followed(store: redis.Redis) -> None:
-    writer, reader = ItemWriter(store), ItemReader(store)
+def test_what_is_put_is_read_and_changes_are_followed(backend: StoreBackend) -> None:
+    writer, reader = backend.catalogue_store(), backend.catalogue()
     writer.put(ITEMS, VECTORS)
     position = reader.position()
     found = {s.item_id: s for page in reader.scan() for s in page}
@@ -27,8 +28,8 @@ def test_what_is_put_is_read_and_changes_are_followed(store: redis.Redis) -> Non
     assert reader.changes(after, block_ms=1) == (after, [])
 
 
-def test_known_items_need_no_work(store: redis.Redis) -> None:
-    writer = ItemWriter(store)
+def test_known_items_need_no_work(backend: StoreBackend) -> None:
+    writer = backend.catalogue_store()
     writer.put(ITEMS[:2], VECTORS[:2])
     changed = Item(item_id="i1", title="other")
     assert writer.known([ITEMS[0], changed, ITEMS[2]]) == [True, False, False]

@@ -1,0 +1,65 @@
+"""The moderation queue: one sorted set, the lowest score is judged first.
+
+New, changed and reported notes come before notes whose policy or model
+changed, and these before notes loaded in bulk: class times 10^13 plus the
+time in milliseconds. The score identifies an entry (its ticket).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import redis
+
+from rayapp.stores import ports
+from rayapp.stores.records import Queued, Urgency
+from rayapp.stores.valkey.errors import surfaced
+
+QUEUE = "moderation_queue"
+CLASS = 10**13
+
+
+def enqueue(client: redis.Redis | redis.client.Pipeline, item_ids: Iterable[str], urgency: Urgency) -> None:
+    """NOW overtakes what is queued already (a note that is being judged is judged again); the others wait."""
+    score = urgency * CLASS + int(time.time() * 1000)
+    mapping = dict.fromkeys(item_ids, score)
+    if mapping:
+        client.zadd(QUEUE, mapping, nx=urgency is not Urgency.NOW)
+
+
+@surfaced
+class ModerationQueue(ports.ModerationQueue):
+    """See ports.ModerationQueue."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+
+    def enqueue(self, item_ids: Iterable[str], urgency: Urgency) -> None:
+        enqueue(self.client, item_ids, urgency)
+
+    def next(self, count: int, preferred: Iterable[str] = ()) -> list[Queued]:
+        rows = self.client.zrange(QUEUE, 0, count - 1, withscores=True)
+        entries = [_entry(item.decode(), score) for item, score in rows]
+        if not entries or entries[0].urgency is not Urgency.BULK:
+            return entries
+        ids = list(preferred)
+        scores = self.client.zmscore(QUEUE, ids) if ids else []
+        first = [_entry(i, s) for i, s in zip(ids, scores, strict=True) if s is not None][:count]
+        chosen = {entry.item_id for entry in first}
+        return [*first, *(e for e in entries if e.item_id not in chosen)][:count]
+
+    def entry(self, item_id: str) -> Queued | None:
+        score = self.client.zscore(QUEUE, item_id)
+        return _entry(item_id, score) if score is not None else None
+
+    def drop(self, item_id: str) -> None:
+        self.client.zrem(QUEUE, item_id)
+
+    def waiting(self) -> int:
+        return int(self.client.zcard(QUEUE))
+
+
+def _entry(item_id: str, score: float) -> Queued:
+    """The ticket is the score as Lua's ZSCORE returns it: ours are whole numbers."""
+    return Queued(item_id, str(int(score)).encode(), Urgency(int(score // CLASS)))
