@@ -9,7 +9,7 @@ ARGS ?=
 # Where torch's CPU build comes from, if the package index in use has only the CUDA build.
 TORCH_INDEX ?=
 
-.PHONY: up down status test unit e2e lint bench setup setup-dev clean
+.PHONY: up down status test unit e2e lint bench setup setup-dev docs reference clean
 
 up: $(VENV)/.ready
 	$(BIN)/rayapp up --detach --port $(PORT) $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -38,6 +38,14 @@ lint: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.benchmarks.feed_latency
 
+# The documentation as a site below site/, and the reference pages made anew from the code.
+docs: $(VENV)/.ready-docs
+	$(BIN)/python -m docs.generate --check
+	$(BIN)/mkdocs build --strict
+
+reference: $(VENV)/.ready
+	$(BIN)/python -m docs.generate
+
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
 
@@ -47,6 +55,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready pyproject.toml constraints.txt
 	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" deploy/setup_venv.sh $(VENV) cpu,dev
+	@touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready pyproject.toml constraints.txt
+	PYTHON="$(PYTHON)" TORCH_INDEX="$(TORCH_INDEX)" deploy/setup_venv.sh $(VENV) cpu,docs
 	@touch $@
 
 clean: down

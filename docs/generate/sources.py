@@ -1,0 +1,99 @@
+"""Where in the code each part of the reference comes from: the only module here that names the code's modules."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def config_type() -> type[msgspec.Struct]:
+    from rayapp.config import Config
+
+    return Config
+
+
+def command_line() -> click.Group:
+    from rayapp.cli.main import cli
+
+    return cli
+
+
+def job_commands() -> dict[str, click.Command]:
+    """Every entry point below jobs/, by its name."""
+    names = sorted(file.stem for file in (ROOT / "jobs").glob("*.py") if not file.stem.startswith("_"))
+    return {name: importlib.import_module(f"jobs.{name}").main for name in names}
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the HTTP application."""
+    from rayapp.serving.gateway import app
+
+    return app.openapi()
+
+
+def topics() -> list[Any]:
+    """NewTopic of every topic, under the default prefix."""
+    from streaming.topics import topic_specs
+
+    return topic_specs(config_type()())
+
+
+def series() -> dict[str, Any]:
+    from rayapp.metrics import SERIES
+
+    return SERIES
+
+
+def records() -> dict[str, type[msgspec.Struct]]:
+    """What travels: the record types of the domain, by name."""
+    from rayapp import domain
+
+    return {"Event": domain.Event, "Forget": domain.Forget, "Item": domain.Item, "Verdict": domain.Verdict}
+
+
+def actions() -> tuple[str, ...]:
+    from rayapp.domain import ACTIONS
+
+    return ACTIONS
+
+
+def experiment_type() -> type[msgspec.Struct]:
+    from rayapp.experiments.experiment import Experiment
+
+    return Experiment
+
+
+def experiment_counts() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what a metric may count, latencies that a guardrail may name)."""
+    from rayapp.experiments.metric import COUNTS, LATENCIES
+
+    return COUNTS, tuple(LATENCIES)
+
+
+def policy_type() -> type[msgspec.Struct]:
+    from rayapp.redone.policy import Policy
+
+    return Policy
+
+
+def training_type() -> type[msgspec.Struct]:
+    from rayapp.redrec.trainer import TrainConfig
+
+    return TrainConfig
+
+
+def recipe_type() -> type[msgspec.Struct]:
+    from rayapp.redone.training.recipe import Recipe
+
+    return Recipe
+
+
+def packaged(pattern: str) -> list[str]:
+    """Files that come with the project, relative to its root."""
+    return sorted(str(file.relative_to(ROOT)) for file in ROOT.glob(pattern))
