@@ -32,7 +32,7 @@ def job_commands() -> dict[str, click.Command]:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document of the HTTP application."""
-    from rayapp.serving.gateway import app
+    from rayapp.serving.http.gateway import app
 
     return app.openapi()
 
@@ -77,19 +77,19 @@ def experiment_counts() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def policy_type() -> type[msgspec.Struct]:
-    from rayapp.redone.policy import Policy
+    from rayapp.moderation.policy import Policy
 
     return Policy
 
 
 def training_type() -> type[msgspec.Struct]:
-    from rayapp.redrec.trainer import TrainConfig
+    from rayapp.redrec.training.trainer import TrainConfig
 
     return TrainConfig
 
 
 def recipe_type() -> type[msgspec.Struct]:
-    from rayapp.redone.training.recipe import Recipe
+    from rayapp.redone.recipe import Recipe
 
     return Recipe
 
