@@ -57,7 +57,13 @@ def main(url: str, key: str, k: int) -> None:
         about = {"user_id": user, "scenario": "homefeed"}
         # What was on the screen, then what was clicked, both with the request_id of the answer that showed it.
         seen = [
-            {**about, "item_id": item["item_id"], "action": "impression", "position": n, "request_id": feed["request_id"]}
+            {
+                **about,
+                "item_id": item["item_id"],
+                "action": "impression",
+                "position": n,
+                "request_id": feed["request_id"],
+            }
             for n, item in enumerate(feed["items"])
         ]
         clicks = [{**about, "item_id": note["item_id"], "action": "click"} for note in NOTES[:2]]
