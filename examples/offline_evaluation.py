@@ -27,11 +27,12 @@ def run(job: str, *options: str) -> None:
         sys.exit(code)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("offline"), show_default=True, help="Results.")
 @click.option("--data", type=click.Path(exists=True), help="A data folder; without it a sample world is generated.")
 @click.option("--minutes", default=1.0, show_default=True, help="Time of training.")
 def main(folder: Path, data: str | None, minutes: float) -> None:
+    """Train a small recommendation model on a generated sample world and evaluate it beside simple baselines."""
     folder = folder.resolve()
     data = data or str(write_sample_world(folder / "sample"))
     config = folder / "config.yaml"

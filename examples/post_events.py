@@ -42,11 +42,12 @@ def history(api: httpx.Client, user: str) -> list[dict[str, Any]]:
     return api.get(f"/v1/users/{user}/history").raise_for_status().json()["events"]
 
 
-@click.command(help=__doc__.splitlines()[0])
+@click.command()
 @click.option("--url", default="http://localhost:8000", show_default=True, help="Where rayapp listens.")
 @click.option("--key", default="", envvar="RAYAPP_API_KEY", help="API key, where the server asks for one.")
 @click.option("--k", default=5, show_default=True, help="Length of the feed.")
 def main(url: str, key: str, k: int) -> None:
+    """Put items, send events, and read the feed that follows: what a client of rayapp does."""
     user = f"example-{uuid.uuid4().hex[:8]}"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=url, headers=headers, timeout=30) as api:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from docs.generate.markdown import block, cell, code, paragraph, table
+from docs.generate.markdown import block, code, paragraph, table
 
 
 def walk(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
@@ -39,8 +39,7 @@ def parameters(command: click.Command) -> list[tuple[str, str, str, str]]:
     rows = []
     for parameter in command.params:
         names = " ".join(code(name) for name in _names(parameter, command))
-        text = cell(getattr(parameter, "help", None) or "")
-        rows.append((names, _values(parameter), _default(parameter), text))
+        rows.append((names, _values(parameter), _default(parameter), getattr(parameter, "help", None) or ""))
     return rows
 
 

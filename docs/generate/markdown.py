@@ -10,20 +10,30 @@ WIDTH = 118
 HEADER = "<!-- Generated from the code by `python -m docs.generate`; do not edit. -->"
 
 
+def plain(text: str) -> str:
+    """Text in which `<` starts no HTML; code spans stay as they are."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
+
+
 def paragraph(text: str) -> str:
-    """One paragraph, wrapped; links and code spans are not broken inside a word."""
-    return textwrap.fill(" ".join(text.split()), WIDTH, break_long_words=False, break_on_hyphens=False)
+    """One paragraph, wrapped between words."""
+    return textwrap.fill(" ".join(plain(text).split()), WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def bullet(text: str) -> str:
     return textwrap.fill(
-        "- " + " ".join(text.split()), WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        "- " + " ".join(plain(text).split()),
+        WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
 def cell(text: object) -> str:
     """One table cell: one line, no bar that would end it."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+    return " ".join(plain(str(text)).split()).replace("|", "\\|")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

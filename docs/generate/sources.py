@@ -39,9 +39,10 @@ def openapi() -> dict[str, Any]:
 
 def topics() -> list[Any]:
     """NewTopic of every topic, under the default prefix."""
+    from rayapp.config import Config
     from streaming.topics import topic_specs
 
-    return topic_specs(config_type()())
+    return topic_specs(Config())
 
 
 def series() -> dict[str, Any]:

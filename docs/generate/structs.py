@@ -65,9 +65,9 @@ def _structs(kind: Any, path: str) -> Iterator[tuple[str, type]]:
     elif isinstance(kind, types.StructType):
         yield path, kind.cls
     elif isinstance(kind, types.UnionType):
-        several = sum(isinstance(t, types.StructType) for t in kind.types) > 1
+        structs = [member for member in kind.types if isinstance(member, types.StructType)]
         for member in kind.types:
-            tagged = several and isinstance(member, types.StructType)
+            tagged = isinstance(member, types.StructType) and len(structs) > 1
             yield from _structs(member, f"{path}({member.tag})" if tagged else path)
     elif isinstance(kind, types.DictType):
         yield from _structs(kind.value_type, f"{path}.NAME")

@@ -25,13 +25,14 @@ def rayapp(state: str, *arguments: str) -> None:
         sys.exit(code)
 
 
-@click.command(help=__doc__.splitlines()[0])
+@click.command()
 @click.option("--state", default=".rayapp", show_default=True, help="State folder of the running system.")
 @click.option("--file", type=click.Path(exists=True, path_type=Path), default=EXPERIMENT, help="The experiment.")
 @click.option("--users", default=700, show_default=True, help="Simulated users.")
 @click.option("--rate", default=6.0, show_default=True, help="Feeds a second.")
 @click.option("--duration", default=300.0, show_default=True, help="Seconds of traffic.")
 def main(state: str, file: Path, users: int, rate: float, duration: float) -> None:
+    """An experiment from its YAML to its report, with simulated users."""
     name = msgspec.yaml.decode(file.read_bytes())["name"]
     rayapp(state, "experiment", "create", str(file))
     try:
