@@ -67,8 +67,8 @@ def _structs(kind: Any, path: str) -> Iterator[tuple[str, type]]:
     elif isinstance(kind, types.UnionType):
         structs = [member for member in kind.types if isinstance(member, types.StructType)]
         for member in kind.types:
-            tagged = isinstance(member, types.StructType) and len(structs) > 1
-            yield from _structs(member, f"{path}({member.tag})" if tagged else path)
+            tag = f"({member.tag})" if isinstance(member, types.StructType) and len(structs) > 1 else ""
+            yield from _structs(member, f"{path}{tag}")
     elif isinstance(kind, types.DictType):
         yield from _structs(kind.value_type, f"{path}.NAME")
     elif isinstance(kind, types.VarTupleType | types.ListType):
