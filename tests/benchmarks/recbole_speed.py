@@ -1,6 +1,6 @@
 """Training speed and quality after equal time beside RecBole's SASRec: same data, hidden size, batch and threads.
 
-    python -m venv recbole && recbole/bin/pip install torch recbole ...      # see the README: it pins an old Ray
+    python -m venv recbole && recbole/bin/pip install torch recbole ...      # see docs/benchmarks/offline.md: it pins an old Ray
     python -m tests.benchmarks.recbole_speed --data amazon-beauty --recbole recbole/bin/python --seconds 240
 
 Examples are (history, next item) pairs; both learn by the softmax over all items. Validation is the last event but one,

@@ -15,7 +15,7 @@ from tests.e2e.conftest import System, eventually
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"> free <script>document.title='taken'</script> coffee"
-# Where pictures for the README go: RAYAPP_SCREENSHOTS=deploy/images
+# Where pictures for the README go: RAYAPP_SCREENSHOTS=docs/images
 PICTURES = os.environ.get("RAYAPP_SCREENSHOTS")
 
 

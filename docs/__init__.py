@@ -1,0 +1,1 @@
+"""The documentation: pages in Markdown, and the package that generates the reference from the code."""
