@@ -21,30 +21,42 @@ class Series(NamedTuple):
 
 
 SERIES = {
-    "rayapp_requests_total": Series("counter", "HTTP requests answered.", ("route", "status")),
-    "rayapp_request_seconds": Series("histogram", "Time to answer.", ("route", "status"), SECONDS),
-    "rayapp_stage_seconds": Series("histogram", "Time in one stage of a request.", ("stage",), SECONDS),
-    "rayapp_events_total": Series("counter", "Events by what became of them.", ("result",)),
-    "rayapp_events_skipped_total": Series("counter", "Events the learner left out.", ("reason",)),
-    "rayapp_freshness_seconds": Series("histogram", "Age of an event when a stage is done.", ("stage",), FRESHNESS),
-    "rayapp_consumer_lag": Series("gauge", "Records behind the log's end.", ("topic", "partition", "group")),
-    "rayapp_model_version_info": Series("gauge", "1 for the version served.", ("model", "version", "space")),
-    "rayapp_model_age_seconds": Series("gauge", "Age of the version served.", ("model",)),
-    "rayapp_prequential": Series("gauge", "Metric on a window before training on it.", ("metric", "scenario")),
-    "rayapp_publish_total": Series("counter", "Versions by outcome.", ("outcome",)),
-    "rayapp_verdicts_total": Series(
-        "counter", "Verdicts by decision and by who or what gave it.", ("decision", "outcome")
+    "rayapp_requests_total": Series("counter", "HTTP requests, by route and status.", ("route", "status")),
+    "rayapp_request_seconds": Series("histogram", "Time to answer an HTTP request.", ("route", "status"), SECONDS),
+    "rayapp_stage_seconds": Series("histogram", "Time spent in one stage of a request.", ("stage",), SECONDS),
+    "rayapp_events_total": Series("counter", "Events received, by result.", ("result",)),
+    "rayapp_events_skipped_total": Series("counter", "Events that the learner skipped, by reason.", ("reason",)),
+    "rayapp_freshness_seconds": Series(
+        "histogram", "Age of an event when a stage of processing is complete.", ("stage",), FRESHNESS
     ),
-    "rayapp_exposures_total": Series("counter", "Exposure records.", ("experiment", "arm")),
-    "rayapp_experiment_users": Series("gauge", "Users who were answered, by arm.", ("experiment", "arm")),
+    "rayapp_consumer_lag": Series(
+        "gauge", "Records between a consumer and the end of the log.", ("topic", "partition", "group")
+    ),
+    "rayapp_model_version_info": Series(
+        "gauge", "1 for the model version that is served.", ("model", "version", "space")
+    ),
+    "rayapp_model_age_seconds": Series("gauge", "Age of the model version that is served, in seconds.", ("model",)),
+    "rayapp_prequential": Series(
+        "gauge", "Prequential metric: measured on a window before training on it.", ("metric", "scenario")
+    ),
+    "rayapp_publish_total": Series("counter", "Candidate versions, by outcome of the gate.", ("outcome",)),
+    "rayapp_verdicts_total": Series(
+        "counter", "Moderation verdicts, by decision and outcome.", ("decision", "outcome")
+    ),
+    "rayapp_exposures_total": Series(
+        "counter", "Exposure records written, by experiment and arm.", ("experiment", "arm")
+    ),
+    "rayapp_experiment_users": Series("gauge", "Users exposed to an experiment, by arm.", ("experiment", "arm")),
     "rayapp_experiment_lift": Series(
         "gauge",
-        "Over the control: lift, and low and high of 95% at any time.",
+        "Lift over the control, and the bounds of its always-valid 95% interval.",
         ("experiment", "arm", "metric", "bound"),
     ),
-    "rayapp_guardrail_holds": Series("gauge", "1 while an arm keeps a limit.", ("experiment", "arm", "metric")),
-    "rayapp_sample_ratio_pvalue": Series("gauge", "Of users by arm against the weights.", ("experiment",)),
-    "rayapp_dead_letters_total": Series("counter", "Records that could not be used.", ("reason",)),
+    "rayapp_guardrail_holds": Series("gauge", "1 if the guardrail holds.", ("experiment", "arm", "metric")),
+    "rayapp_sample_ratio_pvalue": Series(
+        "gauge", "Sample-ratio-mismatch p-value: users by arm against the weights.", ("experiment",)
+    ),
+    "rayapp_dead_letters_total": Series("counter", "Records sent to the dead-letter topic, by reason.", ("reason",)),
 }
 
 

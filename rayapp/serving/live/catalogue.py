@@ -1,4 +1,4 @@
-"""A replica's copy of the catalogue: item records and the search index, kept up to date from the change stream."""
+"""A replica's copy of the catalogue: item records and content vectors, kept up to date from the change stream."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Listener = Callable[[list[StoredItem]], None]
 
 
 class LiveCatalogue:
-    """Items by id, content vectors for text search, and listeners that hear of every change (the item indexes).
+    """Items by id, content vectors for text search, and listeners that are called for every change (the item indexes).
 
-    What its verdict blocks or holds is in `withheld` and in nothing else:
-    retrieval never meets it. What is limited is in everything and in `limited`.
+    Items whose verdict blocks or holds them are in `withheld` only, so retrieval
+    never sees them. Limited items are everywhere, and in `limited`.
     """
 
     def __init__(self, reader: CatalogueFeed, view: CatalogueView = AS_JUDGED) -> None:
@@ -40,13 +40,13 @@ class LiveCatalogue:
         self.closed = threading.Event()
 
     def load(self) -> None:
-        """Everything that is stored now; what changes meanwhile is in the stream after `position`."""
+        """Read everything that is stored; changes made meanwhile are in the stream after `position`."""
         self.position = self.reader.position()
         for page in self.reader.scan():
             self.apply(page)
 
     def follow(self) -> None:
-        """Apply changes until `close`; a store that is away is waited for."""
+        """Apply changes until `close`; waits while the store is unreachable."""
         while not self.closed.is_set():
             try:
                 position, ids = self.reader.changes(self.position, block_ms=500)
@@ -61,27 +61,27 @@ class LiveCatalogue:
         with self.lock:
             changes = self._visible(changes)
             gone = [c.item_id for c in changes if c.item is None]
-            kept = [c for c in changes if c.item is not None and c.content is not None]
+            shown = [c for c in changes if c.item is not None and c.content is not None]
             for item_id in gone:
                 self.items.pop(item_id, None)
-            for change in kept:
+            for change in shown:
                 assert change.item is not None
                 self.items[change.item_id] = change.item
             for kind in ("note", "ad"):
-                own = [c for c in kept if c.item is not None and c.item.kind == kind]
+                of_kind = [c for c in shown if c.item is not None and c.item.kind == kind]
                 index = self.content.get(kind)
                 if index is not None:  # an item may have changed its kind
-                    index.remove([*gone, *(c.item_id for c in kept)])
-                if own:
-                    vectors = np.stack([c.content for c in own if c.content is not None])
+                    index.remove([*gone, *(c.item_id for c in shown)])
+                if of_kind:
+                    vectors = np.stack([c.content for c in of_kind if c.content is not None])
                     index = self.content.setdefault(kind, Snapshot(vectors.shape[1]))
-                    index.put([c.item_id for c in own], vectors)
+                    index.put([c.item_id for c in of_kind], vectors)
             self._newest.clear()
             for listener in self.listeners:
                 listener(changes)
 
     def _visible(self, changes: list[StoredItem]) -> list[StoredItem]:
-        """The changes as retrieval may see them: what is withheld is gone."""
+        """The changes as retrieval may see them: withheld items appear deleted."""
         limited, seen = set(self.limited), []
         for change in changes:
             item_id, item, verdict = change.item_id, change.item, change.verdict
@@ -102,11 +102,11 @@ class LiveCatalogue:
         return seen
 
     def find(self, item_id: str) -> Item | None:
-        """By id everything is found, withheld or not."""
+        """An item by id, withheld or not."""
         return self.items.get(item_id) or self.withheld.get(item_id)
 
     def not_recommended(self, followed: frozenset[str]) -> frozenset[str]:
-        """The limited items, without those of authors that the user follows."""
+        """The limited items, except those of authors that the user follows."""
         if not followed or not self.limited:
             return self.limited
         known = ((i, self.items.get(i)) for i in self.limited)

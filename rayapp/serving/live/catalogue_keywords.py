@@ -37,7 +37,7 @@ class CatalogueKeywords:
             self.waiting[change.item_id] = (item.kind, item.text) if item is not None else None
 
     def flush(self) -> None:
-        """Bring the indexes up to what was heard."""
+        """Apply the gathered changes to the indexes."""
         with self.changing:
             with self.catalogue.lock:
                 waiting, self.waiting = self.waiting, {}
@@ -53,7 +53,7 @@ class CatalogueKeywords:
                         del held[item_id]
 
     def search(self, kind: str, terms: dict[str, float], k: int, excluded: frozenset[str]) -> list[str]:
-        """Ids of the k best, best first; nothing that the catalogue does not show now."""
+        """Ids of the k best, best first; only items that the catalogue shows now."""
         hits = self.kinds[kind].search(terms, k, excluded)
         return [item_id for item_id, _ in hits if item_id in self.catalogue.items]
 

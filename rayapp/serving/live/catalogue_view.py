@@ -1,4 +1,4 @@
-"""Which notes a catalogue shows: as their verdicts say, by another policy's thresholds, or without the model's verdicts."""
+"""Which notes a catalogue shows: by their verdicts, by another policy's thresholds, or without the model's verdicts."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
 
     @lru_cache(8)
     def calibrated(model_version: str) -> tuple[str, ...]:
-        found = load_calibration(config.llm.calibration or None, model_version, judging)
-        return tuple(found.calibrated) if found is not None else ()
+        calibration = load_calibration(config.llm.calibration or None, model_version, judging)
+        return tuple(calibration.calibrated) if calibration is not None else ()
 
     def decide(verdict: Verdict) -> Decision:
         if verdict.outcome == "person":

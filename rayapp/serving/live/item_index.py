@@ -38,9 +38,9 @@ class ItemIndex:
         self.vectors = {i: learned.get(i, v) for i, v in vectors.items()}
         self.kinds: dict[str, Snapshot] = {}
         for kind in ("note", "ad"):
-            own = [i for i in self.vectors if catalogue.items[i].kind == kind]
-            found = np.stack([self.vectors[i] for i in own]) if own else np.empty((0, space.dim), np.float32)
-            self.kinds[kind] = Snapshot.build(own, found)
+            ids = [i for i in self.vectors if catalogue.items[i].kind == kind]
+            rows = np.stack([self.vectors[i] for i in ids]) if ids else np.empty((0, space.dim), np.float32)
+            self.kinds[kind] = Snapshot.build(ids, rows)
         catalogue.listeners.append(self.apply)
 
     @classmethod

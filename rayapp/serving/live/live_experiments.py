@@ -16,19 +16,19 @@ log = logging.getLogger("ray.serve")
 
 
 class LiveExperiments:
-    """Follows the store until `close`; while it is away the experiments known last go on.
+    """Follows the store until `close`; while it is unreachable, the experiments known last keep running.
 
-    An experiment begins here when everything that its arms name is loaded: until then none of its users takes part, so
-    that no arm has users who were answered by another one's model.
+    An experiment starts in a replica once every model its arms reference is loaded. Until then none of its users takes
+    part, so no arm has users who were answered by another arm's model.
     """
 
     def __init__(self, store: ExperimentStore, hold: Callable[[Iterable[Variant]], dict[Variant, str]]) -> None:
-        """`hold`: has variants ready, and says of those that cannot be had why."""
+        """`hold`: makes variants ready and returns why some cannot be had."""
         self.store = store
         self.hold = hold
         self.assignments = Assignments()
         self.known: list[Experiment] = []
-        self.waiting: dict[str, str] = {}  # those that cannot begin, and why
+        self.waiting: dict[str, str] = {}  # experiments that cannot start, and why
         self.closed = threading.Event()
 
     def assigned(self, user_id: str, scenario: str) -> Assigned:
@@ -40,7 +40,7 @@ class LiveExperiments:
         if running == self.known and not self.waiting:
             return
         wanted = {one.name: {variant for arm in one.arms for variant in Variant.all_of(arm.params)} for one in running}
-        # What ended is let go of first, for a model that nobody is sent to any more may be closed.
+        # Drop ended experiments first, so that their models can be unloaded.
         self.assignments = Assignments([one for one in running if one in self.assignments.running])
         missing = self.hold(set().union(*wanted.values()))
         waiting = {name: missing[v] for name, variants in wanted.items() for v in sorted(variants) if v in missing}
@@ -55,7 +55,7 @@ class LiveExperiments:
             self._look()
 
     def start(self) -> None:
-        """The first look is over when this returns: a restart leaves nobody without an arm."""
+        """Returns after the first read, so that a restart leaves no user without an arm."""
         self._look()
         threading.Thread(target=self.follow, name="experiments", daemon=True).start()
 

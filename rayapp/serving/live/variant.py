@@ -1,4 +1,4 @@
-"""What of the system an experiment's arm may exchange: the model a request is answered by, and the catalogue's moderation."""
+"""The parts of serving that an experiment arm may replace: the model, and the catalogue's moderation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Variant(NamedTuple):
         return (cls.of(params),) if params.interleave is None else (cls.of(params), cls.of(params.second()))
 
     def pointer(self, default: str) -> tuple[str, str]:
-        """(model name, version or alias); `default`: the name where nothing is said."""
+        """(model name, version or alias); `default`: the name where the arm names none."""
         name, _, wanted = self.model.partition("@")
         return name or default, wanted or CURRENT
 

@@ -1,4 +1,4 @@
-"""How old the newest events of a version are when a replica swaps to it, and when it first answers with it."""
+"""Age of a version's newest events when a replica swaps it in, and when it first answers with it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rayapp.stores.registry import Manifest
 
 
 class VersionFreshness:
-    """The stages `swap` and `served`, from the sample of receive times in the manifest."""
+    """Freshness stages `swap` and `served`, from the sample of receive times in the manifest."""
 
     def __init__(self, metrics: Metrics) -> None:
         self.metrics = metrics
-        self.waiting: dict[str, list[int]] = {}  # swapped to, not yet asked
+        self.waiting: dict[str, list[int]] = {}  # swapped in, not yet served
 
     def swapped(self, manifest: Manifest) -> None:
         received = list(manifest.metrics.get("received_ms", []))
@@ -21,10 +21,10 @@ class VersionFreshness:
         self.waiting[str(manifest.version)] = received
 
     def answered(self, model_version: str) -> None:
-        """A request was answered by this version; only the first one counts."""
+        """A request was answered by this version; only the first one is observed."""
         if model_version in self.waiting:
             self._observe("served", self.waiting[model_version])
-            self.waiting = {}  # an older one will not be asked again
+            self.waiting = {}  # an older version is never served again
 
     def _observe(self, stage: str, received_ms: list[int]) -> None:
         now = time.time() * 1000

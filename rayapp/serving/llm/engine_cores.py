@@ -35,13 +35,13 @@ class CoresError(UserError):
 
 def chosen(cores: str, there: list[int]) -> list[int]:
     """`0,1` as it is, `-1` the last of those that are there. Raises CoresError."""
-    found = []
+    numbers = []
     for core in (int(part) for part in cores.split(",") if part):
         number = there[core] if -len(there) <= core < 0 else core
         if number not in there:
             raise CoresError(f"cores: {core} is not there; this process may use {', '.join(map(str, there))}")
-        found.append(number)
-    return found
+        numbers.append(number)
+    return numbers
 
 
 def place(processes: Iterable[psutil.Process], cores: list[int], nice: int) -> None:

@@ -1,4 +1,4 @@
-"""Does the language model answer? Asked seldom, remembered for a few seconds."""
+"""Whether the language model answers: probed seldom, cached for a few seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class LlmHealth:
         self.asking: asyncio.Task[None] | None = None
 
     async def answers(self) -> bool:
-        """What it said last; readiness must not wait for an engine that has work to do."""
+        """The last known state; readiness must not wait for a busy engine."""
         if self.asking is None and time.monotonic() - self.at > REMEMBER_S:
             self.asking = asyncio.create_task(self._ask())
         if self.asking is not None:

@@ -1,8 +1,8 @@
-"""Interests of histories that were asked for before: a reader who scrolls has not clicked anything new.
+"""A cache of interests by everything they depend on: a reader who scrolls has not clicked anything new.
 
 The user tower is a pure function of the weights, the events read, their item
-vectors and the scenario asked. All of them are in the key, so a hit is what
-the tower would have said, and nothing needs to be invalidated.
+vectors and the requested scenario. All of them are in the key, so a hit equals
+the tower's answer, and nothing needs to be invalidated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ class InterestCache:
 
     def __init__(self, size: int) -> None:
         self.results: LRUCache[Key, np.ndarray] = LRUCache(size)
-        self.hits = self.misses = 0
 
     @staticmethod
     def key(model_version: str, scenario_rows: np.ndarray, read: TowerInput) -> Key:
@@ -33,12 +32,7 @@ class InterestCache:
         return digest.digest()
 
     def get(self, key: Key) -> np.ndarray | None:
-        found = self.results.get(key)
-        if found is None:
-            self.misses += 1
-        else:
-            self.hits += 1
-        return found
+        return self.results.get(key)
 
     def put(self, key: Key, interests: np.ndarray) -> None:
         self.results[key] = interests

@@ -1,4 +1,4 @@
-"""Search queries understood by RedOne within a deadline; what comes too late fills the cache for the next one."""
+"""Search queries read by the language model within a deadline; a late answer fills the cache for the next request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.understood import Understood
 from rayapp.stores.ports import KeyValueCache, StoreUnreachable
 
-WAITING = 32  # queries under way; further new ones go without
-HOPELESS = 3.0  # deadlines: when answers usually take that many, nobody waits for one
-NEAR = 0.3  # cosine to the query that an expansion must have: a small model's fancies have less
+WAITING = 32  # queries under way at most; further ones are searched without the model
+HOPELESS = 3.0  # deadlines: while answers usually take longer, no request waits for one
+NEAR = 0.3  # least cosine of an expansion to the query: a small model also writes unrelated ones
 Encode = Callable[[list[str]], Awaitable[np.ndarray]]  # unit vectors [N, D]
 log = logging.getLogger("ray.serve")
 _decoder = msgspec.json.Decoder(Understanding)
@@ -46,7 +46,7 @@ class QueryUnderstanding:
         self.prompt: QueryPrompt | None = None
 
     async def __call__(self, query: str) -> Understood:
-        """Never raises for the model's sake, and takes no longer than the deadline."""
+        """Never raises because of the model, and takes no longer than the deadline."""
         if not self.config.llm.enabled:
             return Understood()
         known = await self._cached(query)
@@ -63,20 +63,20 @@ class QueryUnderstanding:
         if self.usual_s > HOPELESS * deadline:
             return Understood()
         try:
-            found = await asyncio.wait_for(asyncio.shield(task), deadline)
+            answer = await asyncio.wait_for(asyncio.shield(task), deadline)
         except TimeoutError:
             return Understood()
-        return Understood(found, "redone") if found is not None else Understood()
+        return Understood(answer, "redone") if answer is not None else Understood()
 
     async def _answer(self, query: str) -> Understanding | None:
         started = time.monotonic()
         try:
             model = await self.model.open()
             self.prompt = self.prompt or QueryPrompt(model.tokenizer)
-            found = await self._cached(query)  # it could not be looked up before the model was open
-            if found is None:
-                found = await self._ask(model, self.prompt.ids(query), query)
-                await self.store.put(self._key(query), msgspec.json.encode(found), ttl_s=self.config.search.cache_s)
+            answer = await self._cached(query)  # it could not be looked up before the model was open
+            if answer is None:
+                answer = await self._ask(model, self.prompt.ids(query), query)
+                await self.store.put(self._key(query), msgspec.json.encode(answer), ttl_s=self.config.search.cache_s)
                 took = time.monotonic() - started
                 self.usual_s += 0.2 * (took - self.usual_s)
                 self.metrics.observe("rayapp_stage_seconds", took, stage="understand")
@@ -85,16 +85,16 @@ class QueryUnderstanding:
         except (UserError, OSError) as error:
             log.warning("query understanding: %s", error)
             return None
-        return found
+        return answer
 
     async def _ask(self, model: LanguageModel, prompt: list[int], query: str) -> Understanding:
-        found = understood(await self.model.run(model.answers.write, prompt, FORM, MAX_TOKENS), query)
-        if not found.expansions:
-            return found
-        vectors = await self.encode([found.spelling or query, *found.expansions])
+        answer = understood(await self.model.run(model.answers.write, prompt, FORM, MAX_TOKENS), query)
+        if not answer.expansions:
+            return answer
+        vectors = await self.encode([answer.spelling or query, *answer.expansions])
         cosines = (vectors[1:] @ vectors[0]).tolist()
-        near = [text for text, cosine in zip(found.expansions, cosines, strict=True) if cosine >= NEAR]
-        return msgspec.structs.replace(found, expansions=tuple(near))
+        near = [text for text, cosine in zip(answer.expansions, cosines, strict=True) if cosine >= NEAR]
+        return msgspec.structs.replace(answer, expansions=tuple(near))
 
     async def _cached(self, query: str) -> Understanding | None:
         if self.model.opened is None:
@@ -107,5 +107,5 @@ class QueryUnderstanding:
 
     def _key(self, query: str) -> str:
         assert self.model.opened is not None
-        said = f"{self.model.opened.version}\n{normal(query)}"
-        return hashlib.sha256(said.encode()).hexdigest()[:32]
+        identity = f"{self.model.opened.version}\n{normal(query)}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]

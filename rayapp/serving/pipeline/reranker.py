@@ -1,4 +1,4 @@
-"""The first search results in RedOne's order of relevance, where that comes in time."""
+"""Search results reordered by the language model's relevance, if it answers in time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reranker:
         self.relevance: Relevance | None = None
 
     async def __call__(self, query: str, ids: list[str], texts: list[str]) -> list[str]:
-        """`ids` and the texts of the first of them; as they were where the model is late or away."""
+        """`ids` in order of relevance, of which `texts` are the first ones'; unchanged if the model is late or away."""
         try:
             shares = await asyncio.wait_for(self._shares(query, texts), self.settings.rerank_ms / 1000)
         except (TimeoutError, ModelAway):
@@ -37,5 +37,5 @@ class Reranker:
     async def _shares(self, query: str, texts: list[str]) -> list[float]:
         if self.relevance is None:
             self.relevance = Relevance(await self.model.open())
-        found: list[float] = await self.model.run(self.relevance.shares, query, texts)
-        return found
+        relevance: list[float] = await self.model.run(self.relevance.shares, query, texts)
+        return relevance

@@ -25,7 +25,7 @@ def router(services: Services) -> APIRouter:
         description="List length; without it the length of the user's experiment arm, else the default.",
     )
 
-    def asked(route: str, user_id: str, *, scenario: str, kind: Kind, k: int | None, **rest: str | None) -> Ask:
+    def ask_for(route: str, user_id: str, *, scenario: str, kind: Kind, k: int | None, **rest: str | None) -> Ask:
         """The request's own parameters come first, then the user's arms, then the route's default."""
         user = clean(user_id)
         assigned = services.state.experiments.assigned(user, scenario)
@@ -39,13 +39,13 @@ def router(services: Services) -> APIRouter:
         if scenario not in limits.scenarios:
             known = ", ".join(limits.scenarios)
             raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
-        ask = asked("feed", user_id, scenario=scenario, kind=Kind.NOTE, k=k, cursor=cursor)
+        ask = ask_for("feed", user_id, scenario=scenario, kind=Kind.NOTE, k=k, cursor=cursor)
         return Json(item_list(await services.pipeline.run(ask)))
 
     @routes.get("/v1/ads", **returns(ItemList))
     async def ads(user_id: UserId, k: int | None = length, cursor: Cursor = None) -> Response:
         """Ads for a user, each at most as often a day as the frequency cap allows."""
-        ask = asked("ads", user_id, scenario="ads", kind=Kind.AD, k=k, cursor=cursor)
+        ask = ask_for("ads", user_id, scenario="ads", kind=Kind.AD, k=k, cursor=cursor)
         return Json(item_list(await services.pipeline.run(ask)))
 
     @routes.get("/v1/search", **returns(SearchList))
@@ -59,7 +59,7 @@ def router(services: Services) -> APIRouter:
         text = clean(q, "q").strip()
         if not text:
             raise ApiError(422, "q is blank; send what to search for", "q")
-        ask = asked("search", user_id, scenario="search", kind=Kind.NOTE, k=k, cursor=cursor, query=text)
+        ask = ask_for("search", user_id, scenario="search", kind=Kind.NOTE, k=k, cursor=cursor, query=text)
         return Json(search_list(await services.pipeline.run(ask)))
 
     return routes

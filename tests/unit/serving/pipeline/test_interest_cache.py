@@ -23,7 +23,6 @@ def test_the_same_question_gives_the_same_answer() -> None:
     answer = np.zeros((2, 3, 4))
     cache.put(cache.key("1", ROWS, read()), answer)
     assert cache.get(cache.key("1", ROWS.copy(), read())) is answer
-    assert (cache.hits, cache.misses) == (1, 1)
 
 
 @pytest.mark.parametrize(
