@@ -1,4 +1,4 @@
-"""What tests of every floor share."""
+"""What tests of every kind share."""
 
 from __future__ import annotations
 

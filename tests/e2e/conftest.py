@@ -1,4 +1,12 @@
-"""One whole system for all end-to-end tests: the command line starts it, HTTP and Kafka drive it."""
+"""One whole system for all end-to-end tests: the command line starts it, HTTP and Kafka drive it.
+
+A test module names the state that it needs by a fixture: `system` runs without
+the language model, `system_with_llm` with it, and `system_to_restart` starts
+without it and may end in either state. Each brings the one system into that
+state when the module begins, so files may run alone and in any order. Modules
+with the same state are run one after the other, which saves starts and
+nothing else. A module leaves no experiment running that answers to others.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +14,9 @@ import contextlib
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psutil
@@ -18,20 +25,11 @@ import pytest
 from rayapp.cli.paths import Layout
 from rayapp.config import Config, Kafka, Learner, Llm, Ports, Training, load_config, save_config
 from tests.conftest import free_ports
+from tests.helpers import eventually
 
-Result = TypeVar("Result")
+# In the order that takes two starts: a restart ends with the language model.
+STATES = ("system", "system_to_restart", "system_with_llm")
 SCRIPT = Path(sys.executable).parent / "rayapp"
-
-
-def eventually(check: Callable[[], Result], within: float, what: str) -> Result:
-    """The first true result of `check`; fails after `within` seconds."""
-    deadline = time.monotonic() + within
-    while True:
-        result = check()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.05)
 
 
 class System:
@@ -60,6 +58,13 @@ class System:
         out = self.cli("up", "--detach", *arguments, timeout=1500).stdout
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.config.ports.http}", timeout=30)
         return out
+
+    def ensure(self, *, llm: bool) -> None:
+        """Running with or without the language model; starts again where it is not in that state."""
+        with contextlib.suppress(httpx.HTTPError):
+            if self.config.llm.enabled == llm and self.http.get("/readyz").status_code == 200:
+                return
+        self.up("--llm" if llm else "--no-llm")
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         answer = self.http.get(path, params=params)
@@ -118,7 +123,7 @@ def running(folder: Path, **settings: Any) -> Iterator[System]:
     save_config(config, file)
     system = System(folder / "state", file)
     try:
-        system.up("--config", str(file), "--no-llm")  # two cores: the model comes with the second start
+        system.up("--config", str(file), "--no-llm")  # two cores: the model starts when a module needs it
         yield system
     finally:
         system.cli("down", check=False)
@@ -127,6 +132,45 @@ def running(folder: Path, **settings: Any) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def _only_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running(tmp_path_factory.mktemp("system")) as system:
         yield system
+
+
+@pytest.fixture(scope="module")
+def system(_only_system: System) -> System:
+    """The system without its language model."""
+    _only_system.ensure(llm=False)
+    return _only_system
+
+
+@pytest.fixture(scope="module")
+def system_with_llm(_only_system: System) -> System:
+    """The system with its language model, answering."""
+    _only_system.ensure(llm=True)
+    return _only_system
+
+
+@pytest.fixture(scope="module")
+def system_to_restart(_only_system: System) -> System:
+    """The system without its language model, for a module that stops it and starts it in another state."""
+    _only_system.ensure(llm=False)
+    return _only_system
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules of one state together, otherwise as they were; see above."""
+
+    def state(item: pytest.Item) -> int:
+        names = getattr(item, "fixturenames", ())
+        return max((n for n, name in enumerate(STATES) if name in names), default=-1)
+
+    here = Path(__file__).parent
+    place = [n for n, item in enumerate(items) if here in item.path.parents]
+    latest: dict[Path, int] = {}
+    for n in place:
+        latest[items[n].path] = max(latest.get(items[n].path, -1), state(items[n]))
+    ordered = sorted((items[n] for n in place), key=lambda item: latest[item.path])
+    for n, item in zip(place, ordered, strict=True):
+        items[n] = item

@@ -11,7 +11,8 @@ import pytest
 
 from rayapp.cli.paths import Layout
 from rayapp.config import Serving
-from tests.e2e.conftest import System, eventually, running
+from tests.e2e.conftest import System, running
+from tests.helpers import eventually
 
 pytestmark = pytest.mark.long  # a second whole system
 PARTS = {"gateway": 2, "user-tower": 1, "retriever": 1}

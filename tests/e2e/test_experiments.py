@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import growthbook
 import pytest
 
 from rayapp.stores.registry import Registry
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
-USERS = [f"arm-{n}" for n in range(40)]
+USERS = [f"arm-{n}" for n in range(60)]
 FIRST = """
 name: first-model
 layer: feed
@@ -26,14 +28,12 @@ metrics:
   - {name: clicks, kind: mean, action: click}
 guardrails: [{metric: latency_p99_ms, max: 10000}]
 """
-# Goes on beyond the restart that comes later, see test_zz_restart.
-STAYS = {"name": "stays", "layer": "ads", "scenarios": ["ads"], "arms": [
-    {"name": "a", "weight": 0.5}, {"name": "b", "weight": 0.5, "params": {"explore": 0.5}}]}  # fmt: skip
+REST = {"layer": "feed", "namespace": [0.8, 1.0], "scenarios": ["homefeed"]}  # of the users: who are not in the first
 
 
 @pytest.fixture(scope="module")
-def begun(system: System, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The answers of all users once the experiment has begun everywhere."""
+def begun(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+    """The answers of all users once the experiment has begun everywhere; it runs until this file's tests are done."""
     Registry(system.config.models).point("first", 1)
     for user in USERS:
         system.post_events({"user_id": user, "item_id": "note-00001", "scenario": "homefeed", "action": "click"})
@@ -46,7 +46,15 @@ def begun(system: System, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     )
     assert "unchanged" in system.cli("experiment", "create", str(file)).stdout
     eventually(lambda: any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS[:8]), 20, "it began")
-    return {user: system.get("/v1/feed", user_id=user) for user in USERS}
+    yield {user: system.get("/v1/feed", user_id=user) for user in USERS}
+    assert "stopped" in system.cli("experiment", "stop", "first-model").stdout
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS), 20, "nobody is in it")
+
+
+@pytest.fixture(scope="module")
+def others(begun: dict[str, dict[str, Any]]) -> list[str]:
+    """Users outside the first experiment's namespace."""
+    return [user for user, answer in begun.items() if not answer["experiments"]]
 
 
 def test_every_user_is_in_the_arm_that_growthbook_says(begun: dict[str, dict[str, Any]]) -> None:
@@ -121,23 +129,40 @@ def test_what_cannot_be_is_refused_in_one_line(system: System, begun: object, tm
         assert call(path).status_code == 404
 
 
-def test_stopped_is_over_and_another_goes_on(system: System, begun: object) -> None:
-    assert system.http.post("/v1/experiments", json=STAYS).status_code == 201
-    assert "stopped" in system.cli("experiment", "stop", "first-model").stdout
-    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS), 20, "nobody is in it")
+def test_stopped_is_over_and_another_goes_on(
+    system: System, begun: dict[str, dict[str, Any]], others: list[str]
+) -> None:
+    arms = [{"name": "a", "weight": 0.5}, {"name": "b", "weight": 0.5, "params": {"explore": 0.5}}]
+    assert system.http.post("/v1/experiments", json={**REST, "name": "ends", "arms": arms}).status_code == 201
+
+    def taking_part() -> int:
+        return sum("ends" in system.get("/v1/feed", user_id=u)["experiments"] for u in others)
+
+    eventually(lambda: taking_part() == len(others) > 4, 20, "it began")
+    assert "stopped" in system.cli("experiment", "stop", "ends").stdout
+    eventually(lambda: taking_part() == 0, 20, "nobody is in it")
     listed = {e["experiment"]["name"]: e["running"] for e in system.get("/v1/experiments")["experiments"]}
-    assert listed == {"first-model": False, "stays": True}
-    assert system.status()["experiments"] == {"stays": ["a", "b"]}
-    assert sum(system.get("/v1/experiments/first-model/report")["users"].values()) > 10
+    assert (listed["first-model"], listed["ends"]) == (True, False)
+    running = system.status()["experiments"]
+    assert running["first-model"] == ["control", "first"]
+    assert "ends" not in running
+    for user, answer in begun.items():
+        assert system.get("/v1/feed", user_id=user)["experiments"] == answer["experiments"]
+
+    def reported() -> bool:
+        answer = system.http.get("/v1/experiments/ends/report")
+        return answer.status_code == 200 and sum(answer.json()["users"].values()) == len(others)
+
+    eventually(reported, 60, "the report stays")
 
 
-def test_two_rankers_in_one_list(system: System, begun: object) -> None:
+def test_two_rankers_in_one_list(system: System, others: list[str]) -> None:
     popular = {"interleave": {"ranker": "popular"}, "explore": 0}
     arms = [{"name": "own", "weight": 0.01}, {"name": "mixed", "weight": 0.99, "params": popular}]
-    draft = {"name": "draft", "layer": "feed", "scenarios": ["homefeed"], "arms": arms}
+    draft = {**REST, "name": "draft", "arms": arms}
     assert system.http.post("/v1/experiments", json=draft).status_code == 201
-    eventually(lambda: system.get("/v1/feed", user_id=USERS[0])["experiments"], 20, "it began")
-    for user in USERS[:6]:
+    eventually(lambda: system.get("/v1/feed", user_id=others[0])["experiments"], 20, "it began")
+    for user in others[:6]:
         answer = system.get("/v1/feed", user_id=user)
         if answer["experiments"]["draft"] == "own":
             continue
@@ -154,4 +179,4 @@ def test_two_rankers_in_one_list(system: System, begun: object) -> None:
     eventually(preferred, 60, "their clicks went to their own ranker")
     assert "interleaved" in system.cli("experiment", "report", "draft").stdout
     system.http.post("/v1/experiments/draft/stop")
-    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS[:6]), 20, "it is over")
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in others[:6]), 20, "it is over")

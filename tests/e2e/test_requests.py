@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
 
 def test_a_click_changes_the_feed_and_never_comes_back(system: System) -> None:

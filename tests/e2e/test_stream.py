@@ -23,7 +23,8 @@ from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.stores.registry import Manifest, Registry
 from streaming.records import behaviour_record
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
 
 def read_topic(system: System, topic: str) -> list:

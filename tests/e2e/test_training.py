@@ -19,7 +19,8 @@ from rayapp.cli.paths import Layout
 from rayapp.data.folder import DataFolder
 from rayapp.data.sample_world import write_sample_world
 from rayapp.stores.registry import Registry
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
 
 @pytest.fixture(scope="module")

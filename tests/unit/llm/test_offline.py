@@ -14,7 +14,7 @@ import psutil
 
 from rayapp.config import Config, save_config
 from rayapp.llm.offline import ENGINE
-from tests.e2e.conftest import eventually
+from tests.helpers import eventually
 
 ASK = """
 import sys

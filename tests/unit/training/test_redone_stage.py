@@ -16,7 +16,7 @@ import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from tests.conftest import DATA
-from tests.e2e.conftest import eventually
+from tests.helpers import eventually
 
 SNS = DATA / "sns"
 COMMON = """\

@@ -1,4 +1,4 @@
-"""Runs on the second start. What RedOne does for searchers and readers, and what a killed engine and a killed job cost."""
+"""What RedOne does for searchers and readers, and what a killed engine and a killed job cost."""
 
 from __future__ import annotations
 
@@ -27,10 +27,15 @@ from rayapp.search.relevance import Relevance
 from rayapp.search.understanding import INTENTS
 from rayapp.serving.llm.client import ServedModel
 from rayapp.serving.pipeline.reranker import Reranker
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.verdicts import VerdictStore
+from rayapp.stores.open import open_store
 from streaming.reading import consumer_for, watermarks
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
+
+
+@pytest.fixture(scope="module")
+def system(system_with_llm: System) -> System:
+    return system_with_llm
 
 
 def test_a_query_is_understood_by_the_second_time_at_the_latest(system: System) -> None:
@@ -110,7 +115,7 @@ def test_a_killed_backlog_goes_on_and_judges_no_note_twice(system: System, tmp_p
 
 @pytest.mark.long  # an engine takes minutes to start again
 def test_a_killed_engine_loses_no_note_and_judges_none_twice(system: System) -> None:
-    store = connect(system.config.store_url)
+    verdicts = open_store(system.config.store_url).verdicts()
     topic = system.config.topic("verdicts")
     notes = [f"killed-{n}" for n in range(12)]
     answers: Counter[tuple[str, int]] = Counter()
@@ -142,7 +147,7 @@ def test_a_killed_engine_loses_no_note_and_judges_none_twice(system: System) -> 
             system.put_note(item_id, f"a note about stones {item_id}")
 
         def judged() -> bool:
-            found = VerdictStore(store).get(notes)
+            found = verdicts.get(notes)
             return all(v is not None and v.outcome == "judged" for v in found)
 
         eventually(judged, 400, "all notes judged after the engine came back")

@@ -14,7 +14,8 @@ import yaml
 from confluent_kafka import Producer
 
 from rayapp.metrics import SERIES
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 LOADED = {
@@ -22,6 +23,15 @@ LOADED = {
     "arms": [{"name": "control", "weight": 0.5}, {"name": "new", "weight": 0.5, "params": {"explore": 0.2}}],
     "guardrails": [{"metric": "latency_p99_ms", "max": 10_000}],
 }  # fmt: skip
+
+
+# Of a model that is asked for the first time after its start.
+EXPORTED = {'stage="understand"', "rayapp_verdicts_total"}
+
+
+def series(system: System) -> set[str]:
+    text = system.http.get("/metrics").text
+    return {name for name in EXPORTED if name in text}
 
 
 def panels() -> list[tuple[str, str]]:
@@ -44,8 +54,13 @@ def alerts() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
+def system(system_with_llm: System) -> System:
+    return system_with_llm
+
+
+@pytest.fixture(scope="module")
 def prometheus(system: System) -> Iterator[httpx.Client]:
-    """After load of every kind: feeds, clicks, searches, an experiment's report, a record that cannot be used."""
+    """After load of every kind: feeds, clicks, searches, a verdict, an experiment's report, a record that cannot be used."""
     assert system.http.post("/v1/experiments", json=LOADED).status_code in (200, 201)
     producer = Producer({"bootstrap.servers": system.config.bootstrap})
     for _ in range(3):
@@ -59,8 +74,13 @@ def prometheus(system: System) -> Iterator[httpx.Client]:
         return system.http.get("/v1/experiments/loaded/report", timeout=60).status_code == 200
 
     eventually(reported, 90, "the report")
+    system.put_note("measured-1", "A note about sundials")
+    eventually(lambda: system.get("/v1/items/measured-1")["verdict"], 120, "a verdict")
+    system.get("/v1/search", q="sundials")
+    eventually(lambda: series(system) >= EXPORTED, 60, f"series {EXPORTED}")
     with httpx.Client(base_url=f"http://127.0.0.1:{system.config.ports.prometheus}", timeout=30) as client:
         yield client
+    assert system.http.post("/v1/experiments/loaded/stop").status_code == 200
 
 
 def ask(prometheus: httpx.Client, expr: str) -> list[dict[str, Any]]:

@@ -11,12 +11,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"> free <script>document.title='taken'</script> coffee"
 # Where pictures for the README go: RAYAPP_SCREENSHOTS=docs/images
 PICTURES = os.environ.get("RAYAPP_SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def system(system_with_llm: System) -> System:
+    return system_with_llm
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,37 @@
-"""Runs late: stopping leaves nothing, and a second start, now with the language model, goes on where the first ended."""
+"""Stopping leaves nothing, and a second start, now with the language model, goes on where the first ended."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from rayapp.cli.preflight import port_problems
 from rayapp.stores.registry import Registry
-from tests.e2e.conftest import System, eventually
+from tests.e2e.conftest import System
+from tests.helpers import eventually
+
+ARMS = [{"name": "a", "weight": 0.5}, {"name": "b", "weight": 0.5, "params": {"explore": 0.5}}]
+STAYS = {"name": "stays", "layer": "restart", "scenarios": ["ads"], "arms": ARMS}
+
+
+@pytest.fixture(scope="module")
+def system(system_to_restart: System) -> System:
+    return system_to_restart
+
+
+@pytest.fixture
+def experiment(system: System) -> Iterator[None]:
+    """One that runs from before the restart until after it."""
+    assert system.http.post("/v1/experiments", json=STAYS).status_code == 201
+    yield
+    assert system.http.post("/v1/experiments/stays/stop").status_code == 200
+
+
+def arms(system: System) -> dict[int, str | None]:
+    """The arm of each of thirty users."""
+    answers = {n: system.get("/v1/ads", user_id=f"arm-{n}")["experiments"] for n in range(30)}
+    return {n: experiments.get("stays") for n, experiments in answers.items()}
 
 
 def test_replay_and_simulate_drive_the_running_system(system: System, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -28,15 +55,12 @@ def test_replay_and_simulate_drive_the_running_system(system: System, tmp_path) 
     assert "0 failed requests" in out
 
 
-def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
+def test_down_leaves_nothing_and_up_goes_on(system: System, experiment: None) -> None:
     system.click("survivor", system.feed_ids("survivor", k=5))
     known = {e["event_id"] for e in system.history("survivor")}
     versions = Registry(system.config.models).versions()
-    arms = {n: system.get("/v1/ads", user_id=f"arm-{n}")["experiments"] for n in range(30)}
-    assert {tuple(arm.values()) for arm in arms.values()} == {
-        ("a",),
-        ("b",),
-    }  # of the experiment that test_experiments began
+    eventually(lambda: set(arms(system).values()) == {"a", "b"}, 20, "everybody has an arm")
+    before = arms(system)
     assert system.cli("down").stdout.strip() == "stopped"
     assert system.processes() == []
     assert port_problems(system.config) == []
@@ -47,7 +71,7 @@ def test_down_leaves_nothing_and_up_goes_on(system: System) -> None:
     assert "/llm/v1" in out
     assert {e["event_id"] for e in system.history("survivor")} == known
     assert Registry(system.config.models).versions()[0] == versions[0]
-    assert {n: system.get("/v1/ads", user_id=f"arm-{n}")["experiments"] for n in range(30)} == arms
+    assert arms(system) == before
     status = system.status()
     assert status["ready"]
     assert set(status["processes"].values()) == {"RUNNING"}

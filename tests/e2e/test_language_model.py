@@ -1,4 +1,4 @@
-"""Runs on the second start. RedOne as clients meet it: the OpenAI protocol, moderation, and verdicts that hide notes."""
+"""RedOne as clients meet it: the OpenAI protocol, moderation, and verdicts that hide notes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import openai
 import pytest
 
 from rayapp.moderation.policy import load_policy
-from rayapp.stores.valkey.client import connect
-from rayapp.stores.valkey.verdicts import VerdictStore
-from tests.e2e.conftest import System, eventually
+from rayapp.stores.open import open_store
+from tests.e2e.conftest import System
+from tests.helpers import eventually
 from tests.hostile_notes import hostile_notes
 
 POLICY = load_policy()
+
+
+@pytest.fixture(scope="module")
+def system(system_with_llm: System) -> System:
+    return system_with_llm
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +130,7 @@ def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -
             f"{decision}: {'back in' if visible else 'gone from'} the results",
         )
     assert verdict(system, "judged-1")["outcome"] == "person"  # type: ignore[index]
-    audit = VerdictStore(connect(system.config.store_url)).audit("judged-1")
+    audit = open_store(system.config.store_url).verdicts().audit("judged-1")
     assert [v.decision.value for v in audit] == ["block", "allow", "hold", "allow", "limit"]
     eventually(lambda: "rayapp_verdicts_total" in system.http.get("/metrics").text, 30, "verdicts in the metrics")
     bad = system.http.put("/v1/items/judged-1/verdict", json={"decision": "maybe", "reason": "x"})
