@@ -70,12 +70,14 @@ class ItemIndex:
                 self.vectors.pop(change.item_id, None)
                 self.content.pop(change.item_id, None)
         for kind, index in self.kinds.items():
-            own = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
-            if own:
-                ids = [c.item_id for c in own]
-                contents = self.space.project(np.stack([c.content for c in own if c.content is not None]), ids)
+            present = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
+            if present:
+                ids = [c.item_id for c in present]
+                contents = self.space.project(np.stack([c.content for c in present if c.content is not None]), ids)
                 self.content.update(zip(ids, contents, strict=True))
-                vectors = np.stack([self.learned.get(i, v) for i, v in zip(ids, contents, strict=True)])
+                vectors = np.stack(
+                    [self.learned[i] if i in self.learned else v for i, v in zip(ids, contents, strict=True)]
+                )
                 index.put(ids, vectors)
                 self.vectors.update(zip(ids, vectors, strict=True))
 

@@ -22,6 +22,7 @@ from ray.serve.llm.ingress import OpenAiIngress, make_fastapi_ingress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
@@ -38,6 +39,7 @@ class WarmServer(LLMServer):
 
     async def _start_engine(self) -> None:
         # Without the usage report of ray.serve.llm, whose agent is one more process that imports everything.
+        assert self.engine is not None, "LLMServer makes the engine before it starts it"
         await self.engine.start()
         await self._warm_up()
         settle()
@@ -51,19 +53,19 @@ class WarmServer(LLMServer):
             max_tokens=16,
             response_format={"type": "json_schema", "json_schema": {"name": "warm", "schema": WARM_SCHEMA}},
         )
-        for answers in (self.completions(plain, None), self.chat(shaped, None)):
-            async for _ in await answers if hasattr(answers, "__await__") else answers:
+        for answers in (await self.completions(plain, None), await self.chat(shaped, None)):
+            async for _ in answers:
                 pass
 
 
 class OpenAiGuard:
     """ASGI middleware: API keys, and Retry-After on 503, in OpenAI's shape of an error."""
 
-    def __init__(self, app: Any, *, keys: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, keys: tuple[str, ...]) -> None:
         self.app = app
         self.keys = ApiKeys(keys)
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -73,7 +75,7 @@ class OpenAiGuard:
             await answer(scope, receive, send)
             return
 
-        async def add_retry_after(message: dict[str, Any]) -> None:
+        async def add_retry_after(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 503:
                 message["headers"] = [*message["headers"], (b"retry-after", str(RETRY_S).encode())]
             await send(message)

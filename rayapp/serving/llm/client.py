@@ -26,9 +26,9 @@ class ServedModel:
     async def open(self) -> LanguageModel:
         """Raises UserError, OSError (a hub that is away)."""
         async with self.opening:
-            if self.opened is None:
-                self.opened = await self.run(LanguageModel.served, self.config, GENERATE_S, 1)
-            return self.opened
+            opened = self.opened or await self.run(LanguageModel.served, self.config, GENERATE_S, 1)
+            self.opened = opened
+            return opened
 
     async def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """A blocking call to the model, in a thread."""

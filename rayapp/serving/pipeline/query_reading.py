@@ -52,7 +52,7 @@ class QueryReader:
         understood = await self.understanding(text) if understand else Understood()
         # The query as it was typed counts as much as its correction: a small model corrects what was right, too.
         spelling = understood.what.spelling
-        readings = tuple(dict.fromkeys([text, *([spelling] if spelling else [])]))
+        readings: tuple[str, ...] = (text,) if spelling in (None, "", text) else (text, str(spelling))
         expansions = tuple(e for e in dict.fromkeys(understood.what.expansions) if e not in readings)
         vector = (await self.encode(list(readings))).mean(0)
         return SearchQuery(text, vector, Words(readings, expansions), understood)
