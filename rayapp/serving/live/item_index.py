@@ -75,9 +75,8 @@ class ItemIndex:
                 ids = [c.item_id for c in present]
                 contents = self.space.project(np.stack([c.content for c in present if c.content is not None]), ids)
                 self.content.update(zip(ids, contents, strict=True))
-                vectors = np.stack(
-                    [self.learned[i] if i in self.learned else v for i, v in zip(ids, contents, strict=True)]
-                )
+                learned = {i: self.learned[i] for i in ids if i in self.learned}
+                vectors = np.stack(list((dict(zip(ids, contents, strict=True)) | learned).values()))
                 index.put(ids, vectors)
                 self.vectors.update(zip(ids, vectors, strict=True))
 
