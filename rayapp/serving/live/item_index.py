@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rayapp.domain import Kind
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue import LiveCatalogue
@@ -36,8 +37,8 @@ class ItemIndex:
         self.learned = learned
         # Beside the index: a request looks up fifty items of its history, and FAISS gives them back one lock at a time.
         self.vectors = {i: learned.get(i, v) for i, v in vectors.items()}
-        self.kinds: dict[str, Snapshot] = {}
-        for kind in ("note", "ad"):
+        self.kinds: dict[Kind, Snapshot] = {}
+        for kind in Kind:
             ids = [i for i in self.vectors if catalogue.items[i].kind == kind]
             rows = np.stack([self.vectors[i] for i in ids]) if ids else np.empty((0, space.dim), np.float32)
             self.kinds[kind] = Snapshot.build(ids, rows)
