@@ -94,7 +94,9 @@ def main(
     answers: dict[str, Answers] = {}
     for number, model in enumerate(names):
         options = likelihood == "all" or (likelihood == "first" and number == 0)
-        found, version = ask_model(config, model, asked._replace(options=options))
+        found, version = ask_model(
+            model, asked._replace(options=options), llm=config.llm_access, kept_below=config.state_path / "evaluate"
+        )
         if version in answers:
             raise JobError(f"--model {model}: {version} was given twice")
         answers[version] = found

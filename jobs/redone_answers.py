@@ -59,7 +59,7 @@ def main(
         task_of(task)  # now, and not after the model was asked
     connect_ray(quiet=True)
     answers, version = ask_model(config, name, Asked(asked, [], [], options=False))
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(name, config.state_path / "llm"))
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(name, config.llm_cache))
     kept, counts = right_answers(asked, answers.said, tokenizer, least)
     write_examples(to, kept)
     kinds = sorted({kind for kind, _ in counts})

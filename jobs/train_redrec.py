@@ -80,7 +80,7 @@ def sequences_dataset(
 
 def with_model_folders(settings: TrainConfig, config: Config) -> TrainConfig:
     """Language models by the folders that workers can load. Raises JobError for an encoder that cannot learn."""
-    cache = config.state_path / "llm"
+    cache = config.llm_cache
     model = settings.model
     encoder = settings.encoder
     if model.item_learning != "frozen":
@@ -157,7 +157,7 @@ def main(
         raise JobError(str(error)) from None
     console.print(f"      {dataset.count():,} users, {len(items):,} items, scenarios {', '.join(vocabulary.scenarios)}")
     console.print(f"[2/4] encoding items with {settings.encoder}")
-    content = encoded(config, settings.encoder, items, say=console.print)
+    content = encoded(settings.encoder, items, cache=config.encoder_cache, say=console.print)
     key = json.dumps([msgspec.to_builtins(settings), digest, holdout, split, scenarios, name, workers])
     run = f"train-{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     storage = (config.state_path / "train").resolve()

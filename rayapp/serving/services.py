@@ -59,7 +59,7 @@ def open_services(
     store = open_async_store(config.store_url)
     history = store.history(config.history)
     pages = store.pages(serving.page_ttl_s)
-    producer = EventProducer(config)
+    producer = EventProducer(config.broker)
     exposures = Exposures(config, producer, metrics)
     model = ServedModel(config)
     encode = QueryEncoder(config)

@@ -95,7 +95,7 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
     wrong_options = [pair(e, wrong) for e in asked if (wrong := option_rejected(e, rng)) is not None]
     said: list[list[str]] = [[] for _ in asked]
     if recipe.preference.samples:
-        serving = merged(base, Path(options.adapter), config.state_path / "llm") if options.adapter else base
+        serving = merged(base, Path(options.adapter), config.llm_cache) if options.adapter else base
         said = _sampled(asked, chat, serving, recipe)
     mistakes = [
         pair(e, wrong) for e, answers in zip(asked, said, strict=True) if (wrong := mistake_rejected(e, answers))

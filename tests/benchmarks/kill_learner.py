@@ -57,7 +57,7 @@ class Feeder(threading.Thread):
     def __init__(self, config: Config, items: list[str], rate: float) -> None:
         super().__init__(daemon=True)
         self.config, self.items, self.rate = config, items, rate
-        self.producer = EventProducer(config)
+        self.producer = EventProducer(config.broker)
         self.over = threading.Event()
         self.sent = 0
 
@@ -169,7 +169,7 @@ def main(kills: int, rate: float, workers: int, seed: int) -> None:
     ]
     try:
         wait_for_store(config.store_url, 60)
-        ensure_topics(config)
+        ensure_topics(config.broker)
         items = first_version(config, write_sample_world(root / "world"))
         calm = msgspec.structs.replace(config, state=str(root / "calm"))
         shutil.copytree(config.models, calm.models)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import Row, answered, in_small_blocks
 from rayapp.llm.model_version import model_version
+from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.redone.tasks.example import Example
@@ -61,21 +61,21 @@ class Request(NamedTuple):
     sampling: str  # JSON
 
 
-def ask_model(config: Config, model: str, asked: Asked) -> tuple[Answers, str]:
-    """(answers, model version). What was answered before a kill is not asked again. Raises UserError."""
+def ask_model(model: str, asked: Asked, *, llm: LlmAccess, kept_below: Path) -> tuple[Answers, str]:
+    """(answers, model version). `kept_below`: the folder of answers, one file a model version. What was answered before a kill is not asked again. Raises UserError."""
     from transformers import AutoConfig, AutoTokenizer
 
-    folder = model_folder(model, config.state_path / "llm")
+    folder = model_folder(model, llm.cache)
     version = model_version(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    moderation = Moderation(tokenizer, load_policy(config.llm.policy or None))
+    moderation = Moderation(tokenizer, load_policy(llm.settings.policy or None))
     context = 0
     if asked.long:
         context = min(
             LONG_CONTEXT, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", LONG_CONTEXT)
         )
     requests = list(_requests(asked, ChatTokens(tokenizer), moderation, context))
-    kept = config.state_path / "evaluate" / f"{version.replace('/', '-')}.jsonl"
+    kept = kept_below / f"{version.replace('/', '-')}.jsonl"
     known = _known(kept)
     waiting = list({r.key: r for r in requests if r.key not in known}.values())
     console.print(f"{version}: {len(requests):,} requests, {len(waiting):,} not answered yet")

@@ -24,6 +24,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
@@ -101,7 +102,7 @@ def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
     The model is the system config's. `cores`: those that the engine's processes are pinned to; `nice`: how far they
     step back when others want a core (0 to 19); `lora`: ray.serve.llm's LoraConfig, adapters loaded by name.
     """
-    folder = model_folder(config.llm.model, config.state_path / "llm")
+    folder = model_folder(config.llm.model, config.llm_cache)
     env = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **args.get("env", {})}
     env |= environment(args.get("cores"), args.get("nice"))
     if openmp():
@@ -123,7 +124,7 @@ def build(args: dict[str, Any]) -> Application:
     """`args.config`: the system's config file (default: RAYAPP_CONFIG); the rest see `llm_config`."""
     from ray.serve.llm import build_llm_deployment
 
-    config = load_config(args.get("config") or os.environ.get("RAYAPP_CONFIG"))
+    config = load_config(args.get("config") or env.read().config)
     engine = llm_config(config, args)
     app = init()
     app.add_exception_handler(HTTPException, http_error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from rayapp.config import Config
@@ -26,7 +27,9 @@ class ServedModel:
     async def open(self) -> LanguageModel:
         """Raises UserError, OSError (a hub that is away)."""
         async with self.opening:
-            opened = self.opened or await self.run(LanguageModel.served, self.config, GENERATE_S, 1)
+            opened = self.opened or await self.run(
+                partial(LanguageModel.served, self.config.llm_access, deadline_s=GENERATE_S, tries=1)
+            )
             self.opened = opened
             return opened
 

@@ -23,7 +23,7 @@ class QueryEncoder:
     """Unit vectors of queries, made in a thread of their own; recent ones are cached."""
 
     def __init__(self, config: Config) -> None:
-        self.encoder = ItemEncoder(config.encoder, partial(model_folder, cache=config.state_path / "llm"))
+        self.encoder = ItemEncoder(config.encoder, partial(model_folder, cache=config.llm_cache))
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self.known: LRUCache[str, np.ndarray] = LRUCache(CACHED)
         self.encoder.encode(["warm up"])
