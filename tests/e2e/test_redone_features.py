@@ -26,7 +26,7 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.search.relevance import Relevance
 from rayapp.search.understanding import INTENTS
 from rayapp.serving.llm.client import ServedModel
-from rayapp.serving.pipeline.reranker import Reranker
+from rayapp.serving.pipeline.query.reranker import Reranker
 from rayapp.stores.open import open_store
 from streaming.reading import consumer_for, watermarks
 from tests.e2e.conftest import System

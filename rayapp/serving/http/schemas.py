@@ -8,7 +8,7 @@ import msgspec
 
 from rayapp.domain import Decision, Event, Verdict
 from rayapp.serving.pipeline.answer import Answer
-from rayapp.serving.pipeline.understood import Understood
+from rayapp.serving.pipeline.query.understood import Understood
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

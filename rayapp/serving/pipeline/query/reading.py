@@ -12,9 +12,9 @@ from cachetools import LRUCache
 from rayapp.config import Config
 from rayapp.content.item_encoder import ItemEncoder
 from rayapp.llm.base_model import model_folder
-from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
+from rayapp.serving.pipeline.query.understanding import QueryUnderstanding
+from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.serving.pipeline.request import SearchQuery, Words
-from rayapp.serving.pipeline.understood import Understood
 
 CACHED = 4096  # vectors of queries
 
