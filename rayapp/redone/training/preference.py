@@ -90,11 +90,12 @@ def preference_trainer(
     recipe: Recipe,
     model: Any,
     tokenizer: Any,
+    *,
     pairs: Sequence[Pair],
     folder: Path,
     callbacks: list[TrainerCallback],
 ) -> DPOTrainer:
-    """The reference is the model as the stage before left it."""
+    """DPO with an SFT term; the reference is the model as the previous stage left it."""
     names = ("prompt_ids", "chosen_ids", "rejected_ids")
     arguments = DPOConfig(
         beta=recipe.preference.beta,
@@ -102,7 +103,6 @@ def preference_trainer(
         loss_weights=[1.0, recipe.preference.sft_weight],
         **trainer_arguments(recipe, folder, len(pairs)),
     )
-    print(f"{len(pairs):,} pairs", flush=True)
     return _IdsTrainer(
         model=model,
         args=arguments,

@@ -11,7 +11,7 @@ from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import task_of
 
 
-class Asked(NamedTuple):
+class RewardQuestion(NamedTuple):
     """A question as token ids."""
 
     prompt: list[int]

@@ -13,7 +13,7 @@ from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.packing import IGNORED, Row
 from rayapp.redone.training.prefix_attention import NAME
-from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, losses, tokens_of
+from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, losses
 
 
 class PackedTrainer(SFTTrainer):
@@ -41,12 +41,13 @@ def packed_trainer(
     recipe: Recipe,
     model: Any,
     tokenizer: Any,
+    *,
     rows: Sequence[Row],
     held_out: Sequence[Row],
     folder: Path,
     callbacks: list[TrainerCallback],
 ) -> PackedTrainer:
-    """`model`: already with its adapter where the recipe asks for one."""
+    """`model`: with its adapter, if the recipe asks for one."""
     (model.get_base_model() if hasattr(model, "get_base_model") else model).set_attn_implementation(NAME)
     trainer = PackedTrainer(
         model=model,
@@ -63,5 +64,4 @@ def packed_trainer(
         callbacks=callbacks,
     )
     trainer.weight_of_a_row = learned_weight(rows)
-    print(f"{len(rows):,} rows of {recipe.length} tokens, {tokens_of(rows):,} tokens", flush=True)
     return trainer

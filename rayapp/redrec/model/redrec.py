@@ -104,6 +104,14 @@ def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | Pret
     return UserTower(*sizes, scenarios, actions, config.interests)
 
 
+class Loss(NamedTuple):
+    """`mean` is a scalar with gradients; `pool_mass` maps a scenario to [P], the softmax mass that each draw of its
+    pool took, summed over the scenario's targets (empty unless asked for)."""
+
+    mean: Tensor
+    pool_mass: dict[int, Tensor]
+
+
 class RedRec(nn.Module):
     """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
 
@@ -115,8 +123,6 @@ class RedRec(nn.Module):
         self.config = config
         self.vocabulary = vocabulary
         self.reader = reader
-        self.weigh_pool = False  # whether forward leaves in pool_mass what each draw took of its scenario's softmax
-        self.pool_mass: dict[int, Tensor] = {}
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
@@ -135,10 +141,12 @@ class RedRec(nn.Module):
             self.eval()
             self.content = self.reader.everything().to(self.content.device)
 
-    def forward(self, batch: Batch, pools: dict[int, Pool]) -> Tensor:
-        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to.
+    def forward(self, batch: Batch, pools: dict[int, Pool], weigh_pools: bool = False) -> Loss:
+        """Mean InfoNCE over the batch's targets (RED-Rec, section 3.4), each a positive of the query that its cluster
+        is matched to.
 
-        `pools`: of each scenario that has targets; what a target is told from costs what its own scenario holds.
+        `pools`: a pool of negatives for each scenario that has targets; a target is contrasted only with its own
+        scenario's pool. `weigh_pools`: also compute each pool's mass.
         """
         drawn = [pool.rows_P for pool in pools.values()]
         table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), *drawn]))
@@ -162,14 +170,20 @@ class RedRec(nn.Module):
             rows[:, 0] // C,
             batch.cut_BC.flatten()[rows[:, 0]],
         )
-        losses = []
+        losses, mass = [], {}
         for scenario, pool in pools.items():
-            own = cuts.of(scenario)
-            losses.append(self._info_nce(own, scenario, batch.items_BL, pool, vectors[place[pool.rows_P]]))
-        return torch.cat(losses).mean()
+            loss_M, mass_P = self._info_nce(
+                cuts.of(scenario), scenario, batch.items_BL, pool, vectors[place[pool.rows_P]], weigh_pools
+            )
+            losses.append(loss_M)
+            if mass_P is not None:
+                mass[scenario] = mass_P
+        return Loss(torch.cat(losses).mean(), mass)
 
-    def _info_nce(self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor) -> Tensor:
-        """[M]: of the targets of one scenario against its pool."""
+    def _info_nce(
+        self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor, weigh: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """(loss [M], pool mass [P] where it is weighed) of one scenario's targets against its pool."""
         positive_M = self.user.scale * (own.users_MD * own.targets_MD).sum(-1)
         order_M = torch.arange(len(positive_M), device=positive_M.device)
         hidden = joined(
@@ -184,10 +198,9 @@ class RedRec(nn.Module):
             positive_M = positive_M - penalty_M * again_M
             less = places_of(which, item, pool.rows_P)
         given = (self.user.scale * own.users_MD, pool_PD, pool.log_expected_P, hidden, less, penalty_M)
-        if self.weigh_pool:
-            self.pool_mass[scenario] = pool_mass(*given)
+        mass_P = pool_mass(*given) if weigh else None
         others_M = log_partition(*given)
-        return torch.logaddexp(positive_M.float(), others_M) - positive_M
+        return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
 
 
 class Cuts(NamedTuple):

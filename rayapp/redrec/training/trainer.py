@@ -68,7 +68,6 @@ class Trainer:
         self.wrapped = wrapped or model
         self.sampler = sampler
         self.batcher = batcher
-        model.weigh_pool = sampler.hard > 0
         learned = [p for p in model.parameters() if p.requires_grad]
         self.device = learned[0].device
         decay = [p for p in learned if p.ndim > 1]
@@ -97,10 +96,10 @@ class Trainer:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
-            loss = self.wrapped(batch, pools)
+            loss, pool_mass = self.wrapped(batch, pools, weigh_pools=self.sampler.hard > 0)
         loss.backward()
         if self.sampler.hard:
-            self.sampler.keep(sampled, self.model.pool_mass)
+            self.sampler.keep(sampled, pool_mass)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         return float(loss.detach())

@@ -78,7 +78,7 @@ def test_what_learns_is_what_is_kept(decoder: str, learning: Learning, tmp_path:
     sampler = NegativeSampler({1: np.arange(6), 2: np.arange(6)}, np.ones(6), 6, 0, 0)
     before = {name: value.clone() for name, value in model.user.state_dict().items()}
     rows = batch()
-    model(rows, sampler.draw([1], rows.targets_BCW.flatten())).backward()
+    model(rows, sampler.draw([1], rows.targets_BCW.flatten())).mean.backward()
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
     moved = {n for n, value in model.user.state_dict().items() if not torch.equal(value, before[n])}
     inside = {name for name in moved if name.startswith("tower.decoder")}
@@ -104,7 +104,7 @@ def test_an_encoder_learns_to_tell_items_apart_and_serves_as_a_folder(decoder: s
     rows, losses = batch(), []
     for _ in range(30):
         model.train()
-        loss = model(rows, sampler.draw([1], rows.targets_BCW.flatten()))
+        loss = model(rows, sampler.draw([1], rows.targets_BCW.flatten())).mean
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
