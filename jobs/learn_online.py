@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def learn_loop(settings: dict[str, Any]) -> None:
     takes = None
     if settings["experiment"] is not None:
         takes = own_arm(msgspec.convert(settings["experiment"], Experiment), settings["name"], config.name)
-    learner = Learner(config, settings["name"], crew, takes)
+    learner = Learner(config, settings["name"], crew=crew, takes=takes, say=partial(print, flush=True))
     learner.run(settings["windows"])
 
 

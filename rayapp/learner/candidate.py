@@ -15,7 +15,7 @@ import msgspec
 import psutil
 from safetensors import SafetensorError
 
-from rayapp.learner.gate import Comparison, decide, insane
+from rayapp.learner.gate import Comparison, decide, weight_defect
 from rayapp.redrec.model.artifact import load_user_side
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import ItemVectors
@@ -43,7 +43,7 @@ class Candidate:
         self.manifest = manifest
         self.user = copy.deepcopy(user).eval()
         self.served = served
-        self.reason = insane(self.user, served)
+        self.reason = weight_defect(self.user, served)
         self.comparison = Comparison()
         self.received_ms = received_ms
         self.since = time.monotonic()
@@ -60,8 +60,8 @@ class Candidate:
         if not first or self.reason is not None:
             return
         users = [p.example.user_id for p in first]
-        mine = target_ranks(self.user, first, items)
-        self.comparison.add(users, mine, target_ranks(self.served, first, items))
+        ranks = target_ranks(self.user, first, items)
+        self.comparison.add(users, ranks, target_ranks(self.served, first, items))
 
     def ready(self, wait_s: float) -> bool:
         """There is nothing more to wait for."""
@@ -98,7 +98,7 @@ def scratch_folder(base: Path) -> Path:
     return own
 
 
-def served_side(registry: Registry, head: Manifest) -> UserSide:
+def served_side(registry: Registry, head: Manifest, *, say: Callable[[str], None]) -> UserSide:
     """What a candidate is compared with: the served version, or HEAD where the two cannot be compared."""
     version = head.version
     try:
@@ -106,5 +106,5 @@ def served_side(registry: Registry, head: Manifest) -> UserSide:
         if current.space == head.space:
             return load_user_side(registry.fetch(current.version), current.config)
     except RegistryError as error:
-        print(f"the served version cannot be read ({error}); comparing with {version}", flush=True)
+        say(f"the served version cannot be read ({error}); comparing with {version}")
     return load_user_side(registry.fetch(version), head.config)

@@ -34,7 +34,7 @@ def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
     return table
 
 
-def read_patiently(bootstrap: str, plan: Plan, say: Callable[[str, str], None]) -> pa.Table:
+def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
     """As read_rows; when that fails, the broker is waited for and asked once more."""
     try:
         return read_rows(bootstrap, plan)

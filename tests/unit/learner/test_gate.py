@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rayapp.data.vocabulary import Vocabulary
-from rayapp.learner.gate import MAX_POSITIVES, MIN_POSITIVES, Comparison, decide, insane
+from rayapp.learner.gate import MAX_POSITIVES, MIN_POSITIVES, Comparison, decide, weight_defect
 from rayapp.redrec.model.redrec import ModelConfig, UserSide
 
 
@@ -75,13 +75,13 @@ def test_windows_may_cut_the_positives_anywhere(ranks: list[int], random) -> Non
 
 def test_sanity() -> None:
     served = UserSide(ModelConfig(dim=8, width=16, heads=2), Vocabulary(("a",), ("click",)))
-    assert insane(copy.deepcopy(served), served) is None
+    assert weight_defect(copy.deepcopy(served), served) is None
     broken = copy.deepcopy(served)
     with torch.no_grad():
         broken.head.refine.weight[0, 0] = float("nan")
-    assert insane(broken, served) == "weights are not finite: head.refine.weight"
+    assert weight_defect(broken, served) == "weights are not finite: head.refine.weight"
     grown = copy.deepcopy(served)
     with torch.no_grad():
         for weight in grown.parameters():
             weight *= 2.5
-    assert "norm" in str(insane(grown, served))
+    assert "norm" in str(weight_defect(grown, served))
