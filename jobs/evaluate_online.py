@@ -209,9 +209,9 @@ def _replay(run: PrequentialRun, stream: list[Event], window: int, saved: Path, 
 
 
 def _show(result: dict[str, Any], names: list[str], folder: DataFolder) -> None:
-    for part, found in result["parts"].items():
-        rows = [[name, *(found["arms"][name][m] for m in METRICS)] for name in names]
-        print_table(f"{folder.path.name}, {part}: {found['events']:,} events", ["updates", *METRICS], rows)
+    for part, metrics in result["parts"].items():
+        rows = [[name, *(metrics["arms"][name][m] for m in METRICS)] for name in names]
+        print_table(f"{folder.path.name}, {part}: {metrics['events']:,} events", ["updates", *METRICS], rows)
     pairs = {**result["shorter against longer"], **result["newest against baselines"]}
     rows = [[name, v["difference"], v["low"], v["high"]] for name, v in pairs.items()]
     print_table("HR@10, paired by user", ["difference", "mean", "low 95%", "high"], rows)

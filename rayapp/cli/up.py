@@ -51,9 +51,9 @@ def run_up(
         supervisor.stop_all()
     elif not supervisor.running() and supervisor.stop_all():
         say("ended what an earlier start had left behind")
-    found = machine_problems(layout.state) if supervisor.running() else problems(config)
-    if found:
-        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))
+    obstacles = machine_problems(layout.state) if supervisor.running() else problems(config)
+    if obstacles:
+        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in obstacles)]))
     save_config(config, layout.config)
     os.environ.update(layout.environment())
     layout.ray_token()

@@ -52,11 +52,11 @@ def leave_one_out_by_scenario(sequences: list[Sequence], back: int) -> tuple[lis
     for user, sequence in enumerate(sequences):
         keep = np.ones(len(sequence.items), dtype=bool)
         for scenario in np.unique(sequence.scenarios):
-            own = np.flatnonzero(sequence.scenarios == scenario)
-            if len(own) < back + 1:
+            positions = np.flatnonzero(sequence.scenarios == scenario)
+            if len(positions) < back + 1:
                 continue
-            keep[own[-back:]] = False
-            target = own[-back]
+            keep[positions[-back:]] = False
+            target = positions[-back]
             histories.append(sequence.take(sequence.seconds < sequence.seconds[target]))
             held.append((sequence.items[target], scenario, sequence.seconds[target], user))
         train.append(sequence.take(keep))

@@ -93,9 +93,9 @@ def scratch_folder(base: Path) -> Path:
     for other in base.iterdir():
         if other.name.isdigit() and not psutil.pid_exists(int(other.name)):
             shutil.rmtree(other, ignore_errors=True)
-    own = base / str(os.getpid())
-    own.mkdir(exist_ok=True)
-    return own
+    folder = base / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def served_side(registry: Registry, head: Manifest, *, say: Callable[[str], None]) -> UserSide:

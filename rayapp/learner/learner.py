@@ -131,27 +131,27 @@ class Learner:
             return None
         self.reported = self.reported if self.pending else ""
         skip = self.settings.on_gap == "skip"
-        found = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
-        if found is None:
+        window = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
+        if window is None:
             self.read_up_to = now
             return None
-        full = found.rows >= self.settings.max_rows
+        full = window.rows >= self.settings.max_rows
         if not full and now - self.read_up_to < self.settings.max_age_s:
             return None
         self.read_up_to = now  # what comes later waits from now on, also while this window is learned
-        return self.plans.write(found)
+        return self.plans.write(window)
 
     def learn(self, plan: Plan) -> None:
         """One window: read what was planned, evaluate, then train."""
         table = self.rows(plan)
-        found = parse_rows(table, self.position.topic, self.config.scenarios)
-        self.freshness.read(found.live_ms)
+        parsed = parse_rows(table, self.position.topic, self.config.scenarios)
+        self.freshness.read(parsed.live_ms)
         for gap in plan.gaps:
             self.say(f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
             self._skip("retention", gap.rows)
-        for reason, count in found.skipped.items():
+        for reason, count in parsed.skipped.items():
             self._skip(reason, count)
-        examples, counted = self.model.advance(found.rows, plan.drained, plan.share)
+        examples, counted = self.model.advance(parsed.rows, plan.drained, plan.share)
         if self.takes is not None:
             examples = [example for example in examples if self.takes(example.user_id)]
         self.model.items.add(self._new_items(plan, self.model.items.missing(mentioned(examples))))
@@ -166,7 +166,7 @@ class Learner:
         if window.unknown_items:
             self._skip("unknown_item", window.unknown_items)
         self.pending = True
-        self.freshness.trained(found.live_ms)
+        self.freshness.trained(parsed.live_ms)
         if not self.crew.leads:
             return
         self.recent.add(scores)
@@ -181,16 +181,16 @@ class Learner:
 
     def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
         """What the store knows of these, asked once a plan and kept beside it: a replay must not know more."""
-        found: list[NewItem] | None = None
+        new_items: list[NewItem] | None = None
         if self.crew.leads:
-            kept = self.plans.attached(plan.number)
-            if kept is None:
+            attachment = self.plans.attached(plan.number)
+            if attachment is None:
                 stored = [s for s in self._stored(ids) if s.item is not None]
                 known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
                 new = self.model.items.project([row for row in known if row[2] is not None])
-                kept = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
-            found = msgspec.msgpack.decode(kept, type=list[NewItem])
-        return self.crew.agree(found)
+                attachment = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
+            new_items = msgspec.msgpack.decode(attachment, type=list[NewItem])
+        return self.crew.agree(new_items)
 
     def _stored(self, ids: list[str]) -> list[StoredItem]:
         """Items as the store has them; one that is away is waited for, or the window would not know them."""

@@ -68,10 +68,10 @@ def last_records(
 def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
     """These records must be the ones that were read then. Raises WindowError for a recreated topic."""
     for row in table.to_pylist():
-        partition, found = row["partition"], row["append_ms"]
-        if found != appended[partition]:
+        partition, append_ms = row["partition"], row["append_ms"]
+        if append_ms != appended[partition]:
             raise WindowError(
-                f"{topic}/{partition}: offset {row['offset']} was appended at {found} ms, the checkpoint read one of "
+                f"{topic}/{partition}: offset {row['offset']} was appended at {append_ms} ms, the checkpoint read one of "
                 f"{appended[partition]} ms; the topic was recreated: restore it, or start again with a new state folder"
             )
 

@@ -86,14 +86,14 @@ def _packed(pieces: Sequence[Piece], length: int) -> Iterator[Row]:
         shared = bool(piece.prefix) and piece.prefix in bins[best]
         room[best] -= len(piece.ids) + (0 if shared else len(piece.prefix))
         bins[best].setdefault(piece.prefix, []).append(piece)
-    yield from (_row(found) for found in bins)
+    yield from (_row(groups) for groups in bins)
 
 
-def _row(found: dict[tuple[int, ...], list[Piece]]) -> Row:
+def _row(groups: dict[tuple[int, ...], list[Piece]]) -> Row:
     parts: list[tuple[Sequence[int], Sequence[int], float, int, int, int]] = []
     open_: list[tuple[int, int]] = []
     group = place = 0
-    for prefix, pieces in found.items():
+    for prefix, pieces in groups.items():
         if prefix:
             parts.append((prefix, [IGNORED] * len(prefix), 0.0, 0, group, 0))
             place += len(prefix)

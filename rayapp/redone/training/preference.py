@@ -48,10 +48,10 @@ def option_rejected(example: Example, rng: np.random.Generator) -> str | None:
     return wrong[int(rng.integers(len(wrong)))] if wrong else None
 
 
-def mistake_rejected(example: Example, said: Iterable[str]) -> str | None:
+def mistake_rejected(example: Example, answers: Iterable[str]) -> str | None:
     """The model's own worst answer, if it is wrong."""
     task = TASKS[example.task]
-    scored = [(task.reward(answer, example), answer.strip()) for answer in said if answer.strip()]
+    scored = [(task.reward(answer, example), answer.strip()) for answer in answers if answer.strip()]
     reward, worst = min(scored, default=(1.0, ""))
     return worst if reward < WRONG else None
 
@@ -80,10 +80,10 @@ class _IdsTrainer(DPOTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Beside the reference, which lies in a folder of its own, transformers leaves the learned adapter unread."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        found = model or self.model
-        if "ref" in getattr(found, "peft_config", {}):
-            found.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
-            found.set_adapter("default")
+        target = model or self.model
+        if "ref" in getattr(target, "peft_config", {}):
+            target.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
+            target.set_adapter("default")
 
 
 def preference_trainer(

@@ -86,11 +86,11 @@ class Preparation:
         """Again and again in another order, if it has anything."""
         counts = self.report.setdefault(source.name, Counter())
         for turn in range(1000):
-            found = 0
+            produced = 0
             for piece in self._pieces(source, "train", self.recipe.seed + turn):
-                found += 1
+                produced += 1
                 yield piece
-            if not found:
+            if not produced:
                 return
             counts["passes"] += 1
 
@@ -110,11 +110,11 @@ class Preparation:
             yield from self._relevant(source, split, seed)
         else:
             counts = self.report.setdefault(source.name, Counter())
-            found = source_examples(source, self.folder, split, seed)
-            first = list(islice(found, MEASURED))
+            stream = source_examples(source, self.folder, split, seed)
+            first = list(islice(stream, MEASURED))
             weight = self._weight(source, first)
             rng = np.random.default_rng([self.recipe.seed, seed])
-            for example in chain(first, found):
+            for example in chain(first, stream):
                 counts["read"] += 1
                 if split == "train" and self._repeats(example):
                     counts["in an evaluation set"] += 1
@@ -182,8 +182,8 @@ class Preparation:
         """Every token is learned but the first; long text comes in parts of a row."""
         if source.name not in self.clean:
             counts = self.report.setdefault(source.name, Counter())
-            found = texts(source, self.folder)
-            self.clean[source.name] = CleanText(found, self.recipe.cleaning, self.known, self.scores, counts)
+            source_texts = texts(source, self.folder)
+            self.clean[source.name] = CleanText(source_texts, self.recipe.cleaning, self.known, self.scores, counts)
         for text in self.clean[source.name].read(seed):
             ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
             for first in range(0, len(ids), self.recipe.length):

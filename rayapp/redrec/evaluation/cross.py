@@ -82,24 +82,28 @@ class CrossProtocol:
             counts = Popularity([s.items for s in train], many)
             return lambda index: counts.scores([split.histories[n].items for n in index])
 
-        def knn(train: list[Sequence], split: Split, own: bool = False) -> Scorer:
+        def knn(train: list[Sequence], split: Split, own_scenario: bool = False) -> Scorer:
             similar = ItemKNN([s.items for s in train], many, knn_decay)
 
             def read(n: int) -> np.ndarray:
                 history = split.histories[n]
-                return history.items[history.scenarios == split.target_scenario[n]] if own else history.items
+                return history.items[history.scenarios == split.target_scenario[n]] if own_scenario else history.items
 
             return lambda index: similar.scores([read(n) for n in index])
 
-        found = dict(zip(BASELINES, (popularity, knn, partial(knn, own=True)), strict=True))
-        return {label: self.judge((), self.everything, scorer) for label, scorer in found.items()}
+        scorers = dict(zip(BASELINES, (popularity, knn, partial(knn, own=True)), strict=True))
+        return {label: self.judge((), self.everything, scorer) for label, scorer in scorers.items()}
 
     def of_model(self, registry: Registry) -> tuple[tuple[str, ...], Judged]:
         """The scenarios it was trained on (none: all) and its ranks. Raises SeenTargets where it has seen the targets."""
         number = registry.resolve("CURRENT")
         manifest = registry.manifest(number)
-        said = manifest.metrics
-        if said.get("split") != "scenario" or said.get("holdout", 0) < 3 - self.back or manifest.parent is not None:
+        recorded = manifest.metrics
+        if (
+            recorded.get("split") != "scenario"
+            or recorded.get("holdout", 0) < 3 - self.back
+            or manifest.parent is not None
+        ):
             raise SeenTargets(
                 f"{registry.name}@{number} has seen these targets; train with: python -m jobs.train_redrec "
                 f"--split scenario --holdout 2 --name {registry.name}"
@@ -111,5 +115,5 @@ class CrossProtocol:
             )
         user = load_user_side(registry.fetch(number), manifest.config)
         vectors = torch.from_numpy(space.project(space.content.float().numpy(), space.ids))
-        scenarios = tuple(said.get("scenarios") or ())
+        scenarios = tuple(recorded.get("scenarios") or ())
         return scenarios, self.judge(scenarios, user.vocabulary, lambda _, split: model_scorer(user, vectors, split))

@@ -80,18 +80,18 @@ class PrequentialRun:
         bias = self.popularity.log()
         positives = window.positives
         rows = np.array([p.rows[0] for p in positives])
-        found = np.empty((len(positives), len(self.arms) + 2), dtype=np.int64)
+        ranks = np.empty((len(positives), len(self.arms) + 2), dtype=np.int64)
         for n, arm in enumerate(self.arms):
             table = arm.table(model)
-            found[:, n] = ranks_among(arm.user, arm.view(positives, table, model), table, bias)
-        found[:, -2] = (bias[None] >= bias[rows][:, None]).sum(1)
-        found[rows >= met, :-1] = MISSED
+            ranks[:, n] = ranks_among(arm.user, arm.view(positives, table, model), table, bias)
+        ranks[:, -2] = (bias[None] >= bias[rows][:, None]).sum(1)
+        ranks[rows >= met, :-1] = MISSED
         times = [e.timestamp_ms for e in events if e.is_positive]
         for n, (row, at) in enumerate(zip(rows.tolist(), times, strict=True)):
-            found[n, -1] = self.recent.rank(row, at)
+            ranks[n, -1] = self.recent.rank(row, at)
             self.recent.add(row, at)
         if self.arms:
-            self.ranks.append(found)
+            self.ranks.append(ranks)
             self.about += [
                 (at, p.example.user_id, row < self.known, not p.example.history)
                 for p, row, at in zip(positives, rows.tolist(), times, strict=True)

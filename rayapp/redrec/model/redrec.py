@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
 from rayapp.redrec.loss.negatives import Pool
-from rayapp.redrec.loss.pool_softmax import joined, log_partition, no_pairs, places_of, pool_mass, twins
+from rayapp.redrec.loss.pool_softmax import joined, log_partition, near_duplicates, no_pairs, places_of, pool_mass
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
 from rayapp.redrec.model.item_reader import ItemReader
@@ -84,10 +84,10 @@ class UserSide(nn.Module):
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
-        told = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
-        hidden = self.tower(vectors_BLD, batch, told)
+        encoding = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
+        hidden = self.tower(vectors_BLD, batch, encoding)
         seen_BCL = visible(batch)
-        recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
+        recent = self.recent(vectors_BLD, encoding.scenario_BL, seen_BCL, encoding.age_BCL, batch.cut_scenario_BC)
         interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
         if self.trend is not None:
             now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
@@ -181,25 +181,25 @@ class RedRec(nn.Module):
         return Loss(torch.cat(losses).mean(), mass)
 
     def _info_nce(
-        self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor, weigh: bool
+        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor, weigh: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(loss [M], pool mass [P] where it is weighed) of one scenario's targets against its pool."""
-        positive_M = self.user.scale * (own.users_MD * own.targets_MD).sum(-1)
+        positive_M = self.user.scale * (cuts.users_MD * cuts.targets_MD).sum(-1)
         order_M = torch.arange(len(positive_M), device=positive_M.device)
         hidden = joined(
-            places_of(order_M, own.targets_M, pool.rows_P),
-            twins(own.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+            places_of(order_M, cuts.targets_M, pool.rows_P),
+            near_duplicates(cuts.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
         )
-        less, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
+        repeats, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
         if self.user.repeat_penalty is not None:
             penalty_M = self.user.repeat_penalty[scenario].expand(len(positive_M))
-            which, item = before(items_BL, own.user_M, own.cut_M)
-            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == own.targets_M[which]], 1.0)
+            which, item = before(items_BL, cuts.user_M, cuts.cut_M)
+            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == cuts.targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
-            less = places_of(which, item, pool.rows_P)
-        given = (self.user.scale * own.users_MD, pool_PD, pool.log_expected_P, hidden, less, penalty_M)
-        mass_P = pool_mass(*given) if weigh else None
-        others_M = log_partition(*given)
+            repeats = places_of(which, item, pool.rows_P)
+        inputs = (self.user.scale * cuts.users_MD, pool_PD, pool.log_expected_P, hidden, repeats, penalty_M)
+        mass_P = pool_mass(*inputs) if weigh else None
+        others_M = log_partition(*inputs)
         return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
 
 
@@ -215,8 +215,8 @@ class Cuts(NamedTuple):
     cut_M: Tensor
 
     def of(self, scenario: int) -> Cuts:
-        own = self.scenario_M == scenario
-        return Cuts(*(column[own] for column in self))
+        in_scenario = self.scenario_M == scenario
+        return Cuts(*(column[in_scenario] for column in self))
 
 
 def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:

@@ -61,10 +61,10 @@ class LearnerState:
 
     def history(self, user_id: str, mark: int | None = None) -> list[Behaviour]:
         """In time order; with a mark, as it was when that many events had been counted."""
-        found = sorted(b for part in self.histories.get(user_id, {}).values() for b in part)
+        behaviours = sorted(b for part in self.histories.get(user_id, {}).values() for b in part)
         if mark is None:
-            return found
-        return [b for b in found if self.applied.get((user_id, b.event_id), 0) <= mark]
+            return behaviours
+        return [b for b in behaviours if self.applied.get((user_id, b.event_id), 0) <= mark]
 
     def remember(self, event: Event) -> Behaviour | None:
         """Put an event into its user's history; None when it is not a positive one."""

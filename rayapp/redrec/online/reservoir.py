@@ -67,18 +67,18 @@ class Reservoir:
     @classmethod
     def load(cls, folder: Path, size: int, length: int, seed: int = 0) -> Reservoir:
         """Empty where a version has none; the first `size` of a larger one."""
-        found = cls(size, length, seed)
+        reservoir = cls(size, length, seed)
         if not (folder / "reservoir.parquet").is_file():
-            return found
+            return reservoir
         table = pq.read_table(folder / "reservoir.parquet")
-        found.seen = int((table.schema.metadata or {})[b"seen"])
+        reservoir.seen = int((table.schema.metadata or {})[b"seen"])
         history: list[Behaviour] = []
         for _, user_id, is_history, *fields in zip(*table.to_pydict().values(), strict=True):
             behaviour = Behaviour(*fields)
             if is_history:
                 history.append(behaviour)
                 continue
-            found.examples.append(Example(user_id, history, behaviour.scenario, [behaviour.item_id], True))
+            reservoir.examples.append(Example(user_id, history, behaviour.scenario, [behaviour.item_id], True))
             history = []
-        del found.examples[size:]
-        return found
+        del reservoir.examples[size:]
+        return reservoir

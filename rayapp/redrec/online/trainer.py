@@ -102,12 +102,12 @@ class OnlineTrainer:
         # The pool is every worker's; dropout is each one's own.
         torch.manual_seed(_seed(self.settings.seed, *seed, self.rank + 1))
         own_positives = positives[self.rank :: self.world]
-        own = [*own_positives, *negatives[self.rank :: self.world]]
+        share = [*own_positives, *negatives[self.rank :: self.world]]
         self.optimiser.zero_grad(set_to_none=False)
         total = 0.0
-        if own:
+        if share:
             vectors = ItemTable(used, F.normalize(leaf, dim=-1))
-            taken, left = self._losses(own, len(own_positives), vectors, pool, bias)
+            taken, left = self._losses(share, len(own_positives), vectors, pool, bias)
             total = float(taken.detach().sum())
             weight = sum(len(n.rows) * n.weight for n in negatives)
             loss = taken.sum() / max(1, len(positives)) + self.settings.impressions * left.sum() / max(1.0, weight)
@@ -124,13 +124,13 @@ class OnlineTrainer:
         return total / max(1, len(positives))
 
     def _losses(
-        self, own: list[Labelled], positives: int, items: ItemTable, pool: Pool, bias: np.ndarray | None
+        self, examples: list[Labelled], positives: int, items: ItemTable, pool: Pool, bias: np.ndarray | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(InfoNCE of each positive, weighted unlikelihood of each item left alone)."""
-        interests_BQD, real_BQ = interests_of(self.user, own)
-        example_M = torch.tensor([b for b, row in enumerate(own) for _ in row.rows])
-        rows_M = torch.tensor([r for row in own for r in row.rows])
-        weight_M = torch.tensor([row.weight for row in own for _ in row.rows])
+        interests_BQD, real_BQ = interests_of(self.user, examples)
+        example_M = torch.tensor([b for b, row in enumerate(examples) for _ in row.rows])
+        rows_M = torch.tensor([r for row in examples for r in row.rows])
+        weight_M = torch.tensor([row.weight for row in examples for _ in row.rows])
         targets_MD, pool_PD = items(rows_M), items(pool.rows)
         users_MD = nearest(interests_BQD[example_M], real_BQ[example_M], targets_MD.detach())
         first = positives  # positives come first and have one item each

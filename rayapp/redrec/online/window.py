@@ -58,6 +58,6 @@ def interests_of(user: UserSide, rows: list[Labelled]) -> tuple[torch.Tensor, to
     """Interest vectors of every query asked: ([B, C*K, D], which of them are real [B, C*K])."""
     batch, vectors = tower_batch([r.input for r in rows], [r.queries for r in rows], user.config.dim)
     interests_BCKD = user(batch, vectors)
-    asked = torch.tensor([len(r.queries) for r in rows])
-    real_BC = torch.arange(interests_BCKD.shape[1])[None] < asked[:, None]
+    queries = torch.tensor([len(r.queries) for r in rows])
+    real_BC = torch.arange(interests_BCKD.shape[1])[None] < queries[:, None]
     return interests_BCKD.flatten(1, 2), real_BC.repeat_interleave(interests_BCKD.shape[2], dim=1)

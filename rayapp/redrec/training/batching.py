@@ -83,9 +83,9 @@ def _later(row: Sequence, window: int) -> np.ndarray:
     n = len(row.items)
     later = np.empty((n, window), dtype=np.int64)
     for scenario in np.unique(row.scenarios):
-        own = np.flatnonzero(row.scenarios == scenario)
-        beyond = np.append(own, np.full(window, n))
-        later[own] = beyond[np.arange(len(own))[:, None] + np.arange(window)]
+        positions = np.flatnonzero(row.scenarios == scenario)
+        beyond = np.append(positions, np.full(window, n))
+        later[positions] = beyond[np.arange(len(positions))[:, None] + np.arange(window)]
     return later
 
 
