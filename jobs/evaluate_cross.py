@@ -10,7 +10,7 @@ import numpy as np
 from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
-from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Judged, Pair
+from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Pair, TargetRanks
 from rayapp.redrec.evaluation.metrics import summarise
 from rayapp.stats.paired import gain
 from rayapp.stores.registry import Registry
@@ -49,7 +49,7 @@ def main(
     protocol = CrossProtocol(DataFolder(data), 1 if target == "test" else 2)
     arms = protocol.baselines(knn_decay)
     pairs = sorted(arms["popularity"].rows)
-    single: dict[Pair, tuple[Judged, int]] = {}
+    single: dict[Pair, tuple[TargetRanks, int]] = {}
     for name in alone:
         scenarios, judged = protocol.of_model(Registry(root, name))
         if len(scenarios) != 1:

@@ -22,7 +22,7 @@ DEPTH = 60  # as many as search takes from each list for 20 results
 AT = (1, 10)
 
 
-class Task(NamedTuple):
+class SearchSet(NamedTuple):
     """Queries, notes, and of every query the one note that answers it (a row of `notes`)."""
 
     name: str
@@ -31,7 +31,7 @@ class Task(NamedTuple):
     answers: list[int]
 
 
-def tasks(data: Path) -> list[Task]:
+def tasks(data: Path) -> list[SearchSet]:
     """Raises JobError."""
     english, chinese = data / "keyphrase" / "stackexchange.parquet", data / "relevance" / "qbqtc_zh.parquet"
     for file in (english, chinese):
@@ -39,12 +39,12 @@ def tasks(data: Path) -> list[Task]:
             raise JobError(f"{file} is not there; give the folder that has keyphrase/ and relevance/")
     rows = [r for r in pq.read_table(english).to_pylist() if r["split"] == "test"]
     titles, bodies = [r["title"] for r in rows], [r["body"] for r in rows]
-    all_tasks = [Task("StackExchange: title to body", titles, bodies, list(range(len(rows))))]
+    all_tasks = [SearchSet("StackExchange: title to body", titles, bodies, list(range(len(rows))))]
     rows = [r for r in pq.read_table(chinese).to_pylist() if r["split"] == "test"]
     notes = list(dict.fromkeys(r["title"] for r in rows))
     place = {title: n for n, title in enumerate(notes)}
     best = {r["query"]: place[r["title"]] for r in rows if r["label"] == 2}  # 2: answers it fully
-    return [*all_tasks, Task("QBQTC (Chinese): query to page title", list(best), notes, list(best.values()))]
+    return [*all_tasks, SearchSet("QBQTC (Chinese): query to page title", list(best), notes, list(best.values()))]
 
 
 def ranks(hits_of_queries: list[list[str]], answers: list[int]) -> np.ndarray:

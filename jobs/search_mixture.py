@@ -24,7 +24,7 @@ from rayapp.redone.corpus.mixture import (
     random_mixtures,
     rank_correlation,
 )
-from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
+from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, TextPool, proxy_losses
 from rayapp.redone.corpus.source import texts
 from rayapp.redone.recipe import Recipe, load_recipe
 from rayapp.terminal import console, print_table
@@ -96,7 +96,7 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
         stream = (
             i for text in good for i in [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
         )
-        pools.append(Pool(source.name, list(islice(stream, wanted))))
+        pools.append(TextPool(source.name, list(islice(stream, wanted))))
         if len(pools[-1].train) < HELD_OUT:
             raise JobError(
                 f"source {source.name} has {len(pools[-1].rows)} rows of {LENGTH} tokens; {2 * HELD_OUT} are needed"

@@ -40,12 +40,12 @@ def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dic
         *("--out", str(layout.state / "first_model.json")),
         *("--progress", str(progress)),
     ]
-    follow(command, ProgressReader(progress), layout.logs / "train.log", lambda line: say(f"  {line}"))
+    run_with_progress(command, ProgressReader(progress), layout.logs / "train.log", lambda line: say(f"  {line}"))
     sent["version"] = registry.resolve("CURRENT")
     layout.write(record, sent)
 
 
-def follow(command: list[str], progress: ProgressReader, log: Path, show: Callable[[str], None]) -> None:
+def run_with_progress(command: list[str], progress: ProgressReader, log: Path, show: Callable[[str], None]) -> None:
     """Run the command with its output in `log`, and show the progress events that it appends to the file.
 
     Raises SupervisionError with the command's last failure event when it exits non-zero.

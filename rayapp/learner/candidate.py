@@ -15,16 +15,16 @@ import msgspec
 import psutil
 from safetensors import SafetensorError
 
-from rayapp.learner.gate import Comparison, decide, weight_defect
+from rayapp.learner.gate import GateComparison, gate_decision, weight_defect
 from rayapp.redrec.model.artifact import load_user_side
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.prequential import target_ranks
-from rayapp.redrec.online.window import Labelled
+from rayapp.redrec.online.prequential import positive_ranks
+from rayapp.redrec.online.window import LabelledExample
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 
-class Candidate:
+class CandidateVersion:
     """Scores the windows after its own beside the served version, then becomes a version with a verdict.
 
     The learner trains on meanwhile; whatever the verdict, the version published
@@ -44,7 +44,7 @@ class Candidate:
         self.user = copy.deepcopy(user).eval()
         self.served = served
         self.reason = weight_defect(self.user, served)
-        self.comparison = Comparison()
+        self.comparison = GateComparison()
         self.received_ms = received_ms
         self.since = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -54,14 +54,14 @@ class Candidate:
             self.close()  # torch and safetensors have errors of their own for a full disk
             raise OSError(f"{self.folder}: {error}") from error
 
-    def score(self, positives: list[Labelled], items: ItemVectors) -> None:
+    def score(self, positives: list[LabelledExample], items: ItemVectors) -> None:
         """A window neither model has seen; call before anything trains on it."""
         first = positives[: max(0, self.comparison.room)]
         if not first or self.reason is not None:
             return
         users = [p.example.user_id for p in first]
-        ranks = target_ranks(self.user, first, items)
-        self.comparison.add(users, ranks, target_ranks(self.served, first, items))
+        ranks = positive_ranks(self.user, first, items)
+        self.comparison.add(users, ranks, positive_ranks(self.served, first, items))
 
     def ready(self, wait_s: float) -> bool:
         """There is nothing more to wait for."""
@@ -76,7 +76,7 @@ class Candidate:
             self.manifest,
             version=registry.next_version(),
             metrics=metrics,
-            gate=decide(self.reason, self.comparison),
+            gate=gate_decision(self.reason, self.comparison),
         )
         try:
             return registry.publish(manifest, lambda to: shutil.copytree(self.folder, to, dirs_exist_ok=True))

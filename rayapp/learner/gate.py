@@ -33,7 +33,7 @@ class GateResult(NamedTuple):
     high: float
 
 
-class Comparison:
+class GateComparison:
     """Reciprocal ranks of the two models on the same positives, collected window by window."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ def weight_defect(candidate: UserSide, served: UserSide) -> str | None:
     return None
 
 
-def decide(reason: str | None, comparison: Comparison) -> str:
+def gate_decision(reason: str | None, comparison: GateComparison) -> str:
     """`passed`, `unproven` (too few positives), or the reason for rejecting the candidate."""
     if reason is not None:
         return reason

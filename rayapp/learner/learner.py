@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 
 from rayapp.config import Config
 from rayapp.freshness import Freshness
-from rayapp.learner.candidate import Candidate, scratch_folder, served_side
+from rayapp.learner.candidate import CandidateVersion, scratch_folder, served_side
 from rayapp.learner.command import Command
 from rayapp.learner.position import Position
 from rayapp.learner.window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
@@ -75,7 +75,7 @@ class Learner:
         # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
         self.plans = PlanLog(self.config.state_path / "plans" / self.registry.name / self.position.manifest.space)
         self.pending = False
-        self.candidate: Candidate | None = None
+        self.candidate: CandidateVersion | None = None
         self.proposed = time.monotonic()
         self.read_up_to = time.monotonic()  # when everything in the log was last planned: bounds a record's wait
         self.freshness = Freshness(self.metrics)
@@ -230,11 +230,11 @@ class Learner:
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
         served = served_side(self.registry, self.position.manifest, say=self.say)
         taken = self.freshness.take()
-        self.candidate = Candidate(manifest, self.model.user, served, self.model.save, taken, self.scratch)
+        self.candidate = CandidateVersion(manifest, self.model.user, served, self.model.save, taken, self.scratch)
         self.proposed = time.monotonic()
         self.pending = False
 
-    def settle(self, candidate: Candidate) -> bool:
+    def settle(self, candidate: CandidateVersion) -> bool:
         """The candidate becomes a version with the gate's verdict; False when training must go back."""
         head = self.registry.resolve("HEAD")
         if head != self.position.manifest.version:

@@ -17,7 +17,7 @@ from rayapp.llm.batch import answered, in_small_blocks
 from rayapp.moderation.label_sets import SETS as LABEL_SETS
 from rayapp.moderation.label_sets import read_split
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.quality import losses
+from rayapp.redone.corpus.quality import mean_losses
 from rayapp.redone.corpus.source import source_examples
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.recipe import Recipe
@@ -61,7 +61,7 @@ def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> t
 
         def scores(texts: list[str]) -> np.ndarray:
             say(f"      quality of {len(texts):,} texts")
-            return losses(small, tokenizer, texts)
+            return mean_losses(small, tokenizer, texts)
 
     known = evaluation_texts(data, options.official)
     prepared = Preparation(recipe, data, tokenizer, known, scores).run()

@@ -22,7 +22,7 @@ from rayapp.redone.recipe import Recipe, Stage
 
 
 @dataclass(frozen=True, slots=True)
-class LoopTask:
+class StageTask:
     """What the workers train: a recipe on the model in folder `base`, continuing from the LoRA adapter in folder
     `adapter` ('' starts a new one), on the pickled output of the stage's preparation in file `data`.
 
@@ -103,9 +103,9 @@ TRAINERS: dict[Stage, Callable[[Setup], Any]] = {
 }
 
 
-def train_loop(config: dict[str, Any]) -> None:
+def train_stage(config: dict[str, Any]) -> None:
     """Train the stage of a recipe, from its newest checkpoint. `config`: the fields of a LoopTask."""
-    task = LoopTask(**config)
+    task = StageTask(**config)
     recipe = task.recipe
     context = ray.train.get_context()
     say = task.say if context.get_world_rank() == 0 else _silent

@@ -27,7 +27,7 @@ from rayapp.llm.model_version import model_version
 from rayapp.redone.recipe import Recipe, load_recipe, only_sources
 from rayapp.redone.training.model_card import model_card
 from rayapp.training.mailbox import Mailbox
-from rayapp.training.redone_loop import train_loop
+from rayapp.training.redone_loop import train_stage
 
 
 class StageError(UserError):
@@ -115,7 +115,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
     connect_ray()
     with Mailbox(lambda line: say(f"      {line}")) as sender:
         result = ray.train.torch.TorchTrainer(
-            train_loop,
+            train_stage,
             train_loop_config={
                 "recipe": recipe,
                 "base": base,

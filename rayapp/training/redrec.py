@@ -22,7 +22,7 @@ from rayapp.stores.registry import Manifest, Registry
 from rayapp.training.mailbox import Mailbox
 from rayapp.training.progress import OnProgress, Progress, silent
 from rayapp.training.redrec_data import training_data
-from rayapp.training.redrec_loop import LoopTask, train_loop
+from rayapp.training.redrec_loop import TrainTask, train_loop
 from rayapp.training.redrec_publish import TrainedRun, publish_trained
 from rayapp.training.redrec_run import STEPS
 from rayapp.training.redrec_settings import TrainingError, with_model_folders
@@ -96,7 +96,7 @@ def train(
     say(3, f"training, at most {settings.minutes:g} minutes (run {run}; an interrupted run resumes)")
     with Mailbox(progress) as sender:
         learned = settings.model.item_learning != "frozen"
-        task = LoopTask(
+        task = TrainTask(
             settings=settings,
             vocabulary=data.vocabulary,
             content=content,

@@ -12,13 +12,13 @@ import torch
 
 from rayapp.content.item_encoder import DECODER
 from rayapp.cores import usable_cores
-from rayapp.data.sequences import Sequence, sequences_of
+from rayapp.data.sequences import EventSequence, sequences_of
 from rayapp.data.split import SPLITS, Split
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.loss.negatives import NegativeSampler
-from rayapp.redrec.model.item_reader import ItemReader
 from rayapp.redrec.model.redrec import RedRec
+from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 from rayapp.redrec.training.batching import Batcher
 from rayapp.redrec.training.trainer import TrainConfig, Trainer, scenario_counts, start_ids, target_counts
 from rayapp.training.progress import OnProgress
@@ -29,7 +29,7 @@ VALIDATION_USERS = 3000
 
 
 @dataclass(frozen=True, slots=True)
-class LoopTask:
+class TrainTask:
     """What the workers train, and what they may not see.
 
     `content` [I, E]: item vectors of the encoder. `texts`: the items' texts where the encoder learns, else empty.
@@ -57,15 +57,17 @@ def build_model(
     return RedRec(settings.model, vocabulary, table, reader_of(settings, texts or []))
 
 
-def reader_of(settings: TrainConfig, texts: list[str]) -> ItemReader | None:
+def reader_of(settings: TrainConfig, texts: list[str]) -> TrainableEncoder | None:
     config = settings.model
     if config.item_learning == "frozen":
         return None
     folder = settings.encoder.removeprefix(DECODER)
-    return ItemReader(folder, texts, config.item_learning, config.lora_rank, config.checkpointing)
+    return TrainableEncoder(folder, texts, config.item_learning, config.lora_rank, config.checkpointing)
 
 
-def split_for_training(sequences: list[Sequence], holdout: int, split: str = "last") -> tuple[list[Sequence], Split]:
+def split_for_training(
+    sequences: list[EventSequence], holdout: int, split: str = "last"
+) -> tuple[list[EventSequence], Split]:
     """What training sees and the validation split: with holdout 2 the last event (test) is not even read."""
     held_out = SPLITS[split]
     if holdout == 2:
@@ -78,7 +80,7 @@ def train_loop(config: dict[str, Any]) -> None:
 
     `config`: the fields of a LoopTask (Ray Train takes a dict).
     """
-    task = LoopTask(**config)
+    task = TrainTask(**config)
     settings, scenarios, items = task.settings, len(task.vocabulary.scenarios), len(task.content)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()

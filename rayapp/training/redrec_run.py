@@ -13,7 +13,7 @@ import numpy as np
 import ray.train
 import torch
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.model.pretrained import learned_state, load_learned
 from rayapp.redrec.training.trainer import TrainConfig, Trainer
 from rayapp.training.progress import OnProgress, Progress
@@ -70,7 +70,7 @@ class Run:
         self.over = self.crew.agree(self._ended())
         self._say(f"resumed after epoch {self.state.epoch}, {self.state.seconds:.0f} s")
 
-    def epoch(self, train: list[Sequence]) -> None:
+    def epoch(self, train: list[EventSequence]) -> None:
         rng = np.random.default_rng([self.settings.seed, self.crew.rank, self.state.epoch])
         last = time.monotonic()
 

@@ -19,7 +19,7 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     empty: float = 0.02
 
 
-def losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
+def mean_losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
     """[N] mean negative log-likelihood in nats a token of the first MAX_TOKENS tokens of each text."""
     order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
     text_losses = np.zeros(len(texts))

@@ -55,7 +55,7 @@ class Questionnaire(NamedTuple):
     long: bool = False
 
 
-class Request(NamedTuple):
+class ModelRequest(NamedTuple):
     """`key` identifies the content, so that equal requests are sent once; `of` is the index in the questionnaire's
     part that `kind` names. `kind` is part of the key, and so of the cache's format."""
 
@@ -96,11 +96,11 @@ def ask_model(
 
 def _requests(
     questionnaire: Questionnaire, chat: ChatTokens, moderation: Moderation, context: int
-) -> Iterator[Request]:
-    def request(kind: Any, of: int, prompt: list[int], start: int = 0, **sampling: Any) -> Request:
+) -> Iterator[ModelRequest]:
+    def request(kind: Any, of: int, prompt: list[int], start: int = 0, **sampling: Any) -> ModelRequest:
         text = json.dumps(sampling)
         key = hashlib.blake2b(json.dumps([kind, prompt, start, text]).encode(), digest_size=12).hexdigest()
-        return Request(key, kind, of, prompt, start, text)
+        return ModelRequest(key, kind, of, prompt, start, text)
 
     scored = {"max_tokens": 1, "prompt_logprobs": 0}
     for n, example in enumerate(questionnaire.examples):
@@ -119,7 +119,7 @@ def _requests(
 
 
 def _generate(
-    waiting: list[Request], folder: str, cache: Path, results: dict[str, Any], *, engine: dict[str, Any]
+    waiting: list[ModelRequest], folder: str, cache: Path, results: dict[str, Any], *, engine: dict[str, Any]
 ) -> Iterator[str]:
     """Run the requests, adding to `results` and to the cache as they finish; lines of progress."""
 
@@ -176,7 +176,7 @@ def _cached(cache: Path) -> dict[str, Any]:
 
 
 def _collected(
-    questionnaire: Questionnaire, requests: Sequence[Request], results: Mapping[str, Any], moderation: Moderation
+    questionnaire: Questionnaire, requests: Sequence[ModelRequest], results: Mapping[str, Any], moderation: Moderation
 ) -> Responses:
     generated, losses = [""] * len(questionnaire.examples), [(0.0, 0)] * len(questionnaire.texts)
     labels: list[dict[str, float]] = [{}] * len(questionnaire.notes)

@@ -34,7 +34,7 @@ class Pair(NamedTuple):
     rejected: list[int]
 
 
-class Judged(NamedTuple):
+class JudgedPair(NamedTuple):
     """Texts of one pair."""
 
     question: str
@@ -56,7 +56,7 @@ def mistake_rejected(example: Example, answers: Iterable[str]) -> str | None:
     return worst if reward < WRONG else None
 
 
-def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
+def judged_pairs(file: Path, limit: int = 0) -> Iterator[JudgedPair]:
     """Columns conversations, chosen, rejected in JSON ({"from", "value"}), as preference sets are published; the last
     turn of a conversation is the question, an instruction before it stands above. Raises PreferenceError."""
     if not file.is_file():
@@ -68,10 +68,10 @@ def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
         question = "\n".join(turn["value"] for turn in turns if turn["from"] in ("system", "human"))
         chosen, rejected = (json.loads(row[name])["value"] for name in ("chosen", "rejected"))
         if len(turns) <= 2 and chosen != rejected:
-            yield Judged(question, chosen, rejected)
+            yield JudgedPair(question, chosen, rejected)
 
 
-class _IdsTrainer(DPOTrainer):
+class _TokenizedDPOTrainer(DPOTrainer):
     """Of pairs that are token ids already: the ones that evaluation and serving see."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -103,7 +103,7 @@ def preference_trainer(
         loss_weights=[1.0, recipe.preference.sft_weight],
         **trainer_arguments(recipe, folder, len(pairs)),
     )
-    return _IdsTrainer(
+    return _TokenizedDPOTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({name: [pair[n] for pair in pairs] for n, name in enumerate(names)}),

@@ -30,18 +30,20 @@ class Bucket(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class PrefixLayout:
     """`back` [T]: where each token stands among the buckets' places, laid one after another."""
 
     buckets: list[Bucket]
     back: torch.Tensor
 
-    def to(self, device: Any, **_: Any) -> Layout:
+    def to(self, device: Any, **_: Any) -> PrefixLayout:
         """As of a tensor: Accelerate moves what a batch holds by this."""
-        return Layout([Bucket(*(part.to(device) for part in bucket)) for bucket in self.buckets], self.back.to(device))
+        return PrefixLayout(
+            [Bucket(*(part.to(device) for part in bucket)) for bucket in self.buckets], self.back.to(device)
+        )
 
 
-def layout(groups: np.ndarray, members: np.ndarray) -> Layout:
+def layout_of(groups: np.ndarray, members: np.ndarray) -> PrefixLayout:
     """Of a sequence [T]: its runs of one group and member. A group's prefix (member 0) stands before its members."""
     edges = np.flatnonzero((np.diff(groups) != 0) | (np.diff(members) != 0)) + 1
     starts, ends = np.array([0, *edges]), np.array([*edges, len(groups)])
@@ -70,7 +72,7 @@ def layout(groups: np.ndarray, members: np.ndarray) -> Layout:
                 torch.from_numpy(np.concatenate([beyond, later], 2)),
             )
         )
-    return Layout(buckets, torch.from_numpy(back))
+    return PrefixLayout(buckets, torch.from_numpy(back))
 
 
 @torch.compiler.disable
@@ -81,7 +83,7 @@ def attend(
     value: torch.Tensor,
     attention_mask: None,
     scaling: float,
-    prefix_layout: Layout,
+    prefix_layout: PrefixLayout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, T, H, D] of query [1, H, T, D], key and value [1, K, T, D] with H a multiple of K (grouped queries)."""

@@ -23,7 +23,7 @@ from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.query_corr import YES_NO
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
-from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
+from rayapp.redone.training.packing import IGNORED, PackedRow, Piece, pack
 from rayapp.search.relevance import Relevance
 
 MEASURED = 64  # examples of a source that tell how long its answers are
@@ -32,8 +32,8 @@ MEASURED = 64  # examples of a source that tell how long its answers are
 class Prepared(NamedTuple):
     """`report`: of every source how many were read, left out and why, and taken."""
 
-    train: list[Row]
-    held_out: list[Row]
+    train: list[PackedRow]
+    held_out: list[PackedRow]
     report: dict[str, dict[str, int]]
 
 

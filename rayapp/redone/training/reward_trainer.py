@@ -21,7 +21,7 @@ from rayapp.redone.training.arguments import trainer_arguments
 from rayapp.redone.training.rewards import RewardQuestion, task_rewards
 
 
-class _IdsTrainer(GRPOTrainer):
+class _TokenizedGRPOTrainer(GRPOTrainer):
     """Of prompts that are token ids already: the ones that evaluation and serving see."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, dict[str, Any]]:
@@ -54,7 +54,7 @@ def reward_trainer(
         vllm_gpu_memory_utilization=reward.vllm or 0.3,
         **common,
     )
-    return _IdsTrainer(
+    return _TokenizedGRPOTrainer(
         model=model,
         reward_funcs=task_rewards,
         args=arguments,

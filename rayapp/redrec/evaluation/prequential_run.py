@@ -12,10 +12,10 @@ import torch
 from rayapp.config import Learner as LearnerSettings
 from rayapp.domain import Event
 from rayapp.redrec.evaluation.popularity import DecayedPopularity, RecentPopularity
-from rayapp.redrec.evaluation.sync_arms import Arm
+from rayapp.redrec.evaluation.sync_arms import SyncArm
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.redrec.online.item_vectors import NewItem
-from rayapp.redrec.online.learner_state import Row
+from rayapp.redrec.online.learner_state import LogRow
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.prequential import ranks_among
 
@@ -38,7 +38,7 @@ class PrequentialRun:
         self.model = model
         self.settings = settings
         self.no_text = no_text
-        self.arms: list[Arm] = []
+        self.arms: list[SyncArm] = []
         self.popularity = DecayedPopularity(settings.half_life_ms)
         self.recent = RecentPopularity(settings.baseline_ms)
         self.known = 0  # items at the start
@@ -59,7 +59,7 @@ class PrequentialRun:
     def _start(self) -> None:
         """All arms from here on, with what was learned so far."""
         settings, self.known = self.settings, len(self.model.items.ids)
-        self.arms = [Arm(name, every, settings.start_ms, self.model) for name, every in settings.arms.items()]
+        self.arms = [SyncArm(name, every, settings.start_ms, self.model) for name, every in settings.arms.items()]
 
     def advance(self, events: list[Event]) -> float:
         """Evaluate (from the start on), then learn from one window of events in time order; the loss."""
@@ -70,7 +70,7 @@ class PrequentialRun:
         for arm in self.arms:
             arm.sync(model, now)
         met = len(model.items.ids)
-        examples, _ = model.advance([Row(event, event.timestamp_ms) for event in events])
+        examples, _ = model.advance([LogRow(event, event.timestamp_ms) for event in events])
         examples = [e for e in examples if e.positive]
         base = self.no_text.tobytes()
         missing = dict.fromkeys(i for e in examples for i in e.item_ids if i not in model.items.rows)

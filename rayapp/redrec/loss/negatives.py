@@ -12,14 +12,14 @@ from torch import Tensor
 Gather = Callable[[Tensor], Tensor]  # a worker's rows, as many on each, to those of all workers
 
 
-class Pool(NamedTuple):
+class NegativePool(NamedTuple):
     """P draws for the rows of one scenario, and the log of how often each is expected among them."""
 
     rows_P: Tensor
     log_expected_P: Tensor
 
-    def to(self, device: torch.device) -> Pool:
-        return Pool(*(column.to(device) for column in self))
+    def to(self, device: torch.device) -> NegativePool:
+        return NegativePool(*(column.to(device) for column in self))
 
 
 class NegativeSampler:
@@ -65,7 +65,7 @@ class NegativeSampler:
         self.generator.manual_seed(seed)
         self.hardest.clear()
 
-    def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, Pool]:
+    def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, NegativePool]:
         """A pool for each of these scenarios, for a batch that has these targets (item rows) in them."""
         shared = torch.empty(0, dtype=torch.long)
         if self.in_batch and len(targets_M):
@@ -73,7 +73,7 @@ class NegativeSampler:
             shared = self.gather(in_batch_rows)
         return {scenario: self._pool(scenario, shared) for scenario in scenarios}
 
-    def _pool(self, scenario: int, shared: Tensor) -> Pool:
+    def _pool(self, scenario: int, shared: Tensor) -> NegativePool:
         items = self.scenario_items[scenario]
         rate, rows = 1.0, items
         if self.uniform < len(items):
@@ -82,9 +82,9 @@ class NegativeSampler:
         hard_rows = self.hardest.get(scenario, shared[:0]) if rate < 1 else shared[:0]
         rows = torch.cat((rows, hard_rows, shared))
         count = self.member[scenario][rows] * rate + len(shared) * self.share[rows] + torch.isin(rows, hard_rows)
-        return Pool(rows, count.clamp(min=1e-12).log())
+        return NegativePool(rows, count.clamp(min=1e-12).log())
 
-    def keep(self, pools: dict[int, Pool], mass: dict[int, Tensor]) -> None:
+    def keep(self, pools: dict[int, NegativePool], mass: dict[int, Tensor]) -> None:
         """Remember each scenario's hardest draws: `mass` [P] is the softmax that its rows gave them, summed."""
         for scenario, pool in pools.items():
             in_scenario = self.member[scenario][pool.rows_P] > 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Event
 from rayapp.redrec.model.batch import END_OF_TIME, Batch
@@ -23,7 +23,7 @@ ItemLookup = Callable[[str], "tuple[np.ndarray, str | None] | None"]
 class TowerInput(NamedTuple):
     """One user's mixed sequence with the vectors [L, D] of its items."""
 
-    sequence: Sequence
+    sequence: EventSequence
     vectors: np.ndarray
     item_ids: list[str]
 
@@ -58,7 +58,7 @@ def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabu
         vectors.append(vector)
         ids.append(behaviour.item_id)
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    sequence = Sequence(*table.T)
+    sequence = EventSequence(*table.T)
     keep = mixer.choose(sequence.scenarios)
     dim = len(vectors[0]) if vectors else 0
     chosen = np.array(vectors, dtype=np.float32).reshape(len(vectors), dim)[keep]

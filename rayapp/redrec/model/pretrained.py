@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import Layout
+from rayapp.redrec.model.temporal_encoding import TemporalEncoding
 from rayapp.redrec.model.user_tower import EventTokens
 
 Learning = Literal["frozen", "lora", "full"]
@@ -47,7 +47,7 @@ class PretrainedTower(EventTokens):
         super().__init__(dim, width, scenarios, actions, interests, query_std=0.02)
         self.decoder = decoder
 
-    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: Layout) -> Tensor:
+    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut."""
         C, K = batch.cut_BC.shape[1], self.interests
         tokens, rows = self.tokens(vectors_BLD, batch, encoding), self.seen(batch)

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
-from rayapp.redrec.loss.negatives import Pool
+from rayapp.redrec.loss.negatives import NegativePool
 from rayapp.redrec.loss.pool_softmax import joined, log_partition, near_duplicates, no_pairs, places_of, pool_mass
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
-from rayapp.redrec.model.item_reader import ItemReader
-from rayapp.redrec.model.layout import layout
 from rayapp.redrec.model.mixing import Mixer, Mixing
 from rayapp.redrec.model.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.model.recency import RecencyPool
+from rayapp.redrec.model.temporal_encoding import temporal_encoding
+from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 from rayapp.redrec.model.trend import Trend, moments
 from rayapp.redrec.model.user_tower import UserTower, visible
 
@@ -84,7 +84,9 @@ class UserSide(nn.Module):
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
-        encoding = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
+        encoding = temporal_encoding(
+            self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC
+        )
         hidden = self.tower(vectors_BLD, batch, encoding)
         seen_BCL = visible(batch)
         recent = self.recent(vectors_BLD, encoding.scenario_BL, seen_BCL, encoding.age_BCL, batch.cut_scenario_BC)
@@ -116,7 +118,7 @@ class RedRec(nn.Module):
     """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
 
     def __init__(
-        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: ItemReader | None = None
+        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: TrainableEncoder | None = None
     ) -> None:
         """`reader`: reads the items in place of `content` where the encoder itself learns."""
         super().__init__()
@@ -141,7 +143,7 @@ class RedRec(nn.Module):
             self.eval()
             self.content = self.reader.everything().to(self.content.device)
 
-    def forward(self, batch: Batch, pools: dict[int, Pool], weigh_pools: bool = False) -> Loss:
+    def forward(self, batch: Batch, pools: dict[int, NegativePool], weigh_pools: bool = False) -> Loss:
         """Mean InfoNCE over the batch's targets (RED-Rec, section 3.4), each a positive of the query that its cluster
         is matched to.
 
@@ -181,7 +183,7 @@ class RedRec(nn.Module):
         return Loss(torch.cat(losses).mean(), mass)
 
     def _info_nce(
-        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor, weigh: bool
+        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(loss [M], pool mass [P] where it is weighed) of one scenario's targets against its pool."""
         positive_M = self.user.scale * (cuts.users_MD * cuts.targets_MD).sum(-1)

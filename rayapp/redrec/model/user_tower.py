@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import GAP_BUCKETS, Layout
+from rayapp.redrec.model.temporal_encoding import GAP_BUCKETS, TemporalEncoding
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines [B, 1, T, E/2]
 
@@ -75,7 +75,7 @@ class EventTokens(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
         self.queries = nn.Parameter(torch.randn(scenarios + 1, interests, width) * query_std)
 
-    def tokens(self, vectors_BLD: Tensor, batch: Batch, encoding: Layout, dropout: float = 0.0) -> Tensor:
+    def tokens(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding, dropout: float = 0.0) -> Tensor:
         """[B, C*K + 1 + L, width]: the queries of every cut, the begin token, the events."""
         x = self.input(vectors_BLD)
         x = x + self.scenario(encoding.scenario_BL) + self.action(batch.actions_BL) + self.gap(encoding.gap_BL)
@@ -83,7 +83,7 @@ class EventTokens(nn.Module):
         queries = self.queries[batch.cut_scenario_BC].flatten(1, 2)
         return torch.cat((queries, self.begin.expand(len(x), 1, -1), x), dim=1)
 
-    def places(self, encoding: Layout) -> Tensor:
+    def places(self, encoding: TemporalEncoding) -> Tensor:
         """[B, C*K + 1 + L]: ranks of the tokens."""
         return torch.cat(
             (encoding.query_rank_BC.repeat_interleave(self.interests, dim=1), F.pad(encoding.rank_BL, (1, 0))), 1
@@ -124,7 +124,7 @@ class UserTower(EventTokens):
         angles = (rank_BT[..., None].float() * self.frequencies)[:, None]
         return angles.cos(), angles.sin()
 
-    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: Layout) -> Tensor:
+    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
 
         A cut at rank c sees events 0..c-1, and those of other scenarios only

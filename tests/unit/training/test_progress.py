@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rayapp.cli.first_model import follow
+from rayapp.cli.first_model import run_with_progress
 from rayapp.cli.supervision import SupervisionError
 from rayapp.errors import NotFound
 from rayapp.training.progress import Failure, Progress, ProgressFile, ProgressReader, lines
@@ -34,7 +34,7 @@ def job(tmp_path: Path, last: str) -> tuple[list[str], ProgressReader]:
 def test_a_parent_shows_events_and_not_the_output(tmp_path: Path) -> None:
     command, progress = job(tmp_path, "pass")
     shown: list[str] = []
-    follow(command, progress, tmp_path / "log", shown.append)
+    run_with_progress(command, progress, tmp_path / "log", shown.append)
     assert shown == ["[1/2] reading", "[2/2] epoch 1"]
     assert (tmp_path / "log").read_text() == "noise: Error: epoch 7\n"
 
@@ -50,7 +50,7 @@ def test_a_parent_shows_events_and_not_the_output(tmp_path: Path) -> None:
 def test_a_failure_is_the_last_event_or_the_exit_code(tmp_path: Path, last: str, reason: str) -> None:
     command, progress = job(tmp_path, last)
     with pytest.raises(SupervisionError, match=f"training failed.*{reason}; see .*log"):
-        follow(command, progress, tmp_path / "log", lambda line: None)
+        run_with_progress(command, progress, tmp_path / "log", lambda line: None)
 
 
 def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:

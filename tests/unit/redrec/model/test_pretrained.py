@@ -15,9 +15,9 @@ from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.artifact import load_user_side, model_description, save_user_side
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.item_reader import ItemReader
 from rayapp.redrec.model.pretrained import Learning, learned_state
 from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
+from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 
 VOCABULARY = Vocabulary(("feed", "ads"), ("click",))
 TEXTS = ["red scarf", "blue scarf", "red teapot", "blue teapot warm", "green", "warm red scarf"]
@@ -97,7 +97,7 @@ def test_what_learns_is_what_is_kept(decoder: str, learning: Learning, tmp_path:
 def test_an_encoder_learns_to_tell_items_apart_and_serves_as_a_folder(decoder: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = ModelConfig(dim=8, width=16, layers=1, interests=1, length=8, dropout=0.0, use_ids=False)
-    reader = ItemReader(decoder, TEXTS, "lora")
+    reader = TrainableEncoder(decoder, TEXTS, "lora")
     model = RedRec(config, VOCABULARY, torch.zeros(7, 16), reader)
     sampler = NegativeSampler({1: np.arange(6)}, np.ones(6), 6, 0, 0)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)

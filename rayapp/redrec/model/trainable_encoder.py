@@ -13,7 +13,7 @@ from rayapp.content.decoder_encoder import MAX_TOKENS, SPECIAL, DecoderTower, to
 from rayapp.redrec.model.pretrained import Learning, decoder_of
 
 
-class ItemReader(nn.Module):
+class TrainableEncoder(nn.Module):
     """The I items' texts as tokens, and the tower that reads them; row I is padding, an empty text."""
 
     def __init__(
