@@ -36,7 +36,7 @@ def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, t
         rows = np.random.default_rng(seed).permutation(len(texts))[:notes]
         weights = prevalence_weights([truths[r] for r in rows], prevalence)
         drawn += [(texts[r], truths[r], labelled.possible, w) for r, w in zip(rows, weights, strict=True)]
-    judge = offline_judge(config, say=console.print)
+    judge = offline_judge(config.llm_access, say=console.print)
     probabilities = judge_labels(judge, [text for text, *_ in drawn], say=console.print)
     labelled_notes = [Labelled(labels, *about) for labels, (_, *about) in zip(probabilities, drawn, strict=True)]
     calibration = fit(judge.model_version, judge.policy, labelled_notes, prevalence)

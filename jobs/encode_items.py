@@ -29,7 +29,7 @@ def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | N
         name,
         items,
         (cache or config.state_path / "cache").resolve(),
-        (config.state_path / "llm").resolve(),
+        (config.llm_cache).resolve(),
         encoders,
         lambda done, total: console.print(f"  {done:,} of {total:,}"),
     )

@@ -47,7 +47,7 @@ from rayapp.training.redrec_settings import load_train_config
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SAVE_EVERY_S = 300.0
 # Settings that say when something happens in a running system: here events say it.
-WHEN = {"max_age_s", "publish_s", "gate_wait_s", "max_rows", "min_rows", "on_gap", "keep_versions", "workers"}
+WHEN = {"max_age_s", "publish_s", "gate_wait_s", "max_rows", "on_gap", "keep_versions", "workers"}
 
 
 def duration_ms(text: str) -> int:
@@ -151,7 +151,12 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     steps = {name: value for name, value in msgspec.to_builtins(learner).items() if name not in WHEN}
     saved = root / f"run-{_key([same, steps])}"
     run = _resumed(
-        registry, learner, settings, saved, events[:split], partial(encoded_texts, config, say=console.print)
+        registry,
+        learner,
+        settings,
+        saved,
+        events[:split],
+        partial(encoded_texts, cache=config.encoder_cache, say=console.print),
     )
     _replay(run, stream, options["window"], saved, bucket)
     if not run.ranks:
@@ -171,12 +176,12 @@ def _resumed(
     settings: Settings,
     saved: Path,
     before: list[Event],
-    encode: Callable[[list[str], str], np.ndarray],
+    encode: Callable[[str, list[str]], np.ndarray],
 ) -> PrequentialRun:
     manifest = registry.manifest(registry.resolve("CURRENT"))
     space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
     torch.manual_seed(learner.seed)
-    no_text = space.project(encode([""], space.encoder), [""])[0]
+    no_text = space.project(encode(space.encoder, [""]), [""])[0]
     if (saved / "run.pt").is_file():
         run = PrequentialRun.load(saved, manifest.config, space, learner, settings, no_text)
         console.print(f"resumed after {run.done:,} events")

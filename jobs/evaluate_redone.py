@@ -113,7 +113,13 @@ def main(
     responses: dict[str, Responses] = {}
     for number, model in enumerate(names):
         options = likelihood == "all" or (likelihood == "first" and number == 0)
-        response, version = ask_model(config, model, questionnaire._replace(options=options), say=console.print)
+        response, version = ask_model(
+            model,
+            questionnaire._replace(options=options),
+            llm=config.llm_access,
+            cache=config.state_path / "evaluate",
+            say=console.print,
+        )
         if version in responses:
             raise JobError(f"--model {model}: {version} was given twice")
         responses[version] = response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,7 @@ def scores(places: np.ndarray) -> list[float]:
 @click.option("--limit", default=0, help="Notes and queries of each set; 0: all.")
 def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
     torch.set_num_threads(2)
+    encode = partial(encoded_texts, config.encoder, cache=config.encoder_cache, say=console.print)
     result: dict[str, Any] = {}
     table = []
     for task in tasks(data):
@@ -73,12 +75,10 @@ def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
         cache = config.state_path / "cache"
         cache.mkdir(parents=True, exist_ok=True)
         ids = [str(n) for n in range(len(task.notes))]
-        snapshot = Snapshot.build(ids, encoded_texts(config, task.notes, say=console.print))
+        snapshot = Snapshot.build(ids, encode(task.notes))
         words = KeywordIndex()
         words.change(dict(zip(ids, task.notes, strict=True)))
-        near = [
-            [i for i, _ in h] for h in snapshot.search(encoded_texts(config, task.queries, say=console.print), DEPTH)
-        ]
+        near = [[i for i, _ in h] for h in snapshot.search(encode(task.queries), DEPTH)]
         spelt = [[i for i, _ in words.search({query: 1.0}, DEPTH)] for query in task.queries]
         weights = [1.0, config.search.keywords]
         fused = [list(reciprocal_rank_fusion([a, b], weights)) for a, b in zip(near, spelt, strict=True)]

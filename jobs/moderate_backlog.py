@@ -39,12 +39,12 @@ def main(
     if topic == (notes is not None) or (notes is None) != (verdicts is None):
         raise JobError("give --notes TABLE --verdicts FOLDER, or --topic")
     connect_ray(quiet=True)
-    judge = judge_of(config)
+    judge = judge_of(config.llm_access)
     if notes is not None and verdicts is not None:
         backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)
     else:
         wait_for_broker(config.bootstrap)
-        backlog = TopicBacklog(config, open_store(config.store_url, wait_s=30), judge.versions)
+        backlog = TopicBacklog(config.broker, open_store(config.store_url, wait_s=30), judge.versions)
     rows, total, before = backlog.waiting()
     console.print(
         f"model {judge.model_version}, policy {judge.policy_version}: {total:,} notes, {before:,} judged before"
@@ -53,7 +53,8 @@ def main(
     rate = 0.0
     if rows.take(1):  # counts would miss a note whose text changed since it was judged
         last_line, begun = time.monotonic(), math.inf
-        for batch in judged(rows, config, engines, settings).iter_batches(batch_size=part, batch_format="pyarrow"):
+        answers = judged(rows, config.llm_access, engines=engines, engine=settings)
+        for batch in answers.iter_batches(batch_size=part, batch_format="pyarrow"):
             judged_rows = batch.to_pylist()
             backlog.keep(judged_rows)
             now = time.monotonic()

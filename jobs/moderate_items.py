@@ -34,10 +34,10 @@ from streaming.topics import wait_for_broker
 def main(config: Config, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
     store = open_store(config.store_url, wait_s=30)
-    model = LanguageModel.served(config)
-    judge = Judge.of(model, config)
+    model = LanguageModel.served(config.llm_access)
+    judge = Judge.of(model, config.llm)
     connect_ray()
-    log = VerdictLog(EventProducer(config), config.topic("verdicts"), store.verdicts())
+    log = VerdictLog(EventProducer(config.broker), config.topic("verdicts"), store.verdicts())
     notes = NoteWorker(store, log, judge, Metrics(), scenarios=config.scenarios, batch=config.llm.batch)
     queue = WorkQueue(notes, share=config.llm.backlog_share, say=console.print, paced=not once)
     version, policy = judge.versions

@@ -72,8 +72,14 @@ def main(
     for task in {example.task for example in questions}:
         task_of(task)  # fail before the model runs
     connect_ray(quiet=True)
-    responses, version = ask_model(config, name, Questionnaire(questions, [], [], options=False), say=console.print)
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(name, config.state_path / "llm"))
+    responses, version = ask_model(
+        name,
+        Questionnaire(questions, [], [], options=False),
+        llm=config.llm_access,
+        cache=config.state_path / "evaluate",
+        say=console.print,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(name, config.llm_cache))
     correct, counts = right_answers(questions, responses.generated, tokenizer, least)
     write_examples(to, correct)
     kinds = sorted({kind for kind, _ in counts})

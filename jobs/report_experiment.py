@@ -25,7 +25,7 @@ from streaming.topics import wait_for_broker
 def main(config: Config, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
     started = open_store(config.store_url, wait_s=30).experiments().get(name)
     wait_for_broker(config.bootstrap)
-    log = ExperimentLog(config, started, before_days)
+    log = ExperimentLog(config.broker, started, scenarios=config.scenarios, before_days=before_days)
     console.print(f"{log.read_on():,} records of the log since {before_days} days before the experiment")
     report = log.report()
     print_report(report)

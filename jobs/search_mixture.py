@@ -87,7 +87,7 @@ def _runs(folder: Path, split: str, size: str) -> tuple[np.ndarray, np.ndarray]:
 def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: int, seed: int) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(recipe.model, config.state_path / "llm"))
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(recipe.model, config.llm_cache))
     sources = [source for source in recipe.sources if source.kind == "text"]
     wanted = LENGTH * (HELD_OUT + 16 * steps)
     pools = []

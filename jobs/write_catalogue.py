@@ -20,6 +20,7 @@ from rayapp.terminal import console
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
 from streaming.producer import EventProducer
+from streaming.records import DeadLetters
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 
@@ -45,16 +46,18 @@ def main(config: Config) -> dict[str, Any] | None:
     metrics = Metrics()
     topic = config.topic("items")
     handler = CatalogueApplier(
-        config,
         store,
-        EventProducer(config),
+        DeadLetters(EventProducer(config.broker), config.topic("dead")),
         metrics,
-        lambda: known_content(config),
-        partial(model_folder, cache=config.state_path / "llm"),
+        encoder=config.encoder,
+        images=config.images,
+        moderated=config.llm.enabled,
+        known_content=partial(known_content, config),
+        decoder_folder=partial(model_folder, cache=config.llm_cache),
     )
     handler.warm()
     console.print(f"writing the catalogue from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
+    follow(LogConsumer(config.broker, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

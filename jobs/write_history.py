@@ -13,6 +13,7 @@ from rayapp.terminal import console
 from streaming.consumer import LogConsumer
 from streaming.history_writer import GROUP, HistoryApplier
 from streaming.producer import EventProducer
+from streaming.records import DeadLetters
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 
@@ -24,9 +25,16 @@ def main(config: Config) -> dict[str, Any] | None:
     connect_ray()
     metrics = Metrics()
     topic = config.topic("behaviour")
-    handler = HistoryApplier(config, store, EventProducer(config), metrics)
+    handler = HistoryApplier(
+        store,
+        DeadLetters(EventProducer(config.broker), config.topic("dead")),
+        metrics,
+        history=config.history,
+        scenarios=config.scenarios,
+        moderated=config.llm.enabled,
+    )
     console.print(f"writing histories from {topic}")
-    follow(LogConsumer(config, topic, GROUP, batch=2000), handler, metrics, say=console.print)
+    follow(LogConsumer(config.broker, topic, GROUP, batch=2000), handler, metrics, say=console.print)
     return None
 
 

@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 from confluent_kafka import Message
 
-from rayapp.config import Config
 from rayapp.content.image_encoder import ImageError, below
 from rayapp.content.item_encoder import ItemEncoder, content_key
 from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
@@ -17,7 +16,6 @@ from rayapp.metrics import Metrics
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
 from streaming.consumer import append_ms
-from streaming.producer import EventProducer
 from streaming.records import DeadLetters, is_bulk
 
 GROUP = "rayapp-catalogue"
@@ -30,22 +28,26 @@ class CatalogueApplier:
 
     def __init__(
         self,
-        config: Config,
         store: StoreBackend,
-        producer: EventProducer,
+        dead: DeadLetters,
         metrics: Metrics,
+        *,
+        encoder: str,
+        images: str,
+        moderated: bool,
         known_content: Callable[[], dict[str, np.ndarray]],
         decoder_folder: Callable[[str], str] = str,
     ) -> None:
-        """`decoder_folder`: see ItemEncoder."""
-        self.name = config.encoder
+        """`encoder`, `decoder_folder`: see ItemEncoder. `images`: the folder or URL below which pictures are read.
+        `moderated`: whether items enter the moderation queue. `known_content`: vectors by content key."""
+        self.name = encoder
         self.writer = store.catalogue_store()
-        self.dead = DeadLetters(config, producer)
+        self.dead = dead
         self.metrics = metrics
         self.known_content = known_content
-        self.moderated = config.llm.enabled
+        self.moderated = moderated
         self.known: dict[str, np.ndarray] | None = None
-        self.images = config.images
+        self.images = images
         self.decoder_folder = decoder_folder
         self.encoder: ItemEncoder | None = None
 

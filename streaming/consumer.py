@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from rayapp.config import Config
 from rayapp.stores.ports import StoreRefused, StoreUnreachable
+from streaming.settings import Broker
 
 IDLE_S = 0.05
 log = logging.getLogger(__name__)
@@ -34,14 +34,14 @@ def stop_signals() -> Iterator[threading.Event]:
 class LogConsumer:
     """Follows one topic in a consumer group, from the earliest record on."""
 
-    def __init__(self, config: Config, topic: str, group: str, batch: int = 1000) -> None:
+    def __init__(self, broker: Broker, topic: str, group: str, *, batch: int = 1000) -> None:
         self.topic = topic
         self.group = group
         self.batch = batch
-        self.embedded = not config.kafka.bootstrap
+        self.embedded = broker.embedded
         self.consumer = Consumer(
             {
-                "bootstrap.servers": config.bootstrap,
+                "bootstrap.servers": broker.address,
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

@@ -7,13 +7,13 @@ import hashlib
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from rayapp.config import Config
 from rayapp.domain import Forget, InvalidRecord
 from rayapp.experiments.lifecycle import Started
 from rayapp.experiments.report import Report, report
 from rayapp.experiments.user_totals import UserTotals
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
+from streaming.settings import Broker
 from streaming.topics import DAY_MS
 from streaming.windows import Range
 
@@ -25,8 +25,12 @@ SLACK_MS = 60_000  # clocks of the gateway and the broker differ
 class ExperimentLog:
     """`read_on()`, then `report()`; each look reads what came since. Not safe for several threads."""
 
-    def __init__(self, config: Config, started: Started, before_days: int = BEFORE_DAYS) -> None:
-        self.config = config
+    def __init__(
+        self, broker: Broker, started: Started, *, scenarios: tuple[str, ...], before_days: int = BEFORE_DAYS
+    ) -> None:
+        """`before_days`: how much behaviour from before the experiment is read, for CUPED."""
+        self.broker = broker
+        self.scenarios = scenarios
         self.started = started
         self.before_ms = before_days * DAY_MS
         self.totals = UserTotals(started.experiment, started.started_ms, started.stopped_ms)
@@ -42,13 +46,13 @@ class ExperimentLog:
 
     def read_on(self) -> int:
         """Records read: all that were there when it began. Raises WindowError, KafkaException."""
-        consumer = consumer_for(self.config.bootstrap)
+        consumer = consumer_for(self.broker.address)
         try:
             ranges = [*self._ranges(consumer, "exposures"), *self._ranges(consumer, "behaviour")]
         finally:
             consumer.close()
-        exposures = self.config.topic("exposures")
-        for planned, table in zip(ranges, read_ranges(self.config.bootstrap, ranges), strict=True):
+        exposures = self.broker.topic("exposures")
+        for planned, table in zip(ranges, read_ranges(self.broker.address, ranges), strict=True):
             for row in table.to_pylist():
                 if planned.topic == exposures:
                     self._exposure(row["value"])
@@ -66,7 +70,7 @@ class ExperimentLog:
         )
 
     def _ranges(self, consumer: Consumer, short: str) -> list[Range]:
-        topic = self.config.topic(short)
+        topic = self.broker.topic(short)
         marks = watermarks(consumer, topic)
         since = self.started.started_ms - (self.before_ms if short == "behaviour" else SLACK_MS)
         new = [TopicPartition(topic, p, max(0, since)) for p in marks if (topic, p) not in self.at]
@@ -88,7 +92,7 @@ class ExperimentLog:
     def _behaviour(self, value: bytes | None, append_ms: int, place: str) -> None:
         self.newest_ms = max(self.newest_ms, append_ms)
         try:
-            record = behaviour_record(value, self.config.scenarios, append_ms, place)
+            record = behaviour_record(value, self.scenarios, append_ms, place)
         except InvalidRecord:
             return  # the history writer sends it to the dead-letter topic with its reason
         if isinstance(record, Forget):

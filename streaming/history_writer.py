@@ -6,12 +6,11 @@ import time
 
 from confluent_kafka import Message
 
-from rayapp.config import Config
 from rayapp.domain import Action, Event, Forget, InvalidRecord
 from rayapp.metrics import Metrics
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
-from streaming.producer import EventProducer
+from rayapp.stores.settings import History
 from streaming.records import DeadLetters, is_bulk, message_record
 
 GROUP = "rayapp-history"
@@ -20,12 +19,22 @@ GROUP = "rayapp-history"
 class HistoryApplier:
     """Applies batches in log order; bad records go to the dead-letter topic and the rest goes on."""
 
-    def __init__(self, config: Config, store: StoreBackend, producer: EventProducer, metrics: Metrics) -> None:
-        self.scenarios = config.scenarios
+    def __init__(
+        self,
+        store: StoreBackend,
+        dead: DeadLetters,
+        metrics: Metrics,
+        *,
+        history: History,
+        scenarios: tuple[str, ...],
+        moderated: bool,
+    ) -> None:
+        """`moderated`: whether reported items enter the moderation queue."""
+        self.scenarios = scenarios
         self.queue = store.moderation_queue()
-        self.moderated = config.llm.enabled
-        self.writer = store.history_log(config.history)
-        self.dead = DeadLetters(config, producer)
+        self.moderated = moderated
+        self.writer = store.history_log(history)
+        self.dead = dead
         self.metrics = metrics
 
     def __call__(self, messages: list[Message]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from rayapp.config import Config
+from streaming.settings import Broker
 
 
 class Record(NamedTuple):
@@ -28,11 +28,11 @@ class EventProducer:
     the same event_id again is safe.
     """
 
-    def __init__(self, config: Config, linger_ms: float = 1.0, timeout_s: float | None = None) -> None:
-        timeout_ms = int((timeout_s or config.kafka.timeout_s) * 1000)
+    def __init__(self, broker: Broker, *, linger_ms: float = 1.0, timeout_s: float | None = None) -> None:
+        timeout_ms = int((timeout_s or broker.settings.timeout_s) * 1000)
         self.producer = Producer(
             {
-                "bootstrap.servers": config.bootstrap,
+                "bootstrap.servers": broker.address,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": linger_ms,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from confluent_kafka import Message
 
-from rayapp.config import Config
 from rayapp.domain import Event, Forget, InvalidRecord, decode_object, parse_event, parse_forget
 from streaming.consumer import append_ms
 from streaming.producer import EventProducer, Record
@@ -37,8 +36,8 @@ def is_bulk(message: Message) -> bool:
 class DeadLetters:
     """Writes what could not be used to `rayapp.dead`: the value as it was, the reason in the headers."""
 
-    def __init__(self, config: Config, producer: EventProducer) -> None:
-        self.topic = config.topic("dead")
+    def __init__(self, producer: EventProducer, topic: str) -> None:
+        self.topic = topic
         self.producer = producer
 
     def record(self, message: Message, error: InvalidRecord) -> Record:

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 
-from rayapp.config import Config
 from rayapp.data.folder import DataFolderError, normalise_interactions
 from rayapp.domain import Event, InvalidRecord, Item, encode, parse_event
 from streaming.producer import EventProducer, Record
@@ -17,13 +16,13 @@ from streaming.producer import EventProducer, Record
 Progress = Callable[[int], None]
 
 
-def behaviour_record(config: Config, event: Event, origin: str) -> Record:
-    return Record(config.topic("behaviour"), event.user_id, encode(event), (("origin", origin.encode()),))
+def behaviour_record(topic: str, event: Event, origin: str) -> Record:
+    return Record(topic, event.user_id, encode(event), (("origin", origin.encode()),))
 
 
-def item_record(config: Config, item: Item) -> Record:
+def item_record(topic: str, item: Item) -> Record:
     """Of many: what comes one by one is judged before it."""
-    return Record(config.topic("items"), item.item_id, encode(item), (("origin", b"bootstrap"),))
+    return Record(topic, item.item_id, encode(item), (("origin", b"bootstrap"),))
 
 
 def paced(records: Iterable[Record], rate: float | None, progress: Progress) -> Iterator[Record]:
@@ -41,19 +40,20 @@ def paced(records: Iterable[Record], rate: float | None, progress: Progress) -> 
     progress(count)
 
 
-def send_items(config: Config, producer: EventProducer, items: list[Item], progress: Progress) -> int:
-    return producer.send_all(paced((item_record(config, item) for item in items), None, progress))
+def send_items(producer: EventProducer, items: list[Item], *, topic: str, progress: Progress) -> int:
+    return producer.send_all(paced((item_record(topic, item) for item in items), None, progress))
 
 
 def send_events(
-    config: Config,
     producer: EventProducer,
     events: Iterable[Event],
+    *,
+    topic: str,
     origin: str,
     progress: Progress,
     rate: float | None = None,
 ) -> int:
-    return producer.send_all(paced((behaviour_record(config, e, origin) for e in events), rate, progress), 3600)
+    return producer.send_all(paced((behaviour_record(topic, e, origin) for e in events), rate, progress), 3600)
 
 
 def log_events(file: Path, scenarios: tuple[str, ...]) -> Iterator[Event]:

@@ -7,8 +7,8 @@ import time
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from rayapp.config import Config
 from rayapp.errors import Unavailable
+from streaming.settings import Broker
 
 DAY_MS = 86_400_000
 
@@ -17,16 +17,16 @@ class BrokerUnreachable(Unavailable):
     """No broker answered; the text says where and what to do."""
 
 
-def topic_specs(config: Config) -> list[NewTopic]:
+def topic_specs(broker: Broker) -> list[NewTopic]:
     """Behaviour and exposures share key and partition count, so that a user's records stand side by side."""
-    n, replication = config.kafka.partitions, config.kafka.replication
+    n, replication = broker.settings.partitions, broker.settings.replication
     append_time = {"message.timestamp.type": "LogAppendTime"}
     return [
-        NewTopic(config.topic("behaviour"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
-        NewTopic(config.topic("exposures"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
-        NewTopic(config.topic("items"), 1, replication, config={"cleanup.policy": "compact"}),
-        NewTopic(config.topic("verdicts"), 1, replication, config=append_time),
-        NewTopic(config.topic("dead"), 1, replication, config=append_time),
+        NewTopic(broker.topic("behaviour"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
+        NewTopic(broker.topic("exposures"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
+        NewTopic(broker.topic("items"), 1, replication, config={"cleanup.policy": "compact"}),
+        NewTopic(broker.topic("verdicts"), 1, replication, config=append_time),
+        NewTopic(broker.topic("dead"), 1, replication, config=append_time),
     ]
 
 
@@ -46,11 +46,11 @@ def wait_for_broker(bootstrap: str, timeout_s: float = 30.0) -> AdminClient:
                 ) from None
 
 
-def ensure_topics(config: Config, timeout_s: float = 30.0) -> None:
+def ensure_topics(broker: Broker, timeout_s: float = 30.0) -> None:
     """Create what is missing; existing topics are left as they are."""
-    admin = wait_for_broker(config.bootstrap, timeout_s)
+    admin = wait_for_broker(broker.address, timeout_s)
     present = admin.list_topics(timeout=10).topics
-    missing = [spec for spec in topic_specs(config) if spec.topic not in present]
+    missing = [spec for spec in topic_specs(broker) if spec.topic not in present]
     if not missing:
         return
     for future in admin.create_topics(missing).values():
@@ -59,4 +59,4 @@ def ensure_topics(config: Config, timeout_s: float = 30.0) -> None:
     names = {spec.topic for spec in missing}
     while not names <= set(admin.list_topics(timeout=5).topics):
         if time.monotonic() > deadline:
-            raise BrokerUnreachable(f"{config.bootstrap} did not show the new topics {sorted(names)} in {timeout_s} s")
+            raise BrokerUnreachable(f"{broker.address} did not show the new topics {sorted(names)} in {timeout_s} s")

@@ -82,7 +82,7 @@ def stream(server_config: Config, _broker_server: None, request: pytest.FixtureR
     """A configuration whose topics are this test's own, on a real broker."""
     prefix = f"t{abs(hash(request.node.nodeid)) % 10**8}"
     config = msgspec.structs.replace(server_config, kafka=msgspec.structs.replace(server_config.kafka, prefix=prefix))
-    ensure_topics(config)
+    ensure_topics(config.broker)
     return config
 
 

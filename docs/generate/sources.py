@@ -55,7 +55,7 @@ def topics() -> list[Any]:
     from rayapp.config import Config
     from streaming.topics import topic_specs
 
-    return topic_specs(Config())
+    return topic_specs(Config().broker)
 
 
 def series() -> dict[str, Any]:

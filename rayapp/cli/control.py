@@ -6,7 +6,6 @@ with growing waits, and deploys again after the Ray head was restarted.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ import httpx
 import msgspec
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from rayapp import env
 from rayapp.cli.paths import Layout
 from rayapp.cli.serving_config import serve_config
 from rayapp.config import Config, load_config
@@ -120,7 +120,7 @@ class Control:
 
 
 def main() -> None:
-    config = load_config(os.environ["RAYAPP_CONFIG"])
+    config = load_config(env.read().config)
     layout = Layout.of(config)
     control = Control(config, layout)
     stop = threading.Event()

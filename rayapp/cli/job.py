@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 
@@ -47,4 +47,4 @@ def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], clic
 
 
 def _config(file: str | None) -> Config:
-    return load_config(file or os.environ.get("RAYAPP_CONFIG"))
+    return load_config(file or env.read().config)

@@ -53,19 +53,20 @@ def load_folder(config: Config, path: str) -> None:
             f"start it with: rayapp up --data {path}"
         )
     wait_for_broker(config.bootstrap)
-    producer = EventProducer(config, linger_ms=20, timeout_s=60)
+    producer = EventProducer(config.broker, linger_ms=20, timeout_s=60)
     items = folder.items()
     with Bar("items", len(items)) as bar:
-        send_items(config, producer, items, bar)
+        send_items(producer, items, topic=config.topic("items"), progress=bar)
     with Bar("events", folder.interactions().num_rows) as bar:
         events = (msgspec.structs.replace(e, event_id=f"d{e.event_id}") for e in bootstrap_events(folder))
-        send_events(config, producer, events, "load", bar)
+        send_events(producer, events, topic=config.topic("behaviour"), origin="load", progress=bar)
     producer.close()
 
 
 def replay_file(config: Config, file: Path, rate: float | None) -> None:
     wait_for_broker(config.bootstrap)
-    producer = EventProducer(config, linger_ms=5, timeout_s=60)
+    producer = EventProducer(config.broker, linger_ms=5, timeout_s=60)
     with Bar("events", None) as bar:
-        send_events(config, producer, log_events(file, config.scenarios), "replay", bar, rate)
+        events = log_events(file, config.scenarios)
+        send_events(producer, events, topic=config.topic("behaviour"), origin="replay", progress=bar, rate=rate)
     producer.close()

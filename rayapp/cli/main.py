@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from rayapp import __version__
+from rayapp import __version__, env
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 
@@ -25,7 +25,7 @@ class Group(click.Group):
 
 @click.group(cls=Group, context_settings={"show_default": True})
 @click.version_option(__version__)
-@click.option("--state", default=".rayapp", envvar="RAYAPP_STATE", help="Folder of models, logs and embedded data.")
+@click.option("--state", default=".rayapp", envvar=env.STATE, help="Folder of models, logs and embedded data.")
 @click.pass_context
 def cli(ctx: click.Context, state: str) -> None:
     """Online recommendations, search and moderation for a social network of notes."""

@@ -13,9 +13,8 @@ from typing import Any
 
 import psutil
 
+from rayapp import env
 from rayapp.config import Config
-
-MARK = "RAYAPP_SYSTEM"  # in the environment of every process of a system: whose it is, whoever its parent was
 
 
 class Layout:
@@ -67,7 +66,7 @@ class Layout:
         processes = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == str(self.state) and process.pid != os.getpid():
+                if process.environ().get(env.SYSTEM) == str(self.state) and process.pid != os.getpid():
                     processes.append(process)
             except psutil.Error:
                 continue  # gone, a zombie, or somebody else's
@@ -78,8 +77,8 @@ class Layout:
         binaries = str(Path(sys.executable).parent)
         return {
             "PATH": f"{binaries}:{os.environ.get('PATH', '').removeprefix(binaries + ':')}",  # a job's `python` is ours
-            "RAYAPP_CONFIG": str(self.config),
-            MARK: str(self.state),
+            env.CONFIG: str(self.config),
+            env.SYSTEM: str(self.state),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_EXPORT_COUNTER_AS_GAUGE": "0",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import msgspec
 
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import port_free
 from rayapp.config import Config
+from rayapp.packaged import DEPLOY
 
-FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "prometheus"
+FOLDER = DEPLOY / "prometheus"
 KEPT = "15d"
 
 

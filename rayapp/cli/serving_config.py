@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from rayapp.cli.paths import Layout
 from rayapp.config import Config
+from rayapp.packaged import SERVE_CONFIGS
 
 LLM = "redone"
-FOLDER = Path(__file__).resolve().parents[2] / "serve_configs"
 
 
 def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
     """What is put to Serve's REST API."""
-    wanted: dict[str, Any] = msgspec.yaml.decode((FOLDER / f"{config.serving.profile}.yaml").read_bytes())
+    wanted: dict[str, Any] = msgspec.yaml.decode((SERVE_CONFIGS / f"{config.serving.profile}.yaml").read_bytes())
     wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
+    gateway = next(d for a in wanted["applications"] for d in a.get("deployments", ()) if d["name"] == "gateway")
+    if "num_replicas" in gateway:  # the cluster profile scales by load instead
+        gateway["num_replicas"] = config.serving.replicas
     for application in wanted["applications"]:
         application["args"] = {**application.get("args", {}), "config": str(layout.config)}
     if not config.llm.enabled or config.llm.url:

@@ -64,7 +64,7 @@ def run_up(
         supervisor.start(part)
     wait_for_broker(config.bootstrap, 60)
     open_store(config.store_url, wait_s=60)
-    ensure_topics(config)
+    ensure_topics(config.broker)
     say(f"broker {config.bootstrap}, store {config.store_url}")
     wait_for_ray(config, layout)
     offsets = load_data(config, layout, folder)
@@ -117,13 +117,14 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
     sent = layout.read(record)
     if not sent:
         say(f"loading {folder.path}")
-        producer = EventProducer(config, linger_ms=20, timeout_s=60)
+        producer = EventProducer(config.broker, linger_ms=20, timeout_s=60)
         items = folder.items()
         with Bar("items", len(items)) as bar:
-            send_items(config, producer, items, bar)
+            send_items(producer, items, topic=config.topic("items"), progress=bar)
         total = folder.interactions().num_rows
         with Bar("events", total) as bar:
-            send_events(config, producer, bootstrap_events(folder), "bootstrap", bar)
+            events = bootstrap_events(folder)
+            send_events(producer, events, topic=config.topic("behaviour"), origin="bootstrap", progress=bar)
         producer.close()
         consumer = consumer_for(config.bootstrap)
         topic = config.topic("behaviour")
@@ -146,7 +147,7 @@ def language_model(config: Config) -> None:
                 "(make setup), name a server that runs elsewhere in `llm: {url: …}`, or start with --no-llm"
             )
         say(f"language model {config.llm.model}")
-        model_folder(config.llm.model, config.state_path / "llm")
+        model_folder(config.llm.model, config.llm_cache)
 
 
 def print_urls(config: Config, layout: Layout, url: str, prometheus: bool) -> None:

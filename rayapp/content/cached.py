@@ -8,8 +8,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from rayapp.config import Config
 from rayapp.content.item_encoder import encode_items_cached
+from rayapp.content.settings import EncoderCache
 from rayapp.cores import usable_cores
 from rayapp.domain import Item
 from rayapp.llm.base_model import model_folder
@@ -17,14 +17,14 @@ from rayapp.llm.base_model import model_folder
 Say = Callable[[str], None]
 
 
-def encoded(config: Config, encoder: str, items: list[Item], *, say: Say) -> np.ndarray:
+def encoded(encoder: str, items: list[Item], *, cache: EncoderCache, say: Say) -> np.ndarray:
     """Content vectors [I, E]; pictures that cannot be read are reported through `say` and left out."""
     torch.set_num_threads(usable_cores())  # Ray gives a job's driver one
     vectors, unreadable = encode_items_cached(
         encoder,
         items,
-        (config.state_path / "cache").resolve(),
-        partial(model_folder, cache=config.state_path / "llm"),
+        cache.vectors.resolve(),
+        partial(model_folder, cache=cache.models),
         lambda done, total: say(f"      {done:,} of {total:,} texts"),
     )
     if unreadable:
@@ -32,7 +32,7 @@ def encoded(config: Config, encoder: str, items: list[Item], *, say: Say) -> np.
     return vectors
 
 
-def encoded_texts(config: Config, texts: list[str], encoder: str = "", *, say: Say) -> np.ndarray:
-    """[N, E]; `encoder` empty: the configured one."""
+def encoded_texts(encoder: str, texts: list[str], *, cache: EncoderCache, say: Say) -> np.ndarray:
+    """Content vectors [N, E] of texts without pictures."""
     items = [Item(item_id=f"text {n}", title=text) for n, text in enumerate(texts)]
-    return encoded(config, encoder or config.encoder, items, say=say)
+    return encoded(encoder, items, cache=cache, say=say)

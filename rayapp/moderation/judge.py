@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-from rayapp.config import Config
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.llm.language_model import Chooser, LanguageModel
+from rayapp.llm.settings import Llm, LlmAccess
 from rayapp.moderation.calibration import Calibration, load_calibration
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import Policy, load_policy
@@ -37,17 +37,17 @@ class Judge:
         self.calibration = calibration
 
     @classmethod
-    def of(cls, model: LanguageModel, config: Config, calibrated: bool = True) -> Judge:
+    def of(cls, model: LanguageModel, llm: Llm, *, calibrated: bool = True) -> Judge:
         """The configured policy, put to `model`. Raises UserError."""
-        policy = load_policy(config.llm.policy or None)
-        moderation = Moderation(model.tokenizer, policy, config.llm.prefills)
-        calibration = load_calibration(config.llm.calibration or None, model.version, policy) if calibrated else None
+        policy = load_policy(llm.policy or None)
+        moderation = Moderation(model.tokenizer, policy, llm.prefills)
+        calibration = load_calibration(llm.calibration or None, model.version, policy) if calibrated else None
         return cls(moderation, model.answers, model.version, calibration)
 
     @classmethod
-    def open(cls, config: Config) -> Judge:
+    def open(cls, llm: LlmAccess) -> Judge:
         """The configured policy and the served model. Raises UserError."""
-        return cls.of(LanguageModel.served(config), config)
+        return cls.of(LanguageModel.served(llm), llm.settings)
 
     @property
     def policy(self) -> Policy:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rayapp.config import Config
 from rayapp.errors import UserError
 from rayapp.llm.base_model import PACKAGED, TRAINED
 from rayapp.llm.language_model import LanguageModel
+from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.judge import Judge
 
 Say = Callable[[str], None]
@@ -21,13 +21,13 @@ class EngineMissing(UserError):
     """Judging needs an engine of its own, and vLLM is not installed."""
 
 
-def offline_judge(config: Config, model: str | None = None, *, say: Say) -> Judge:
+def offline_judge(llm: LlmAccess, model: str | None = None, *, say: Say) -> Judge:
     """A judge with the configured model or another one, its labels uncalibrated. Raises UserError."""
-    name = model or config.llm.model
+    name = model or llm.settings.model
     if name not in (PACKAGED, TRAINED) and not Path(name).is_dir():
         say(f"{name} is taken from the Hugging Face hub")
     try:
-        return Judge.of(LanguageModel.offline(config, model), config, calibrated=False)
+        return Judge.of(LanguageModel.offline(llm, model), llm.settings, calibrated=False)
     except ImportError as error:
         raise EngineMissing(f"vLLM is not installed ({error}); install rayapp with its cpu or gpu extra") from None
 

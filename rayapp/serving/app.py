@@ -7,7 +7,6 @@ that scale apart.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ import torch
 from ray import serve
 from ray.serve import Application
 
+from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.experiments.report import Report
 from rayapp.metrics import Metrics
@@ -84,7 +84,7 @@ class ReportsDeployment:
 
 def build(args: dict[str, str]) -> Application:
     """`args.config`: the system's config file (default: RAYAPP_CONFIG)."""
-    config = load_config(args.get("config") or os.environ.get("RAYAPP_CONFIG"))
+    config = load_config(args.get("config") or env.read().config)
     plain = msgspec.to_builtins(config)
     reports = ReportsDeployment.bind(plain)
     if config.serving.profile == CLUSTER:

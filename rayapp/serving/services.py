@@ -23,9 +23,9 @@ from rayapp.serving.pipeline import effects, hydrators, scorers, selectors
 from rayapp.serving.pipeline.exposures import Exposures
 from rayapp.serving.pipeline.pipeline import Pipeline, Stages
 from rayapp.serving.pipeline.ports import Retriever, Tower
-from rayapp.serving.pipeline.query_reading import QueryEncoder, QueryReader
-from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
-from rayapp.serving.pipeline.reranker import Reranker
+from rayapp.serving.pipeline.query.reading import QueryEncoder, QueryReader
+from rayapp.serving.pipeline.query.reranker import Reranker
+from rayapp.serving.pipeline.query.understanding import QueryUnderstanding
 from rayapp.serving.pipeline.retriever import LocalRetriever
 from rayapp.serving.pipeline.sources import SOURCES, SourceParts, rankers
 from rayapp.serving.pipeline.user_tower import LocalTower
@@ -59,7 +59,7 @@ def open_services(
     store = open_async_store(config.store_url)
     history = store.history(config.history)
     pages = store.pages(serving.page_ttl_s)
-    producer = EventProducer(config)
+    producer = EventProducer(config.broker)
     exposures = Exposures(config, producer, metrics)
     model = ServedModel(config)
     encode = QueryEncoder(config)

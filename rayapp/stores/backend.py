@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rayapp.config import History
 from rayapp.stores import ports
+from rayapp.stores.settings import History
 
 
 class StoreBackend(Protocol):

@@ -95,7 +95,7 @@ def preference_data(config: Config, options: StageOptions, base: str, say: Say) 
     wrong_options = [pair(e, wrong) for e in questions if (wrong := option_rejected(e, rng)) is not None]
     samples: list[list[str]] = [[] for _ in questions]
     if recipe.preference.samples:
-        serving = merged(base, Path(options.adapter), config.state_path / "llm") if options.adapter else base
+        serving = merged(base, Path(options.adapter), config.llm_cache) if options.adapter else base
         samples = _sampled(questions, chat, folder=serving, recipe=recipe, say=say)
     mistakes = [
         pair(e, wrong) for e, answers in zip(questions, samples, strict=True) if (wrong := mistake_rejected(e, answers))

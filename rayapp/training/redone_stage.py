@@ -89,7 +89,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
     An interrupted run resumes; a finished one is not repeated. Raises UserError.
     """
     recipe, adapter, output, data, official = options
-    base = model_folder(recipe.model, config.state_path / "llm")
+    base = model_folder(recipe.model, config.llm_cache)
     if adapter and not is_adapter(Path(adapter)):
         raise StageError(f"adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
@@ -143,7 +143,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
     about |= {"run": run, "from": version, "data": report, "recipe": msgspec.to_builtins(recipe)}
     about["before"] = _stages_of(Path(adapter)) if adapter else []
     if recipe.method == "lora":
-        served = merged(base, output, config.state_path / "llm")
+        served = merged(base, output, config.llm_cache)
         say(f"      merged for serving: {served}")
         about["version"] = model_version(served)
     else:

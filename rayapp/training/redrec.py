@@ -74,7 +74,7 @@ def train(
     this process, from one thread at a time. Joins the Ray cluster, or starts one. Raises UserError.
     """
     options = options or RunOptions()
-    settings = with_model_folders(settings, config.state_path / "llm")
+    settings = with_model_folders(settings, config.llm_cache)
     digest = folder.digest()
     connect_ray()
 
@@ -90,7 +90,7 @@ def train(
     scenarios = ", ".join(data.vocabulary.scenarios)
     say(1, f"{data.sequences.count():,} users, {len(data.items):,} items, scenarios {scenarios}")
     say(2, f"encoding items with {settings.encoder}")
-    content = encoded(config, settings.encoder, data.items, say=lambda line: say(2, line.strip()))
+    content = encoded(settings.encoder, data.items, cache=config.encoder_cache, say=lambda line: say(2, line.strip()))
     run = _run_name(settings, digest, registry.name, options)
     storage = (config.state_path / "train").resolve()
     say(3, f"training, at most {settings.minutes:g} minutes (run {run}; an interrupted run resumes)")

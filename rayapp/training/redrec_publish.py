@@ -12,7 +12,6 @@ import numpy as np
 import ray.train
 import torch
 
-from rayapp.config import Learner as LearnerSettings
 from rayapp.content.item_encoder import DECODER
 from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.vocabulary import Vocabulary
@@ -20,6 +19,7 @@ from rayapp.domain import Item
 from rayapp.redrec.model.artifact import model_description, save_space, save_user_side
 from rayapp.redrec.model.pretrained import load_learned
 from rayapp.redrec.online.online_model import memory_of, save_memory
+from rayapp.redrec.online.settings import OnlineSettings
 from rayapp.redrec.training.trainer import TrainConfig
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.stores.registry import Manifest, Registry
@@ -45,7 +45,7 @@ class TrainedRun:
 
 
 def publish_trained(
-    run: TrainedRun, registry: Registry, *, encoders: Path, learner: LearnerSettings, say: Callable[[str], None]
+    run: TrainedRun, registry: Registry, *, encoders: Path, learner: OnlineSettings, say: Callable[[str], None]
 ) -> Manifest:
     """The best state of the run as a new version with a space of its own.
 

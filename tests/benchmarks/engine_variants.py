@@ -59,7 +59,7 @@ def rate(variant: Variant, config: Config, texts: list[str]) -> tuple[float, flo
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-variant.cores :])
     os.environ["OMP_NUM_THREADS"] = str(variant.threads)
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
-    model = LanguageModel.offline(config, **variant.engine)
+    model = LanguageModel.offline(config.llm_access, **variant.engine)
     policy = load_policy(config.llm.policy or None)
     if variant.terse:
         short = {n: msgspec.structs.replace(c, description=n) for n, c in policy.categories.items()}

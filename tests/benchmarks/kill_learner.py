@@ -30,8 +30,7 @@ import torch
 import torch.nn.functional as F
 
 from rayapp.cli.embedded import broker_command, store_command
-from rayapp.config import Config, Kafka, Ports, save_config
-from rayapp.config import Learner as LearnerSettings
+from rayapp.config import Config, Kafka, OnlineSettings, Ports, save_config
 from rayapp.data.folder import DataFolder, vocabulary_of
 from rayapp.data.sample_world import write_sample_world
 from rayapp.domain import Event, InvalidRecord
@@ -57,7 +56,7 @@ class Feeder(threading.Thread):
     def __init__(self, config: Config, items: list[str], rate: float) -> None:
         super().__init__(daemon=True)
         self.config, self.items, self.rate = config, items, rate
-        self.producer = EventProducer(config)
+        self.producer = EventProducer(config.broker)
         self.over = threading.Event()
         self.sent = 0
 
@@ -159,7 +158,7 @@ def main(kills: int, rate: float, workers: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     root = Path(tempfile.mkdtemp(prefix="rayapp-kill-"))
     kafka, store = free_ports(2)
-    learner = LearnerSettings(max_age_s=1.0, publish_s=3.0, gate_wait_s=1.0, keep_versions=10_000, workers=workers)
+    learner = OnlineSettings(max_age_s=1.0, publish_s=3.0, gate_wait_s=1.0, keep_versions=10_000, workers=workers)
     config = Config(
         state=str(root / "killed"), ports=Ports(kafka=kafka, store=store), kafka=Kafka(partitions=3), learner=learner
     )
@@ -169,7 +168,7 @@ def main(kills: int, rate: float, workers: int, seed: int) -> None:
     ]
     try:
         wait_for_store(config.store_url, 60)
-        ensure_topics(config)
+        ensure_topics(config.broker)
         items = first_version(config, write_sample_world(root / "world"))
         calm = msgspec.structs.replace(config, state=str(root / "calm"))
         shutil.copytree(config.models, calm.models)

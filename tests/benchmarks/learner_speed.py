@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rayapp.config import Learner
+from rayapp.config import OnlineSettings
 from rayapp.data.folder import DataFolder, bootstrap_events, vocabulary_of
 from rayapp.data.sample_world import write_sample_world
 from rayapp.domain import Event
@@ -78,7 +78,7 @@ def online_model(folder: DataFolder, where: Path) -> OnlineModel:
     save_space(where, model, items, "enc")
     vectors = ItemVectors(ItemSpace(where, model_description(model, "enc")))
     parts = (LearnerState(50), Reservoir(512, 50), Frequency())
-    return OnlineModel(model.user, vectors, Learner(impressions=0.0, replay=0.0), *parts)
+    return OnlineModel(model.user, vectors, OnlineSettings(impressions=0.0, replay=0.0), *parts)
 
 
 @click.command(help=__doc__)

@@ -35,7 +35,7 @@ def raw(config_file: str, texts: list[str]) -> float:
     from rayapp.moderation.offline import offline_judge
 
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
-    judge = offline_judge(load_config(config_file), say=print)
+    judge = offline_judge(load_config(config_file).llm_access, say=print)
     judge.labels(texts[:WARM])
     return _rate(lambda: judge.labels(texts), len(texts))
 
@@ -54,7 +54,7 @@ def moderate(url: str, texts: list[str], batch: int) -> float:
 
 def endpoint(config_file: str, texts: list[str], connections: int) -> float:
     """The OpenAI endpoint, one prompt a request."""
-    judge = Judge.open(load_config(config_file))
+    judge = Judge.open(load_config(config_file).llm_access)
     judge.labels(texts[:WARM])
     pool = ThreadPoolExecutor(connections)
     return _rate(lambda: list(pool.map(lambda text: judge.labels([text]), texts)), len(texts))

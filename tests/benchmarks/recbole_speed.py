@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 
-from rayapp.config import Config, load_config
+from rayapp.config import load_config
 from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
 from rayapp.data.sequences import EventSequence, sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
@@ -112,7 +112,7 @@ def main(data: Path, recbole: Path, seconds: float, hidden: int, threads: int, c
     settings = TrainConfig(
         model=model, window=1, cuts=16, batch=EXAMPLES // 16, minutes=seconds / 60, negatives=len(items), in_batch=0
     )
-    content = encoded(load_config(config) if config else Config(), settings.encoder, items, say=print)
+    content = encoded(settings.encoder, items, cache=load_config(config or None).encoder_cache, say=print)
     found = {
         "RecBole SASRec": theirs(folder, recbole.absolute(), model, seconds, threads),
         "RED-Rec": ours(folder, content, settings, threads),

@@ -23,7 +23,7 @@ import psutil
 import pytest
 
 from rayapp.cli.paths import Layout
-from rayapp.config import Config, Kafka, Learner, Llm, Ports, Training, load_config, save_config
+from rayapp.config import Config, Kafka, Llm, OnlineSettings, Ports, Training, load_config, save_config
 from tests.conftest import free_ports
 from tests.helpers import eventually
 
@@ -115,7 +115,7 @@ def running(folder: Path, **settings: Any) -> Iterator[System]:
         ports=Ports(**dict(zip(names, free_ports(len(names)), strict=True))),
         kafka=Kafka(partitions=2),
         training=Training(minutes=0.7),
-        learner=Learner(max_age_s=1.0, publish_s=5.0, gate_wait_s=1.0),
+        learner=OnlineSettings(max_age_s=1.0, publish_s=5.0, gate_wait_s=1.0),
         llm=Llm(backlog_share=0.02),  # the other tests share two cores with three thousand notes to judge
         **settings,
     )

@@ -94,6 +94,12 @@ def test_post_events(checkout: Path) -> None:
     assert "redrec" in output.partition("after")[2]
 
 
+def test_a_custom_source(checkout: Path) -> None:
+    output = run([sys.executable, "examples/custom_source.py", "--user", "example", "--k", "3"], checkout)
+    titles = [line for line in output.splitlines() if line and not line.startswith(("INFO", "20"))]
+    assert len(titles) == 3, output
+
+
 def test_an_experiment_from_yaml_to_report(checkout: Path) -> None:
     traffic = ("--users", "20", "--rate", "4", "--duration", "6")
     output = run([sys.executable, "examples/experiment/run.py", *traffic], checkout)

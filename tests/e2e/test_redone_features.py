@@ -26,7 +26,7 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.search.relevance import Relevance
 from rayapp.search.understanding import INTENTS
 from rayapp.serving.llm.client import ServedModel
-from rayapp.serving.pipeline.reranker import Reranker
+from rayapp.serving.pipeline.query.reranker import Reranker
 from rayapp.stores.open import open_store
 from streaming.reading import consumer_for, watermarks
 from tests.e2e.conftest import System
@@ -60,7 +60,9 @@ def test_the_engine_puts_results_in_another_order_and_loses_none(system: System)
     ids = list("abcdef")
     ranked = asyncio.run(Reranker(config, ServedModel(config))("espresso at home", ids, texts))
     assert sorted(ranked) == ids
-    shares = dict(zip(ids, Relevance(LanguageModel.served(config)).shares("espresso at home", texts), strict=False))
+    shares = dict(
+        zip(ids, Relevance(LanguageModel.served(config.llm_access)).shares("espresso at home", texts), strict=False)
+    )
     assert ranked[:4] != ids[:4]
     assert all(shares[a] >= shares[b] - 0.02 for a, b in itertools.pairwise(ranked[:4])), "the model's own order"
     assert ranked[4:] == ids[4:]

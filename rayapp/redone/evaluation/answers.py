@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import Row, answered, in_small_blocks
 from rayapp.llm.model_version import model_version
+from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.moderation import Moderation
 from rayapp.moderation.policy import load_policy
 from rayapp.redone.tasks.example import Example
@@ -68,28 +68,31 @@ class ModelRequest(NamedTuple):
 
 
 def ask_model(
-    config: Config, model: str, questionnaire: Questionnaire, *, say: Callable[[str], None]
+    model: str, questionnaire: Questionnaire, *, llm: LlmAccess, cache: Path, say: Callable[[str], None]
 ) -> tuple[Responses, str]:
-    """(responses, model version). Responses cached by an interrupted run are used. Raises UserError."""
+    """(responses, model version). `cache`: a folder with one file per model version, of which responses are reused.
+
+    Raises UserError.
+    """
     from transformers import AutoConfig, AutoTokenizer
 
-    folder = model_folder(model, config.state_path / "llm")
+    folder = model_folder(model, llm.cache)
     version = model_version(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    moderation = Moderation(tokenizer, load_policy(config.llm.policy or None))
+    moderation = Moderation(tokenizer, load_policy(llm.settings.policy or None))
     context = 0
     if questionnaire.long:
         context = min(
             LONG_CONTEXT, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", LONG_CONTEXT)
         )
     requests = list(_requests(questionnaire, ChatTokens(tokenizer), moderation, context))
-    cache = config.state_path / "evaluate" / f"{version.replace('/', '-')}.jsonl"
-    results = _cached(cache)
+    file = cache / f"{version.replace('/', '-')}.jsonl"
+    results = _cached(file)
     waiting = list({r.key: r for r in requests if r.key not in results}.values())
     say(f"{version}: {len(requests):,} requests, {len(waiting):,} not in the cache")
     if waiting:
         engine = {"max_model_len": context} if context else {}
-        for line in _generate(waiting, folder, cache, results, engine=engine):
+        for line in _generate(waiting, folder, file, results, engine=engine):
             say(line)
     return _collected(questionnaire, requests, results, moderation), version
 

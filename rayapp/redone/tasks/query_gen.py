@@ -40,7 +40,6 @@ def query_gen(note: str, query: str, source: str) -> Example:
 
 @cache
 def _encoder() -> Callable[[list[str]], np.ndarray]:
-    from rayapp.config import Config
     from rayapp.content.text_encoder import TextEncoder
 
-    return TextEncoder(Config().encoder).encode
+    return TextEncoder().encode

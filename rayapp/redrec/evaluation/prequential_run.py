@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rayapp.config import Learner as LearnerSettings
 from rayapp.domain import Event
 from rayapp.redrec.evaluation.popularity import DecayedPopularity, RecentPopularity
 from rayapp.redrec.evaluation.sync_arms import SyncArm
@@ -18,6 +17,7 @@ from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.learner_state import LogRow
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.prequential import ranks_among
+from rayapp.redrec.online.settings import OnlineSettings
 
 MISSED = 2**30  # the rank of an item that nobody had taken before: no arm can know it
 
@@ -128,7 +128,7 @@ class PrequentialRun:
         folder: Path,
         description: dict[str, object],
         space: ItemSpace,
-        learner: LearnerSettings,
+        learner: OnlineSettings,
         settings: Settings,
         no_text: np.ndarray,
     ) -> PrequentialRun:

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 import torch
 
-from rayapp.config import Learner as LearnerSettings
 from rayapp.domain import Event, Forget
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side, save_user_side
 from rayapp.redrec.model.redrec import UserSide
@@ -23,6 +22,7 @@ from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import DAY_MS, JoinedExample, LearnerState, LogRow
 from rayapp.redrec.online.reservoir import Reservoir
+from rayapp.redrec.online.settings import OnlineSettings
 from rayapp.redrec.online.trainer import OnlineTrainer
 from rayapp.redrec.online.window import Window, prepare
 
@@ -34,7 +34,7 @@ class OnlineModel:
         self,
         user: UserSide,
         items: ItemVectors,
-        settings: LearnerSettings,
+        settings: OnlineSettings,
         state: LearnerState,
         reservoir: Reservoir,
         frequency: Frequency,
@@ -91,7 +91,7 @@ class OnlineModel:
         folder: Path,
         description: dict[str, object],
         space: ItemSpace,
-        settings: LearnerSettings,
+        settings: OnlineSettings,
         dedupe_ms: int = DAY_MS,
         rank: int = 0,
         world: int = 1,
@@ -123,7 +123,7 @@ def save_memory(folder: Path, state: LearnerState, reservoir: Reservoir, frequen
 
 
 def memory_of(
-    events: Iterable[Event], length: int, settings: LearnerSettings
+    events: Iterable[Event], length: int, settings: OnlineSettings
 ) -> tuple[LearnerState, Reservoir, Frequency]:
     """The memory of a learner that was trained on these events (in time order) by other means."""
     state = LearnerState(length)

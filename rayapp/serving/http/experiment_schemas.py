@@ -17,6 +17,15 @@ class StartedExperiment(msgspec.Struct, frozen=True, kw_only=True):
     stopped_ms: int | None
     running: bool
 
+    @staticmethod
+    def of(started: Started) -> StartedExperiment:
+        return StartedExperiment(
+            experiment=started.experiment,
+            started_ms=started.started_ms,
+            stopped_ms=started.stopped_ms,
+            running=started.running,
+        )
+
 
 class ExperimentChange(StartedExperiment, frozen=True, kw_only=True):
     """`outcome`: created, grown (in coverage), unchanged or stopped."""
@@ -24,8 +33,15 @@ class ExperimentChange(StartedExperiment, frozen=True, kw_only=True):
     outcome: str
 
     @classmethod
-    def of(cls, change: Change) -> ExperimentChange:
-        return cls(outcome=change.outcome, **_fields(change.started))
+    def after(cls, change: Change) -> ExperimentChange:
+        started = change.started
+        return cls(
+            experiment=started.experiment,
+            started_ms=started.started_ms,
+            stopped_ms=started.stopped_ms,
+            running=started.running,
+            outcome=change.outcome,
+        )
 
 
 class ExperimentList(msgspec.Struct, frozen=True):
@@ -33,7 +49,7 @@ class ExperimentList(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, started: list[Started]) -> ExperimentList:
-        return cls([StartedExperiment(**_fields(one)) for one in started])
+        return cls([StartedExperiment.of(experiment) for experiment in started])
 
 
 class ExperimentReport(Report, frozen=True, kw_only=True):
@@ -46,12 +62,3 @@ class ExperimentReport(Report, frozen=True, kw_only=True):
     def of(cls, started: Started, report: Report) -> ExperimentReport:
         fields = {name: getattr(report, name) for name in report.__struct_fields__}
         return cls(started_ms=started.started_ms, stopped_ms=started.stopped_ms, **fields)
-
-
-def _fields(started: Started) -> dict[str, object]:
-    return {
-        "experiment": started.experiment,
-        "started_ms": started.started_ms,
-        "stopped_ms": started.stopped_ms,
-        "running": started.running,
-    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rayapp.metrics import Metrics
 from rayapp.serving.http import console
@@ -17,30 +18,30 @@ MAX_BODY = 8 * 1024 * 1024
 class Guard:
     """A plain ASGI middleware: nothing is buffered, and an answer costs microseconds here."""
 
-    def __init__(self, app: Any, *, metrics: Metrics, keys: tuple[str, ...], max_ongoing: int) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, keys: tuple[str, ...], max_ongoing: int) -> None:
         self.app = app
         self.metrics = metrics
         self.keys = ApiKeys(keys)
         self.max_ongoing = max_ongoing
         self.ongoing = 0
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         status = 500
 
-        async def watch(message: dict[str, Any]) -> None:
+        async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        refused = self._refusal(scope)
+        refusal = self._refusal(scope)
         try:
-            if refused is not None:
-                await error_response(refused)(scope, receive, watch)
+            if refusal is not None:
+                await error_response(refusal)(scope, receive, watch)
                 return
             self.ongoing += 1
             try:
@@ -53,7 +54,7 @@ class Guard:
             self.metrics.count("rayapp_requests_total", **tags)
             self.metrics.observe("rayapp_request_seconds", time.perf_counter() - started, **tags)
 
-    def _refusal(self, scope: dict[str, Any]) -> ApiError | None:
+    def _refusal(self, scope: Scope) -> ApiError | None:
         headers = dict(scope["headers"])
         refusal = None if scope["path"] in OPEN_PATHS else self.keys.refusal(headers)
         if refusal is not None:

@@ -8,35 +8,35 @@ import msgspec
 
 from rayapp.domain import Decision, Event, Verdict
 from rayapp.serving.pipeline.answer import Answer
-from rayapp.serving.pipeline.understood import Understood
+from rayapp.serving.pipeline.query.understood import Understood
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """Fields with a default are left out of the body where they have it."""
 
 
-class ErrorDetail(Record):
+class ErrorDetail(Record, frozen=True):
     code: str
     message: str
     field: str | None
 
 
-class ErrorBody(Record):
+class ErrorBody(Record, frozen=True):
     error: ErrorDetail
 
 
-class Rejected(Record):
+class Rejected(Record, frozen=True):
     index: int
     error: str
     field: str | None
 
 
-class Accepted(Record):
+class Accepted(Record, frozen=True):
     accepted: int
     rejected: list[Rejected]
 
 
-class ListedItem(Record):
+class ListedItem(Record, frozen=True):
     item_id: str
     score: float
     title: str
@@ -44,7 +44,7 @@ class ListedItem(Record):
     reason: str
 
 
-class ItemList(Record):
+class ItemList(Record, frozen=True):
     request_id: str
     user_id: str
     scenario: str
@@ -56,7 +56,7 @@ class ItemList(Record):
     exhausted: bool
 
 
-class Understanding(Record):
+class Understanding(Record, frozen=True):
     """`spelling`: a correction, where there is one."""
 
     intent: str | None
@@ -66,15 +66,15 @@ class Understanding(Record):
     spelling: str | None = None
 
 
-class SearchList(ItemList):
+class SearchList(ItemList, frozen=True):
     understanding: Understanding
 
 
-class SimilarItems(Record):
+class SimilarItems(Record, frozen=True):
     items: list[ListedItem]
 
 
-class PostViewQueries(Record):
+class PostViewQueries(Record, frozen=True):
     """With a user the answer is an exposure and has its `request_id`."""
 
     queries: list[str]
@@ -83,7 +83,7 @@ class PostViewQueries(Record):
     experiments: dict[str, str] | None = None
 
 
-class JudgedNote(Record):
+class JudgedNote(Record, frozen=True):
     id: str
     decision: Decision
     labels: dict[str, float]
@@ -95,62 +95,58 @@ class JudgedNote(Record):
         return cls(verdict.item_id, verdict.decision, verdict.labels, verdict.model_version, verdict.policy_version)
 
 
-class Verdicts(Record):
+class Verdicts(Record, frozen=True):
     verdicts: list[JudgedNote]
 
 
-class History(Record):
+class History(Record, frozen=True):
     events: list[Event]
 
 
-class DeletedUser(Record):
+class DeletedUser(Record, frozen=True):
     user_id: str
     message: str
 
 
-class DeletedItem(Record):
+class DeletedItem(Record, frozen=True):
     item_id: str
     message: str
 
 
-class Ready(Record):
+class Ready(Record, frozen=True):
     ready: bool
     components: dict[str, bool]
 
 
 def item_list(answer: Answer) -> ItemList:
     """What was deleted since it was retrieved is left out."""
-    return ItemList(**_fields(answer))
+    request = answer.request
+    items = request.scene.catalogue.items
+    return ItemList(
+        request_id=request.request_id,
+        user_id=request.ask.user_id,
+        scenario=request.ask.scenario,
+        items=[
+            ListedItem(c.item_id, c.score, item.title, c.source, c.reason)
+            for c in (slot.candidate for slot in answer.slots)
+            if (item := items.get(c.item_id)) is not None
+        ],
+        model_version=answer.model_version,
+        index_version=answer.index_version,
+        experiments=request.ask.assigned.arms,
+        cursor=request.user.cursor,
+        exhausted=answer.exhausted,
+    )
 
 
 def search_list(answer: Answer) -> SearchList:
     """Of an answer to a query."""
     assert answer.request.query is not None
-    return SearchList(**_fields(answer), understanding=understanding(answer.request.query.understood))
+    fields = msgspec.structs.asdict(item_list(answer))
+    return SearchList(**fields, understanding=understanding(answer.request.query.understood))
 
 
 def understanding(understood: Understood) -> Understanding:
     what = understood.what
     source: Literal["redone", "none"] = "redone" if understood.source == "redone" else "none"
     return Understanding(what.intent, list(what.expansions), source, understood.cached, what.spelling)
-
-
-def _fields(answer: Answer) -> dict[str, object]:
-    request = answer.request
-    items = request.scene.catalogue.items
-    listed = [
-        ListedItem(c.item_id, c.score, item.title, c.source, c.reason)
-        for c in (slot.candidate for slot in answer.slots)
-        if (item := items.get(c.item_id)) is not None
-    ]
-    return {
-        "request_id": request.request_id,
-        "user_id": request.ask.user_id,
-        "scenario": request.ask.scenario,
-        "items": listed,
-        "model_version": answer.model_version,
-        "index_version": answer.index_version,
-        "experiments": request.ask.assigned.arms,
-        "cursor": request.user.cursor,
-        "exhausted": answer.exhausted,
-    }

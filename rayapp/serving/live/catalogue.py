@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rayapp.domain import Decision, Item, Verdict
+from rayapp.domain import Decision, Item, Kind, Verdict
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue_view import AS_JUDGED, CatalogueView
 from rayapp.stores.ports import CatalogueFeed, StoreUnreachable
@@ -32,11 +32,11 @@ class LiveCatalogue:
         self.withheld: dict[str, Item] = {}
         self.limited: frozenset[str] = frozenset()
         self.verdicts: dict[str, Verdict] = {}
-        self.content: dict[str, Snapshot] = {}
+        self.content: dict[Kind, Snapshot] = {}
         self.position = "0-0"
         self.listeners: list[Listener] = []
         self.lock = threading.RLock()  # held while a change is applied to everything
-        self._newest: dict[str, list[str]] = {}
+        self._newest: dict[Kind, list[str]] = {}
         self.closed = threading.Event()
 
     def load(self) -> None:
@@ -67,7 +67,7 @@ class LiveCatalogue:
             for change in shown:
                 assert change.item is not None
                 self.items[change.item_id] = change.item
-            for kind in ("note", "ad"):
+            for kind in Kind:
                 of_kind = [c for c in shown if c.item is not None and c.item.kind == kind]
                 index = self.content.get(kind)
                 if index is not None:  # an item may have changed its kind
@@ -112,7 +112,7 @@ class LiveCatalogue:
         known = ((i, self.items.get(i)) for i in self.limited)
         return frozenset(i for i, item in known if item is not None and item.author not in followed)
 
-    def newest(self, kind: str) -> list[str]:
+    def newest(self, kind: Kind) -> list[str]:
         """Ids of the newest items of a kind, newest first."""
         with self.lock:
             if kind not in self._newest:
@@ -121,7 +121,7 @@ class LiveCatalogue:
                 self._newest[kind] = [i.item_id for i in best]
             return self._newest[kind]
 
-    def ids(self, kind: str) -> list[str]:
+    def ids(self, kind: Kind) -> list[str]:
         with self.lock:
             return [i for i, item in self.items.items() if item.kind == kind]
 

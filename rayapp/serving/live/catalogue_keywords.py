@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from rayapp.domain import Kind
 from rayapp.search.keywords import KeywordIndex
 from rayapp.serving.live.catalogue import LiveCatalogue
 from rayapp.stores.records import StoredItem
@@ -20,9 +21,9 @@ class CatalogueKeywords:
 
     def __init__(self, catalogue: LiveCatalogue) -> None:
         self.catalogue = catalogue
-        self.kinds = {"note": KeywordIndex(), "ad": KeywordIndex()}
-        self.texts: dict[str, dict[str, str]] = {kind: {} for kind in self.kinds}  # what each index holds
-        self.waiting: dict[str, tuple[str, str] | None] = {}  # item to kind and text; None: gone
+        self.kinds = {kind: KeywordIndex() for kind in Kind}
+        self.texts: dict[Kind, dict[str, str]] = {kind: {} for kind in self.kinds}  # what each index holds
+        self.waiting: dict[str, tuple[Kind, str] | None] = {}  # item to kind and text; None: gone
         self.changing = threading.Lock()
         with catalogue.lock:
             self.waiting = {i.item_id: (i.kind, i.text) for i in catalogue.items.values()}
@@ -52,7 +53,7 @@ class CatalogueKeywords:
                     for item_id in gone:
                         del held[item_id]
 
-    def search(self, kind: str, terms: dict[str, float], k: int, excluded: frozenset[str]) -> list[str]:
+    def search(self, kind: Kind, terms: dict[str, float], k: int, excluded: frozenset[str]) -> list[str]:
         """Ids of the k best, best first; only items that the catalogue shows now."""
         hits = self.kinds[kind].search(terms, k, excluded)
         return [item_id for item_id, _ in hits if item_id in self.catalogue.items]

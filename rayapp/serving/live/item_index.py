@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rayapp.domain import Kind
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue import LiveCatalogue
@@ -36,8 +37,8 @@ class ItemIndex:
         self.learned = learned
         # Beside the index: a request looks up fifty items of its history, and FAISS gives them back one lock at a time.
         self.vectors = {i: learned.get(i, v) for i, v in vectors.items()}
-        self.kinds: dict[str, Snapshot] = {}
-        for kind in ("note", "ad"):
+        self.kinds: dict[Kind, Snapshot] = {}
+        for kind in Kind:
             ids = [i for i in self.vectors if catalogue.items[i].kind == kind]
             rows = np.stack([self.vectors[i] for i in ids]) if ids else np.empty((0, space.dim), np.float32)
             self.kinds[kind] = Snapshot.build(ids, rows)
@@ -70,12 +71,13 @@ class ItemIndex:
                 self.vectors.pop(change.item_id, None)
                 self.content.pop(change.item_id, None)
         for kind, index in self.kinds.items():
-            own = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
-            if own:
-                ids = [c.item_id for c in own]
-                contents = self.space.project(np.stack([c.content for c in own if c.content is not None]), ids)
+            present = [c for c in changes if c.item is not None and c.content is not None and c.item.kind == kind]
+            if present:
+                ids = [c.item_id for c in present]
+                contents = self.space.project(np.stack([c.content for c in present if c.content is not None]), ids)
                 self.content.update(zip(ids, contents, strict=True))
-                vectors = np.stack([self.learned.get(i, v) for i, v in zip(ids, contents, strict=True)])
+                learned = {i: self.learned[i] for i in ids if i in self.learned}
+                vectors = np.stack(list((dict(zip(ids, contents, strict=True)) | learned).values()))
                 index.put(ids, vectors)
                 self.vectors.update(zip(ids, vectors, strict=True))
 

@@ -22,7 +22,9 @@ from ray.serve.llm.ingress import OpenAiIngress, make_fastapi_ingress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
@@ -38,6 +40,7 @@ class WarmServer(LLMServer):
 
     async def _start_engine(self) -> None:
         # Without the usage report of ray.serve.llm, whose agent is one more process that imports everything.
+        assert self.engine is not None, "LLMServer makes the engine before it starts it"
         await self.engine.start()
         await self._warm_up()
         settle()
@@ -51,19 +54,19 @@ class WarmServer(LLMServer):
             max_tokens=16,
             response_format={"type": "json_schema", "json_schema": {"name": "warm", "schema": WARM_SCHEMA}},
         )
-        for answers in (self.completions(plain, None), self.chat(shaped, None)):
-            async for _ in await answers if hasattr(answers, "__await__") else answers:
+        for answers in (await self.completions(plain, None), await self.chat(shaped, None)):
+            async for _ in answers:
                 pass
 
 
 class OpenAiGuard:
     """ASGI middleware: API keys, and Retry-After on 503, in OpenAI's shape of an error."""
 
-    def __init__(self, app: Any, *, keys: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, *, keys: tuple[str, ...]) -> None:
         self.app = app
         self.keys = ApiKeys(keys)
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -73,7 +76,7 @@ class OpenAiGuard:
             await answer(scope, receive, send)
             return
 
-        async def add_retry_after(message: dict[str, Any]) -> None:
+        async def add_retry_after(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 503:
                 message["headers"] = [*message["headers"], (b"retry-after", str(RETRY_S).encode())]
             await send(message)
@@ -99,7 +102,7 @@ def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
     The model is the system config's. `cores`: those that the engine's processes are pinned to; `nice`: how far they
     step back when others want a core (0 to 19); `lora`: ray.serve.llm's LoraConfig, adapters loaded by name.
     """
-    folder = model_folder(config.llm.model, config.state_path / "llm")
+    folder = model_folder(config.llm.model, config.llm_cache)
     env = {"HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "0"), **args.get("env", {})}
     env |= environment(args.get("cores"), args.get("nice"))
     if openmp():
@@ -121,7 +124,7 @@ def build(args: dict[str, Any]) -> Application:
     """`args.config`: the system's config file (default: RAYAPP_CONFIG); the rest see `llm_config`."""
     from ray.serve.llm import build_llm_deployment
 
-    config = load_config(args.get("config") or os.environ.get("RAYAPP_CONFIG"))
+    config = load_config(args.get("config") or env.read().config)
     engine = llm_config(config, args)
     app = init()
     app.add_exception_handler(HTTPException, http_error)

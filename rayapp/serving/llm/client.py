@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from rayapp.config import Config
@@ -26,9 +27,11 @@ class ServedModel:
     async def open(self) -> LanguageModel:
         """Raises UserError, OSError (a hub that is away)."""
         async with self.opening:
-            if self.opened is None:
-                self.opened = await self.run(LanguageModel.served, self.config, GENERATE_S, 1)
-            return self.opened
+            opened = self.opened or await self.run(
+                partial(LanguageModel.served, self.config.llm_access, deadline_s=GENERATE_S, tries=1)
+            )
+            self.opened = opened
+            return opened
 
     async def run(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """A blocking call to the model, in a thread."""

@@ -8,22 +8,20 @@ from collections.abc import Iterable, Mapping
 
 import psutil
 
+from rayapp import env
 from rayapp.errors import UserError
-
-CORES = "RAYAPP_LLM_CORES"
-NICE = "RAYAPP_LLM_NICE"
 
 
 def environment(cores: list[int] | None, nice: int | None) -> dict[str, str]:
     """For the engine's replica, see `settle`."""
-    chosen = {CORES: ",".join(str(core) for core in cores or ()), NICE: str(nice) if nice else ""}
+    chosen = {env.LLM_CORES: ",".join(str(core) for core in cores or ()), env.LLM_NICE: str(nice) if nice else ""}
     return {name: value for name, value in chosen.items() if value}
 
 
 def settle(settings: Mapping[str, str] = os.environ) -> None:
     """This process and its children onto the chosen cores and to the chosen niceness."""
-    cores = chosen(settings.get(CORES, ""), sorted(os.sched_getaffinity(0)))
-    nice = int(settings.get(NICE, "0"))
+    variables = env.read(settings)
+    cores, nice = chosen(variables.llm_cores, sorted(os.sched_getaffinity(0))), variables.llm_nice
     if cores or nice:
         own = psutil.Process()
         place([own, *own.children(recursive=True)], cores, nice)

@@ -69,6 +69,6 @@ class Moderator:
 
     def _judge(self, requests: list[list[Note]]) -> list[list[Verdict]]:
         if self.judge is None:
-            self.judge = Judge.open(self.config)
+            self.judge = Judge.open(self.config.llm_access)
         verdicts = iter(self.judge.verdicts([note for notes in requests for note in notes]))
         return [list(itertools.islice(verdicts, len(notes))) for notes in requests]

@@ -28,7 +28,7 @@ class InterestCache:
         digest = hashlib.blake2b(model_version.encode(), digest_size=16)
         for array in (scenario_rows, *read.sequence.columns, read.vectors):
             digest.update(str(array.shape).encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.digest()
 
     def get(self, key: Key) -> np.ndarray | None:

@@ -13,7 +13,7 @@ from rayapp.experiments.assignments import NOBODY, Assigned
 from rayapp.redrec.model.history import Behaviour
 from rayapp.serving.live.scene import Scene
 from rayapp.serving.live.variant import Variant
-from rayapp.serving.pipeline.understood import Understood
+from rayapp.serving.pipeline.query.understood import Understood
 
 INTERESTS, POPULAR, QUERY = "interests", "popular", "query"
 

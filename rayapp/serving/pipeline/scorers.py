@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from rayapp.serving.pipeline.query.reranker import Reranker
 from rayapp.serving.pipeline.request import QUERY, Request
-from rayapp.serving.pipeline.reranker import Reranker
 from rayapp.serving.pipeline.stages import Pool
 
 

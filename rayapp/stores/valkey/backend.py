@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rayapp.config import History
 from rayapp.stores.backend import AsyncStoreBackend, StoreBackend
+from rayapp.stores.settings import History
 from rayapp.stores.valkey.cache import Cache
 from rayapp.stores.valkey.client import connect, connect_async
 from rayapp.stores.valkey.errors import surfaced

@@ -17,10 +17,10 @@ import redis
 import redis.asyncio
 import redis.exceptions
 
-from rayapp.config import History
 from rayapp.domain import POSITIVE_ACTIONS, Event, encode
 from rayapp.stores import ports
 from rayapp.stores.records import UserState
+from rayapp.stores.settings import History
 from rayapp.stores.valkey.errors import surfaced
 
 SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()

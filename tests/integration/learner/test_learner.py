@@ -85,7 +85,7 @@ def manifest(version: int, parent: int | None, description: dict, gate: str) -> 
 
 def produce(config: Config, start: int, count: int) -> None:
     rng = np.random.default_rng(start)
-    producer = EventProducer(config)
+    producer = EventProducer(config.broker)
     records = []
     for n in range(start, start + count):
         user = f"u{int(rng.integers(USERS))}"
@@ -247,7 +247,7 @@ def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Co
     topic = config.topic("behaviour")
     for deleted in admin.delete_topics([topic]).values():
         deleted.result(20)
-    ensure_topics(config)
+    ensure_topics(config.broker)
     produce(config, 1000, 60)
     with pytest.raises(WindowError, match="the topic was recreated"):
         local_learner(config)

@@ -52,7 +52,7 @@ def worker(backend: StoreBackend, stream: Config, language_model: Path) -> NoteW
     tokenizer = AutoTokenizer.from_pretrained(language_model)
     known = Calibration("m@1", described(POLICY), 1.0, {}, list(POLICY.categories), 1, 0.1)
     judge = Judge(Moderation(tokenizer, POLICY), Scripted(tokenizer), "m@1", known)
-    log = VerdictLog(EventProducer(stream), stream.topic("verdicts"), backend.verdicts())
+    log = VerdictLog(EventProducer(stream.broker), stream.topic("verdicts"), backend.verdicts())
     return NoteWorker(backend, log, judge, Metrics(), scenarios=stream.scenarios, batch=32)
 
 

@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 
 
 def produce(config: Config, values: list[dict | str]) -> None:
-    producer = EventProducer(config)
+    producer = EventProducer(config.broker)
     topic = config.topic("behaviour")
     records = [
         Record(topic, v["user_id"], msgspec.json.encode(v)) if isinstance(v, dict) else Record(topic, "x", v.encode())

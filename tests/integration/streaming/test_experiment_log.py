@@ -25,7 +25,7 @@ Send = Callable[..., None]
 
 @pytest.fixture
 def send(stream: Config) -> Iterator[Send]:
-    producer = EventProducer(stream)
+    producer = EventProducer(stream.broker)
 
     def call(topic: str, user: str, **fields: Any) -> None:
         value = json.dumps({"user_id": user, **fields}).encode()
@@ -62,7 +62,7 @@ def of(log: ExperimentLog, user: str) -> dict[str, Any]:
 def test_each_look_reads_what_came_since(stream: Config, send: Send) -> None:
     begun = now()
     event(send, "ann", "click", None, 0, at=begun - 1)
-    log = ExperimentLog(stream, Started(TWO, begun))
+    log = ExperimentLog(stream.broker, Started(TWO, begun), scenarios=stream.scenarios)
     exposure(send, "ann", "r1", "new")
     exposure(send, "bob", "r2", "control")
     for number, action in enumerate(("impression", "click", "like"), 1):
@@ -88,5 +88,5 @@ def test_each_look_reads_what_came_since(stream: Config, send: Send) -> None:
 def test_what_lies_before_the_time_of_habits_is_not_read(stream: Config, send: Send) -> None:
     event(send, "ann", "click", None, 0)
     later = Started(TWO, now() + 120_000)
-    assert ExperimentLog(stream, later, before_days=0).read_on() == 0
-    assert ExperimentLog(stream, later, before_days=1).read_on() == 1
+    assert ExperimentLog(stream.broker, later, scenarios=stream.scenarios, before_days=0).read_on() == 0
+    assert ExperimentLog(stream.broker, later, scenarios=stream.scenarios, before_days=1).read_on() == 1

@@ -34,3 +34,13 @@ def test_where_the_model_is_asked() -> None:
     assert config.llm_url == f"http://127.0.0.1:{config.ports.http}/llm/v1"
     elsewhere = msgspec.structs.replace(config, llm=Llm(url="http://elsewhere/v1"))
     assert elsewhere.llm_url == "http://elsewhere/v1"
+
+
+def test_the_number_of_gateways_is_configured_where_load_does_not_decide_it(tmp_path: Path) -> None:
+    def gateway(profile: str) -> dict[str, Any]:
+        config = Config(state=str(tmp_path), serving=Serving(profile=profile, replicas=3))
+        (app, *_) = serve_config(config, Layout(tmp_path))["applications"]
+        return next(deployment for deployment in app["deployments"] if deployment["name"] == "gateway")
+
+    assert gateway("laptop")["num_replicas"] == 3
+    assert "num_replicas" not in gateway("cluster")

@@ -53,7 +53,7 @@ def test_two_that_change_the_same_are_settled_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("params", "said"),
-    [("{modle: a}", "modle"), ("{k: 0}", "k"), ("{ranker: magic}", "magic"), ("{explore: 2}", "explore")],
+    [("{modle: a}", "modle"), ("{k: 0}", "k"), ("{ranker: 5}", "Expected `str | null`"), ("{explore: 2}", "explore")],
 )
 def test_a_parameter_that_is_not_one_is_an_error(params: str, said: str) -> None:
     text = f"name: a\nlayer: l\narms: [{{name: x, weight: 1, params: {params}}}]"

@@ -21,7 +21,7 @@ import sys
 from rayapp.config import load_config
 from rayapp.llm.language_model import LanguageModel
 
-model = LanguageModel.offline(load_config(sys.argv[1]), "SmolLM2-135M-Instruct")
+model = LanguageModel.offline(load_config(sys.argv[1]).llm_access, "SmolLM2-135M-Instruct")
 prompt = model.tokenizer.encode("The capital of France is")
 paris, stone = (model.tokenizer.encode(word)[0] for word in (" Paris", " stone"))
 (found,) = model.answers.choose([prompt], [paris, stone])

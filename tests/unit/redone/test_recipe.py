@@ -8,7 +8,7 @@ import pytest
 
 from rayapp.redone.recipe import RecipeError, load_recipe, only_sources
 
-RECIPES = Path(__file__).parents[4] / "jobs" / "configs"
+RECIPES = Path(__file__).parents[3] / "jobs" / "configs"
 GIVEN = """\
 sources:
   - {name: emotion, kind: task, weight: 2}

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from rayapp.config import Learner
+from rayapp.config import OnlineSettings
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Event, Item
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side, model_description, save_space, save_user_side
@@ -46,7 +46,7 @@ def log() -> list[LogRow]:
 
 
 def train(folder: Path, description: dict, rank: int, world: int) -> tuple[dict[str, torch.Tensor], list[float]]:
-    settings = Learner(lr=3e-3, lr_floor=1e-3, batch=16, negatives=8, in_batch=8, seed=3)
+    settings = OnlineSettings(lr=3e-3, lr_floor=1e-3, batch=16, negatives=8, in_batch=8, seed=3)
     memory = (LearnerState(10, late_ms=2000), Reservoir(20, 10, 3), Frequency())
     items = ItemVectors(space_of(folder, description))
     model = OnlineModel(load_user_side(folder, description), items, settings, *memory, rank, world)

@@ -29,7 +29,7 @@ def router(services: Services) -> APIRouter:
     async def create_experiment(request: Request) -> Response:
         """Start an experiment, JSON or YAML, or increase the coverage of a running one (200)."""
         change = await experiments_.create(await request.body())
-        return Json(ExperimentChange.of(change), STATUS[change.outcome])
+        return Json(ExperimentChange.after(change), STATUS[change.outcome])
 
     @routes.get("/v1/experiments", **returns(ExperimentList))
     async def experiments() -> Response:
@@ -45,6 +45,6 @@ def router(services: Services) -> APIRouter:
     @routes.post("/v1/experiments/{name}/stop", **returns(ExperimentChange))
     async def stop_experiment(name: ExperimentName) -> Response:
         """Nobody is in the experiment from now on; its report stays."""
-        return Json(ExperimentChange.of(await experiments_.stop(clean(name, "name"))))
+        return Json(ExperimentChange.after(await experiments_.stop(clean(name, "name"))))
 
     return routes

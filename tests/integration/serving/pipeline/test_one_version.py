@@ -21,11 +21,11 @@ from rayapp.serving.pipeline import scorers, selectors
 from rayapp.serving.pipeline.hydrators import UserInterests
 from rayapp.serving.pipeline.pipeline import Pipeline, Stages
 from rayapp.serving.pipeline.ports import Hits, NearestSearch, QuerySearch
+from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.serving.pipeline.request import Ask, Request, SearchQuery, UserContext, Words
 from rayapp.serving.pipeline.retriever import LocalRetriever
 from rayapp.serving.pipeline.sources.interests import InterestSource
 from rayapp.serving.pipeline.sources.query import QuerySource
-from rayapp.serving.pipeline.understood import Understood
 from rayapp.serving.pipeline.user_tower import LocalTower
 from rayapp.stores.backend import StoreBackend
 from tests.integration.serving.world import fill, publish

@@ -10,7 +10,7 @@ import torch
 
 from jobs.evaluate_online import arms_of, duration_ms, start_of
 from rayapp.cli.job import JobError
-from rayapp.config import Learner
+from rayapp.config import OnlineSettings
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Event, Item
 from rayapp.redrec.evaluation.popularity import DecayedPopularity, RecentPopularity
@@ -24,7 +24,7 @@ from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.reservoir import Reservoir
 
-LEARNER = Learner(lr=1e-2, lr_floor=1e-2, negatives=16, in_batch=8)
+LEARNER = OnlineSettings(lr=1e-2, lr_floor=1e-2, negatives=16, in_batch=8)
 SETTINGS = Settings(arms_of("frozen,1m,continuous"), start_ms=100_000, half_life_ms=60_000, baseline_ms=60_000)
 NAMES = [*SETTINGS.arms, "decayed", "recent"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rayapp.config import Learner
+from rayapp.config import OnlineSettings
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Event, Item
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side, model_description, save_space, save_user_side
@@ -39,7 +39,7 @@ def online(model: RedRec, space: ItemSpace, folder: Path, **settings: object) ->
     user = load_user_side(folder, model_description(model, "enc"))
     all_ids = settings.get("id_embeddings") == "all"
     parts = (LearnerState(10), Reservoir(10, 10), Frequency())
-    return OnlineModel(user, ItemVectors(space, all_ids), Learner(**values), *parts)  # type: ignore[arg-type]
+    return OnlineModel(user, ItemVectors(space, all_ids), OnlineSettings(**values), *parts)  # type: ignore[arg-type]
 
 
 def clicks(items: list[str], user: str = "u") -> list[LogRow]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rayapp.config import Learner
+from rayapp.config import OnlineSettings
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Event, Item
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side, model_description, save_space, save_user_side
@@ -94,7 +94,9 @@ def learned(
     """Thirty steps on what the last row (and what is drained) teaches, after the others."""
     values = {"lr": 3e-3, "lr_floor": 1e-3, "negatives": 16, "in_batch": 4, "seed": 1, "replay": 0.0, **settings}
     user = load_user_side(folder, model_description(model, "enc"))
-    online = OnlineModel(user, ItemVectors(space), Learner(**values), LearnerState(10), Reservoir(100, 10), Frequency())
+    online = OnlineModel(
+        user, ItemVectors(space), OnlineSettings(**values), LearnerState(10), Reservoir(100, 10), Frequency()
+    )
     online.advance(rows[:-1])
     examples, _ = online.advance(rows[-1:], drained)
     losses = [online.learn(online.prepare(examples), n) for n in range(30)]
@@ -144,7 +146,7 @@ def test_evaluation_ranks_among_all_items(trained: tuple[RedRec, ItemSpace, Path
 
 
 def test_the_learning_rate_never_falls_below_its_floor() -> None:
-    settings = Learner(lr=1e-3, lr_floor=1e-4, lr_half=100)
+    settings = OnlineSettings(lr=1e-3, lr_floor=1e-4, lr_half=100)
     assert learning_rate(settings, 0) == 1e-3
     assert learning_rate(settings, 100) == 5e-4
     assert learning_rate(settings, 10**9) == 1e-4

@@ -12,9 +12,9 @@ from cachetools import LRUCache
 from rayapp.config import Config
 from rayapp.content.item_encoder import ItemEncoder
 from rayapp.llm.base_model import model_folder
-from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
+from rayapp.serving.pipeline.query.understanding import QueryUnderstanding
+from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.serving.pipeline.request import SearchQuery, Words
-from rayapp.serving.pipeline.understood import Understood
 
 CACHED = 4096  # vectors of queries
 
@@ -23,7 +23,7 @@ class QueryEncoder:
     """Unit vectors of queries, made in a thread of their own; recent ones are cached."""
 
     def __init__(self, config: Config) -> None:
-        self.encoder = ItemEncoder(config.encoder, partial(model_folder, cache=config.state_path / "llm"))
+        self.encoder = ItemEncoder(config.encoder, partial(model_folder, cache=config.llm_cache))
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self.known: LRUCache[str, np.ndarray] = LRUCache(CACHED)
         self.encoder.encode(["warm up"])
@@ -52,7 +52,7 @@ class QueryReader:
         understood = await self.understanding(text) if understand else Understood()
         # The query as it was typed counts as much as its correction: a small model corrects what was right, too.
         spelling = understood.what.spelling
-        readings = tuple(dict.fromkeys([text, *([spelling] if spelling else [])]))
+        readings: tuple[str, ...] = (text,) if spelling in (None, "", text) else (text, str(spelling))
         expansions = tuple(e for e in dict.fromkeys(understood.what.expansions) if e not in readings)
         vector = (await self.encode(list(readings))).mean(0)
         return SearchQuery(text, vector, Words(readings, expansions), understood)

@@ -14,7 +14,7 @@ from rayapp.config import Config, Llm, Search
 from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.serving.llm.client import ServedModel
-from rayapp.serving.pipeline.reranker import Reranker
+from rayapp.serving.pipeline.query.reranker import Reranker
 
 
 class Scripted:

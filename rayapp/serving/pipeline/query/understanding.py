@@ -18,7 +18,7 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.search.understanding import FORM, MAX_TOKENS, QueryPrompt, Understanding, normal, understood
 from rayapp.serving.llm.client import ServedModel
-from rayapp.serving.pipeline.understood import Understood
+from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.stores.ports import KeyValueCache, StoreUnreachable
 
 WAITING = 32  # queries under way at most; further ones are searched without the model

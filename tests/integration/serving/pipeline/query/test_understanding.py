@@ -20,8 +20,8 @@ from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.search.understanding import Understanding
 from rayapp.serving.llm.client import ServedModel
-from rayapp.serving.pipeline.query_understanding import QueryUnderstanding
-from rayapp.serving.pipeline.understood import Understood
+from rayapp.serving.pipeline.query.understanding import QueryUnderstanding
+from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.stores.open import open_async_store
 
 ANSWER = "spelling: running shoes\nintent: transactional\nsimilar: sneakers; moon landing\n"

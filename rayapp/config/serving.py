@@ -1,0 +1,27 @@
+"""Settings of the request path, and of experiments as they run."""
+
+from __future__ import annotations
+
+from rayapp.section import Count, Natural, NonNegative, Positive, Section, Share
+
+
+class Serving(Section):
+    """The request path. `explore` is the share of slots filled uniformly at random and logged as such."""
+
+    host: str = ""
+    profile: str = "laptop"
+    replicas: Count = 1
+    max_ongoing: Count = 64
+    explore: Share = 0.01
+    max_k: Count = 200
+    page_ttl_s: Count = 1800
+    search_user_weight: NonNegative = 0.1
+    cached_interests: Natural = 10_000
+    poll_s: Positive = 0.5
+    seed: Natural = 0
+
+
+class Experiments(Section):
+    """A report of every running experiment is made each `look_s`, for the alarms; reports may be asked for at any time."""
+
+    look_s: Positive = 300.0

@@ -1,0 +1,49 @@
+"""Settings of the language model, and the model that they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from rayapp.section import Count, Positive, Section
+
+
+class Llm(Section):
+    """RedOne. `model`: RedOne-135M or SmolLM2-135M-Instruct (both packaged), any Hugging Face id or folder, a
+    folder with a LoRA adapter, or BASE+ADAPTER; served as `name`.
+
+    `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
+    server that runs the same model. `policy`: a moderation policy's YAML, see
+    rayapp/moderation/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
+    wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
+    `prefills`: one a note, or one a category.
+    Notes that nobody waits for are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
+    """
+
+    enabled: bool = True
+    model: str = "RedOne-135M"
+    name: str = "redone"
+    url: str = ""
+    policy: str = ""
+    policies: dict[str, str] = msgspec.field(default_factory=dict)
+    calibration: str = ""
+    prefills: Literal["one", "each"] = "one"
+    deadline_s: Positive = 30.0
+    batch: Count = 32
+    backlog_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
+
+
+class LlmAccess(msgspec.Struct, frozen=True):
+    """The configured model: where it answers, with which API key, and the folder below which models are unpacked."""
+
+    settings: Llm
+    url: str
+    models: str
+    key: str = ""
+
+    @property
+    def cache(self) -> Path:
+        return Path(self.models)

@@ -1,0 +1,1 @@
+"""What the language model adds to a search: reading of the query, order of relevance."""

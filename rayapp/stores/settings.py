@@ -1,0 +1,25 @@
+"""Settings of the store."""
+
+from __future__ import annotations
+
+from rayapp.section import Count, Natural, NonNegative, Positive, Section
+
+
+class Store(Section):
+    """`url` empty: the embedded Valkey."""
+
+    url: str = ""
+
+
+class History(Section):
+    """How much of a user's behaviour is kept, and what counts as seen or as a duplicate.
+
+    An ad that a user saw `ads_cap` times within `ads_cap_hours` is not served to that user.
+    """
+
+    keep: Count = 500
+    dedupe_hours: NonNegative = 24.0
+    impressions_seen: Count = 3
+    popularity_half_life_days: Positive = 7.0
+    ads_cap: Natural = 3
+    ads_cap_hours: NonNegative = 24.0
