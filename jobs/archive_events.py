@@ -48,7 +48,7 @@ def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool
         topic = config.topic(short)
         marks = watermarks(consumer, topic)
         at = ends(root, short)
-        number = kept = 0
+        number = written = 0
         while (plan := plan_window(number, topic, at, marks, rows, on_gap == "skip")) is not None:
             for gap in plan.gaps:
                 console.print(f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
@@ -57,13 +57,13 @@ def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool
                 note_forgotten(root, forgotten_rows(table, topic, config.scenarios))
             convert = behaviour_rows(topic, config.scenarios) if short == "behaviour" else record_rows
             for planned in plan.ranges:
-                own = table.filter(pc.equal(table["partition"], planned.partition))
-                kept += write_rows(root, short, own, convert)
+                in_partition = table.filter(pc.equal(table["partition"], planned.partition))
+                written += write_rows(root, short, in_partition, convert)
             at.update(plan.ends())
             number += 1
             left = sum(max(0, high - at.get(p, 0)) for p, (_, high) in marks.items())
-            console.print(f"{topic}: {kept:,} records written, {left:,} to go")
-        result["records"][short] = kept
+            console.print(f"{topic}: {written:,} records written, {left:,} to go")
+        result["records"][short] = written
     reader = open_store(config.store_url, wait_s=30).catalogue()
     stored = (item.item for page in reader.scan() for item in page if item.item is not None)
     result["items"] = write_catalogue(root, stored)

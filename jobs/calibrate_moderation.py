@@ -37,8 +37,8 @@ def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, t
         weights = prevalence_weights([truths[r] for r in rows], prevalence)
         drawn += [(texts[r], truths[r], labelled.possible, w) for r, w in zip(rows, weights, strict=True)]
     judge = offline_judge(config.llm_access, say=console.print)
-    found = judge_labels(judge, [text for text, *_ in drawn], say=console.print)
-    labelled_notes = [Labelled(labels, *about) for labels, (_, *about) in zip(found, drawn, strict=True)]
+    probabilities = judge_labels(judge, [text for text, *_ in drawn], say=console.print)
+    labelled_notes = [Labelled(labels, *about) for labels, (_, *about) in zip(probabilities, drawn, strict=True)]
     calibration = fit(judge.model_version, judge.policy, labelled_notes, prevalence)
     target = to or config.state_path / "moderation_calibration.json"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | N
     name = encoder or config.encoder
     connect_ray(quiet=True)
     console.print(f"{len(items):,} items, encoder {name}")
-    found = encode_with_ray(
+    encoding = encode_with_ray(
         name,
         items,
         (cache or config.state_path / "cache").resolve(),
@@ -33,11 +33,11 @@ def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | N
         encoders,
         lambda done, total: console.print(f"  {done:,} of {total:,}"),
     )
-    for text in found["unreadable"][:5]:
+    for text in encoding["unreadable"][:5]:
         console.print(f"  left out: {text}")
-    counts = {**found, "unreadable": len(found["unreadable"])}
+    counts = {**encoding, "unreadable": len(encoding["unreadable"])}
     print_table(name, ["", "count"], [[label.replace("_", " "), count] for label, count in counts.items()])
-    return {"encoder": name} | found
+    return {"encoder": name} | encoding
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
-from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Judged, Pair
+from rayapp.redrec.evaluation.cross import BASELINES, CrossProtocol, Pair, TargetRanks
 from rayapp.redrec.evaluation.metrics import summarise
 from rayapp.stats.paired import gain
 from rayapp.stores.registry import Registry
@@ -49,7 +49,7 @@ def main(
     protocol = CrossProtocol(DataFolder(data), 1 if target == "test" else 2)
     arms = protocol.baselines(knn_decay)
     pairs = sorted(arms["popularity"].rows)
-    single: dict[Pair, tuple[Judged, int]] = {}
+    single: dict[Pair, tuple[TargetRanks, int]] = {}
     for name in alone:
         scenarios, judged = protocol.of_model(Registry(root, name))
         if len(scenarios) != 1:
@@ -60,8 +60,8 @@ def main(
         missing = {scenario for pair in pairs if pair not in single for scenario in pair[1:]}
         if missing:
             raise JobError(f"--alone: no model answers for scenario {', '.join(sorted(missing))}")
-        found = [single[pair] for pair in pairs]
-        ranks["each alone"] = {m: np.array([j.ranks[m][row] for j, row in found]) for m in ("kept", "masked")}
+        rows_of_models = [single[pair] for pair in pairs]
+        ranks["each alone"] = {m: np.array([j.ranks[m][row] for j, row in rows_of_models]) for m in ("kept", "masked")}
     for name in together:
         ranks[name] = protocol.of_model(Registry(root, name))[1].of(pairs)
     targets = arms["popularity"].targets[[arms["popularity"].rows[pair] for pair in pairs]]
@@ -89,23 +89,23 @@ def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: d
     result: dict[str, Any] = {"groups": {}}
     reference = "each alone" if "each alone" in ranks else next(arm for arm in ranks if arm not in BASELINES)
     for label, member in groups.items():
-        rows, own = [], {}
+        rows, results = [], {}
         for arm, masks in ranks.items():
-            own[arm] = {mask: summarise(found[member]) for mask, found in masks.items()}
-            hits = {mask: found[member] <= 10 for mask, found in masks.items()}
+            results[arm] = {mask: summarise(arm_ranks[member]) for mask, arm_ranks in masks.items()}
+            hits = {mask: arm_ranks[member] <= 10 for mask, arm_ranks in masks.items()}
             over = {}
             if arm not in (*BASELINES, reference) and member.any():
-                before = {mask: found[member] <= 10 for mask, found in ranks[reference].items()}
+                before = {mask: arm_ranks[member] <= 10 for mask, arm_ranks in ranks[reference].items()}
                 over = {mask: gain(users[member], before[mask], hits[mask]) for mask in hits}
-                own[arm][f"over {reference}, hr@10"] = {mask: g._asdict() for mask, g in over.items()}
+                results[arm][f"over {reference}, hr@10"] = {mask: g._asdict() for mask, g in over.items()}
             rows.append(
                 [
                     arm,
-                    *(own[arm][mask].get(k, 0.0) for mask in ("kept", "masked") for k in ("hr@10", "ndcg@10")),
+                    *(results[arm][mask].get(k, 0.0) for mask in ("kept", "masked") for k in ("hr@10", "ndcg@10")),
                     *(f"{g.relative:+.1%} ({g.relative_low:+.1%} to {g.relative_high:+.1%})" for g in over.values()),
                 ]
             )
-        result["groups"][label] = {"targets": int(member.sum()), "arms": own}
+        result["groups"][label] = {"targets": int(member.sum()), "arms": results}
         columns = ["", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10", f"HR@10 over {reference}, kept", "masked"]
         print_table(f"{label}: {int(member.sum()):,} targets", columns, [row + [""] * (7 - len(row)) for row in rows])
     return result

@@ -12,8 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -28,6 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 
+from jobs import RECIPES
 from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.content.cached import encoded_texts
@@ -37,8 +36,13 @@ from rayapp.redrec.evaluation.prequential_report import METRICS, plot, report
 from rayapp.redrec.evaluation.prequential_run import PrequentialRun, Settings
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.training.trainer import TrainConfig
 from rayapp.stores.registry import Registry
 from rayapp.terminal import console, print_table
+from rayapp.training.child import in_child
+from rayapp.training.progress import lines
+from rayapp.training.redrec import RunOptions, train
+from rayapp.training.redrec_settings import load_train_config
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SAVE_EVERY_S = 300.0
@@ -79,8 +83,8 @@ def start_of(text: str, times: np.ndarray) -> int:
     return int(np.quantile(times, share))
 
 
-def first_model(folder: DataFolder, start_ms: int, root: Path, options: list[str]) -> Registry:
-    """Train on what lies before the start, in a process of its own; a model that is there is used."""
+def first_model(folder: DataFolder, start_ms: int, root: Path, settings: TrainConfig) -> Registry:
+    """Train on the events before the start, in a process of its own; a model that exists already is used."""
     registry = Registry(str(root / "models"), "first")
     if registry.pointer("CURRENT") is not None:
         return registry
@@ -90,12 +94,19 @@ def first_model(folder: DataFolder, start_ms: int, root: Path, options: list[str
     pq.write_table(table.filter(pc.less(table["timestamp_ms"], start_ms)), before / "interactions.parquet")
     if (folder.path / "items.parquet").is_file():
         shutil.copy(folder.path / "items.parquet", before)
-    (root / "config.yaml").write_text(f"state: {root}\n")
-    command = [sys.executable, "-m", "jobs.train_redrec", "--config", str(root / "config.yaml"), "--data", str(before)]
-    command += ["--models", str(root / "models"), "--name", "first", "--holdout", "1", *options]
-    if subprocess.run(command, check=False).returncode:
-        raise JobError("the first model could not be trained; see above")
+    in_child(_train_first, settings, before, root)
     return registry
+
+
+def _train_first(settings: TrainConfig, data: Path, root: Path) -> None:
+    train(
+        settings,
+        DataFolder(data),
+        config=Config(state=str(root)),
+        registry=Registry(str(root / "models"), "first"),
+        options=RunOptions(holdout=1),
+        progress=lines(console.print),
+    )
 
 
 @job("Prequential HR and MRR over event time for frozen to continuous updates; a table and a plot. Resumes.")
@@ -128,9 +139,10 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     first_ms = int(np.quantile(times[times < start_ms], options["first_share"]))
     first = [folder.digest(), first_ms, options["minutes"], options["train_config"], options["seed"]]
     root = (config.state_path / "evaluate_online" / _key(first)).resolve()
-    training = ["--minutes", str(options["minutes"]), "--seed", str(options["seed"])]
-    training += ["--train-config", options["train_config"]]
-    registry = first_model(folder, first_ms, root, training)
+    overrides = {"minutes": options["minutes"], "seed": options["seed"]}
+    registry = first_model(
+        folder, first_ms, root, load_train_config(options["train_config"], overrides, packaged=RECIPES)
+    )
     events = list(bootstrap_events(folder))
     split = next(n for n, e in enumerate(events) if e.timestamp_ms >= first_ms)
     stream = events[split:][: options["limit"] or None]
@@ -202,9 +214,9 @@ def _replay(run: PrequentialRun, stream: list[Event], window: int, saved: Path, 
 
 
 def _show(result: dict[str, Any], names: list[str], folder: DataFolder) -> None:
-    for part, found in result["parts"].items():
-        rows = [[name, *(found["arms"][name][m] for m in METRICS)] for name in names]
-        print_table(f"{folder.path.name}, {part}: {found['events']:,} events", ["updates", *METRICS], rows)
+    for part, metrics in result["parts"].items():
+        rows = [[name, *(metrics["arms"][name][m] for m in METRICS)] for name in names]
+        print_table(f"{folder.path.name}, {part}: {metrics['events']:,} events", ["updates", *METRICS], rows)
     pairs = {**result["shorter against longer"], **result["newest against baselines"]}
     rows = [[name, v["difference"], v["low"], v["high"]] for name, v in pairs.items()]
     print_table("HR@10, paired by user", ["difference", "mean", "low 95%", "high"], rows)

@@ -23,7 +23,7 @@ DEPTH = 60  # as many as search takes from each list for 20 results
 AT = (1, 10)
 
 
-class Task(NamedTuple):
+class SearchSet(NamedTuple):
     """Queries, notes, and of every query the one note that answers it (a row of `notes`)."""
 
     name: str
@@ -32,7 +32,7 @@ class Task(NamedTuple):
     answers: list[int]
 
 
-def tasks(data: Path) -> list[Task]:
+def tasks(data: Path) -> list[SearchSet]:
     """Raises JobError."""
     english, chinese = data / "keyphrase" / "stackexchange.parquet", data / "relevance" / "qbqtc_zh.parquet"
     for file in (english, chinese):
@@ -40,17 +40,19 @@ def tasks(data: Path) -> list[Task]:
             raise JobError(f"{file} is not there; give the folder that has keyphrase/ and relevance/")
     rows = [r for r in pq.read_table(english).to_pylist() if r["split"] == "test"]
     titles, bodies = [r["title"] for r in rows], [r["body"] for r in rows]
-    found = [Task("StackExchange: title to body", titles, bodies, list(range(len(rows))))]
+    all_tasks = [SearchSet("StackExchange: title to body", titles, bodies, list(range(len(rows))))]
     rows = [r for r in pq.read_table(chinese).to_pylist() if r["split"] == "test"]
     notes = list(dict.fromkeys(r["title"] for r in rows))
     place = {title: n for n, title in enumerate(notes)}
     best = {r["query"]: place[r["title"]] for r in rows if r["label"] == 2}  # 2: answers it fully
-    return [*found, Task("QBQTC (Chinese): query to page title", list(best), notes, list(best.values()))]
+    return [*all_tasks, SearchSet("QBQTC (Chinese): query to page title", list(best), notes, list(best.values()))]
 
 
-def ranks(found: list[list[str]], answers: list[int]) -> np.ndarray:
+def ranks(hits_of_queries: list[list[str]], answers: list[int]) -> np.ndarray:
     """Of every query the place of its answer, from 1; infinite where it is not in the list."""
-    places = [hits.index(str(a)) + 1 if str(a) in hits else np.inf for hits, a in zip(found, answers, strict=True)]
+    places = [
+        hits.index(str(a)) + 1 if str(a) in hits else np.inf for hits, a in zip(hits_of_queries, answers, strict=True)
+    ]
     return np.array(places)
 
 
@@ -80,8 +82,8 @@ def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
         spelt = [[i for i, _ in words.search({query: 1.0}, DEPTH)] for query in task.queries]
         weights = [1.0, config.search.keywords]
         fused = [list(reciprocal_rank_fusion([a, b], weights)) for a, b in zip(near, spelt, strict=True)]
-        for name, found in (("embedding", near), ("BM25", spelt), ("fused", fused)):
-            values = scores(ranks(found, task.answers))
+        for name, hits_of_queries in (("embedding", near), ("BM25", spelt), ("fused", fused)):
+            values = scores(ranks(hits_of_queries, task.answers))
             table.append([f"{task.name}, {name}", *values])
             result[f"{task.name}/{name}"] = dict(zip(("hit@1", "hit@10", "mrr@10"), values, strict=True))
     print_table("one right note a query", ["", "hit@1", "hit@10", "MRR@10"], table)

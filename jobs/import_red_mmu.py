@@ -16,15 +16,15 @@ from rayapp.terminal import console, print_table
 TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE: encoder: 'table:{}'"
 
 
-def meanings_of(said: tuple[str, ...]) -> dict[int, Action]:
+def meanings_of(options: tuple[str, ...]) -> dict[int, Action]:
     """`ACTION=BIT` to the bit's action. Raises JobError."""
-    found = {}
-    for one in said:
-        name, _, bit = one.partition("=")
+    meanings = {}
+    for option in options:
+        name, _, bit = option.partition("=")
         if name not in ACTIONS or not bit.isdigit() or int(bit) >= ACTION_BITS:
-            raise JobError(f"--bit {one}: give ACTION=BIT, an action of {', '.join(ACTIONS)} and a bit of 0 to 31")
-        found[int(bit)] = Action(name)
-    return found
+            raise JobError(f"--bit {option}: give ACTION=BIT, an action of {', '.join(ACTIONS)} and a bit of 0 to 31")
+        meanings[int(bit)] = Action(name)
+    return meanings
 
 
 @job("Read the RED-MMU release into a data folder: notes, their vectors, events of homefeed and ads.")
@@ -35,18 +35,18 @@ def meanings_of(said: tuple[str, ...]) -> dict[int, Action]:
 )
 def main(config: Config, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
     meanings = meanings_of(bits)
-    told = 0
+    reported = 0
 
     def progress(users: int, events: int) -> None:
-        nonlocal told
-        if users - told >= 50_000:
-            told = users
+        nonlocal reported
+        if users - reported >= 50_000:
+            reported = users
             console.print(f"      {users:,} users, {events:,} events")
 
-    found = import_red_mmu(source, target, meanings, progress)
-    print_table(str(target), ["", "count"], [[name.replace("_", " "), n] for name, n in found._asdict().items()])
+    counts = import_red_mmu(source, target, meanings, progress)
+    print_table(str(target), ["", "count"], [[name.replace("_", " "), n] for name, n in counts._asdict().items()])
     console.print(TRAIN_WITH.format(target, target / "vectors.parquet"))
-    return found._asdict() | {"folder": str(target)}
+    return counts._asdict() | {"folder": str(target)}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def learn_loop(settings: dict[str, Any]) -> None:
     takes = None
     if settings["experiment"] is not None:
         takes = own_arm(msgspec.convert(settings["experiment"], Experiment), settings["name"], config.name)
-    learner = Learner(config, settings["name"], crew, takes)
+    learner = Learner(config, settings["name"], crew=crew, takes=takes, say=partial(print, flush=True))
     learner.run(settings["windows"])
 
 
@@ -68,16 +69,18 @@ def main(
 ) -> dict[str, Any]:
     if (learn_from == "own-arm") != (experiment is not None):
         raise JobError("--learn-from own-arm needs --experiment FILE, and --experiment means nothing without it")
-    found = load_experiment(experiment) if experiment else None
-    if found is not None:
-        own_arm(found, name, config.name)  # says now what would be wrong
+    own_experiment = load_experiment(experiment) if experiment else None
+    if own_experiment is not None:
+        own_arm(own_experiment, name, config.name)  # says now what would be wrong
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
     wait_for_broker(config.bootstrap)
     open_store(config.store_url, wait_s=30)
     registry = Registry(config.models, name)
     start = registry.resolve("HEAD")
-    console.print(f"learning on from {name}@{start}" + (f", from its arm of {found.name}" if found else ""))
+    console.print(
+        f"learning on from {name}@{start}" + (f", from its arm of {own_experiment.name}" if own_experiment else "")
+    )
     connect_ray()
     trainer = ray.train.torch.TorchTrainer(
         learn_loop,
@@ -85,7 +88,7 @@ def main(
             "config": msgspec.to_builtins(config),
             "name": name,
             "windows": windows,
-            "experiment": msgspec.to_builtins(found),
+            "experiment": msgspec.to_builtins(own_experiment),
         },
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers or config.learner.workers, resources_per_worker={"CPU": 1}

@@ -52,17 +52,17 @@ def main(
     counts: Counter[str] = Counter()
     rate = 0.0
     if rows.take(1):  # counts would miss a note whose text changed since it was judged
-        told, begun = time.monotonic(), math.inf
+        last_line, begun = time.monotonic(), math.inf
         answers = judged(rows, config.llm_access, engines=engines, engine=settings)
         for batch in answers.iter_batches(batch_size=part, batch_format="pyarrow"):
-            found = batch.to_pylist()
-            backlog.keep(found)
+            judged_rows = batch.to_pylist()
+            backlog.keep(judged_rows)
             now = time.monotonic()
-            counts.update(_what(row) for row in found)
-            begun = min(begun, *(row["begun"] for row in found))
+            counts.update(_what(row) for row in judged_rows)
+            begun = min(begun, *(row["begun"] for row in judged_rows))
             rate = counts.total() / (time.time() - begun)  # loading an engine is not judging
-            if now - told > TELL_S or counts.total() == total - before:
-                told = now
+            if now - last_line > TELL_S or counts.total() == total - before:
+                last_line = now
                 console.print(f"  {before + counts.total():,} of {total:,}, {rate:.1f} a second")
     print_table("verdicts", ["", "notes"], [[name, count] for name, count in sorted(counts.items())])
     versions = {"model_version": judge.model_version, "policy_version": judge.policy_version}
@@ -81,14 +81,14 @@ def _what(row: dict[str, Any]) -> str:
 
 def _settings(engine: str) -> dict[str, Any]:
     try:
-        found = json.loads(engine)
+        settings = json.loads(engine)
     except json.JSONDecodeError as error:
         raise JobError(
             f"--engine {engine}: not JSON ({error}); give an object such as '{{\"max_num_seqs\": 128}}'"
         ) from None
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise JobError(f"--engine {engine}: give a JSON object")
-    return found
+    return settings
 
 
 if __name__ == "__main__":

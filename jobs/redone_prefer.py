@@ -6,6 +6,7 @@ from typing import Any
 
 from rayapp.cli.job import job
 from rayapp.config import Config
+from rayapp.terminal import console
 from rayapp.training.redone_data import preference_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
@@ -13,7 +14,7 @@ from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 @job("Stage 3, preference optimisation: DPO with an SFT term on right against wrong answers. Run again to resume.")
 @stage_options("prefer")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
-    return run_stage(config, options, preference_data)
+    return run_stage(config, options, prepare=preference_data, say=console.print)
 
 
 if __name__ == "__main__":

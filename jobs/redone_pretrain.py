@@ -6,6 +6,7 @@ from typing import Any
 
 from rayapp.cli.job import job
 from rayapp.config import Config
+from rayapp.terminal import console
 from rayapp.training.redone_data import packed_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
@@ -13,7 +14,7 @@ from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 @job("Stage 1, continued pretraining: cleaned social text and general text, packed. Run again to resume.")
 @stage_options("pretrain")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
-    return run_stage(config, options, packed_data)
+    return run_stage(config, options, prepare=packed_data, say=console.print)
 
 
 if __name__ == "__main__":

@@ -27,15 +27,15 @@ def main(config: Config, name: str, before_days: int, plot: Path | None) -> dict
     wait_for_broker(config.bootstrap)
     log = ExperimentLog(config.broker, started, scenarios=config.scenarios, before_days=before_days)
     console.print(f"{log.read_on():,} records of the log since {before_days} days before the experiment")
-    found = log.report()
-    print_report(found)
+    report = log.report()
+    print_report(report)
     if plot is not None:
-        write_plot(found, plot)
+        write_plot(report, plot)
         console.print(f"drawn in {plot}")
     return {
         "started_ms": started.started_ms,
         "stopped_ms": started.stopped_ms,
-        **msgspec.to_builtins(found),
+        **msgspec.to_builtins(report),
     }
 
 

@@ -24,7 +24,7 @@ from rayapp.redone.corpus.mixture import (
     random_mixtures,
     rank_correlation,
 )
-from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
+from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, TextPool, proxy_losses
 from rayapp.redone.corpus.source import texts
 from rayapp.redone.recipe import Recipe, load_recipe
 from rayapp.terminal import console, print_table
@@ -96,7 +96,7 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
         stream = (
             i for text in good for i in [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
         )
-        pools.append(Pool(source.name, list(islice(stream, wanted))))
+        pools.append(TextPool(source.name, list(islice(stream, wanted))))
         if len(pools[-1].train) < HELD_OUT:
             raise JobError(
                 f"source {source.name} has {len(pools[-1].rows)} rows of {LENGTH} tokens; {2 * HELD_OUT} are needed"
@@ -107,28 +107,28 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
     prior /= prior.sum()
     mixtures = random_mixtures(prior, proxies, np.random.default_rng(seed))
     key = json.dumps([msgspec.to_builtins(recipe), proxies, steps, seed, str(data.resolve())])
-    kept = config.state_path / "train" / f"mixture-{hashlib.sha256(key.encode()).hexdigest()[:8]}.jsonl"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    results_file = config.state_path / "train" / f"mixture-{hashlib.sha256(key.encode()).hexdigest()[:8]}.jsonl"
+    results_file.parent.mkdir(parents=True, exist_ok=True)
+    done = [json.loads(line) for line in results_file.read_text().splitlines()] if results_file.is_file() else []
     console.print(f"{proxies} tiny models on {', '.join(p.name for p in pools)}; {len(done)} were trained before")
     for number in range(len(done), proxies):
-        found = proxy_losses(pools, mixtures[number], len(tokenizer), steps, seed)
-        done.append(found.tolist())
-        with kept.open("a") as file:
+        pool_losses = proxy_losses(pools, mixtures[number], len(tokenizer), steps, seed)
+        done.append(pool_losses.tolist())
+        with results_file.open("a") as file:
             file.write(json.dumps(done[-1]) + "\n")
-        console.print(f"  {number + 1} of {proxies}: held-out loss {found.mean():.3f}")
+        console.print(f"  {number + 1} of {proxies}: held-out loss {pool_losses.mean():.3f}")
     losses = np.array(done).mean(1)
     model, rank = best_regression(mixtures, losses, seed)
     best, predicted = best_mixture(model, prior, np.random.default_rng(seed))
     even = proxy_losses(pools, prior, len(tokenizer), steps, seed).mean()
     true = proxy_losses(pools, best / best.sum(), len(tokenizer), steps, seed).mean()
-    rows = [[pool.name, own, found] for pool, own, found in zip(pools, prior, best, strict=True)]
+    rows = [[pool.name, initial, tuned] for pool, initial, tuned in zip(pools, prior, best, strict=True)]
     print_table("mixture", ["source", "share of the text", "best"], rows)
     console.print(f"regression: {model.kind}; Spearman on runs that it was not fitted on {rank:.3f}")
     console.print(f"held-out loss: by size {even:.3f}, best mixture {true:.3f} (predicted {predicted:.3f})")
     if true >= even:
         console.print("the mixture found is no better than that by size; more --proxies or --steps would tell more")
-    kept.unlink()
+    results_file.unlink()
     return {
         "regression": model.kind,
         "rank_correlation": rank,

@@ -24,15 +24,15 @@ class Crew:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def agree(self, said: T | None) -> T:
+    def agree(self, decision: T | None) -> T:
         """What rank 0 says, everywhere; every worker must ask as often as the others."""
         if self.world == 1:
-            assert said is not None
-            return said
-        box: list[Any] = [said]
+            assert decision is not None
+            return decision
+        box: list[Any] = [decision]
         dist.broadcast_object_list(box, src=0)
-        found: T = box[0]
-        return found
+        agreed: T = box[0]
+        return agreed
 
     def summed(self, counts: np.ndarray) -> np.ndarray:
         """Of all workers."""

@@ -98,11 +98,11 @@ class Control:
         now = time.monotonic()
         known = {job.submission_id: job for job in client.list_jobs() if job.submission_id}
         for name, module in self.wanted.items():
-            own = [j for j in known.values() if (j.metadata or {}).get("rayapp") == name and j.status in ALIVE]
+            alive = [j for j in known.values() if (j.metadata or {}).get("rayapp") == name and j.status in ALIVE]
             backoff = self.backoff[name]
-            if own:
-                if self.ids.get(name) != own[0].submission_id:  # running from before: take it over
-                    self.ids[name] = own[0].submission_id or ""
+            if alive:
+                if self.ids.get(name) != alive[0].submission_id:  # running from before: take it over
+                    self.ids[name] = alive[0].submission_id or ""
                     backoff.begin(now)
                 continue
             if self.ids.get(name):

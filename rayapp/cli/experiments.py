@@ -24,18 +24,18 @@ def create(config: Config, file: Path) -> None:
         text = file.read_bytes()
     except OSError as error:
         raise ExperimentError(f"experiment {file} cannot be read: {error.strerror}") from None
-    found = call(config, "POST", "/v1/experiments", content=text)
-    experiment = found["experiment"]
+    answer = call(config, "POST", "/v1/experiments", content=text)
+    experiment = answer["experiment"]
     arms = ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"])
-    click.echo(f"{experiment['name']}: {found['outcome']}; layer {experiment['layer']}, arms {arms}")
+    click.echo(f"{experiment['name']}: {answer['outcome']}; layer {experiment['layer']}, arms {arms}")
 
 
 def show_all(config: Config) -> None:
     table = Table(title="experiments", title_justify="left")
     for column in ("name", "layer", "namespace", "coverage", "arms", "scenarios", "began", ""):
         table.add_column(column, overflow="fold")
-    for one in call(config, "GET", "/v1/experiments")["experiments"]:
-        experiment = one["experiment"]
+    for state in call(config, "GET", "/v1/experiments")["experiments"]:
+        experiment = state["experiment"]
         table.add_row(
             experiment["name"],
             experiment["layer"],
@@ -43,15 +43,15 @@ def show_all(config: Config) -> None:
             f"{experiment['coverage']:g}",
             ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"]),
             ", ".join(experiment["scenarios"]) or "all",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(one["started_ms"] / 1000)),
-            "running" if one["running"] else "stopped",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(state["started_ms"] / 1000)),
+            "running" if state["running"] else "stopped",
         )
     Console().print(table)
 
 
 def stop(config: Config, name: str) -> None:
-    found = call(config, "POST", f"/v1/experiments/{quote(name, safe='')}/stop")
-    click.echo(f"{name}: {'was stopped before' if found['outcome'] == 'unchanged' else 'stopped'}")
+    answer = call(config, "POST", f"/v1/experiments/{quote(name, safe='')}/stop")
+    click.echo(f"{name}: {'was stopped before' if answer['outcome'] == 'unchanged' else 'stopped'}")
 
 
 def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
@@ -60,24 +60,24 @@ def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
     from rayapp.experiments.plot import write_plot
     from rayapp.experiments.report import Report
 
-    found = _report(config, name)
+    result = _report(config, name)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
     else:
-        print_report(msgspec.convert(found, Report))
+        print_report(msgspec.convert(result, Report))
     if plot is not None:
-        write_plot(msgspec.convert(found, Report), plot)
+        write_plot(msgspec.convert(result, Report), plot)
         click.echo(f"drawn in {plot}", err=True)
 
 
 def _report(config: Config, name: str) -> dict[str, Any]:
-    deadline, told = time.monotonic() + READING_S, False
+    deadline, announced = time.monotonic() + READING_S, False
     while True:
         try:
             return call(config, "GET", f"/v1/experiments/{quote(name, safe='')}/report")
         except ApiRefusal as error:
             if error.code != "report_pending" or time.monotonic() > deadline:
                 raise
-            if not told:
+            if not announced:
                 click.echo(f"{error}; waiting", err=True)
-            told = True
+            announced = True

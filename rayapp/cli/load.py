@@ -46,10 +46,10 @@ class Bar:
 def load_folder(config: Config, path: str) -> None:
     """Items first, then interactions in time order, as if they came from clients."""
     folder = DataFolder(path)
-    found = set(folder.interactions()["scenario"].unique().to_pylist()) - set(config.scenarios)
-    if found:
+    unknown = set(folder.interactions()["scenario"].unique().to_pylist()) - set(config.scenarios)
+    if unknown:
         raise DataFolderError(
-            f"{path} has scenarios {sorted(found)} that the running system does not know ({', '.join(config.scenarios)}); "
+            f"{path} has scenarios {sorted(unknown)} that the running system does not know ({', '.join(config.scenarios)}); "
             f"start it with: rayapp up --data {path}"
         )
     wait_for_broker(config.bootstrap)

@@ -63,14 +63,14 @@ class Layout:
 
     def processes(self) -> list[psutil.Process]:
         """Every living process of this system, orphans too."""
-        found = []
+        processes = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get(env.SYSTEM) == str(self.state) and process.pid != os.getpid():
-                    found.append(process)
+                    processes.append(process)
             except psutil.Error:
                 continue  # gone, a zombie, or somebody else's
-        return found
+        return processes
 
     def environment(self) -> dict[str, str]:
         """What every process of the system is started with."""

@@ -42,16 +42,16 @@ def write_prometheus_config(config: Config, layout: Layout) -> None:
     """deploy/prometheus/prometheus.yml with this system's address, key and Ray's own exporter."""
     wanted = msgspec.yaml.decode((FOLDER / "prometheus.yml").read_bytes())
     wanted["rule_files"] = [str(FOLDER / "rules.yml")]
-    (own,) = wanted["scrape_configs"]
-    own["static_configs"] = [{"targets": [f"127.0.0.1:{config.ports.http}"]}]
+    (scrape,) = wanted["scrape_configs"]
+    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{config.ports.http}"]}]
     if config.api_keys:
-        own["authorization"] = {"credentials": config.api_keys[0]}
+        scrape["authorization"] = {"credentials": config.api_keys[0]}
     # Ray's dashboards ask for Ray's own series; what is ours comes without Ray's prefix from /metrics.
     ray = {
         "job_name": "ray",
         "static_configs": [{"targets": [f"127.0.0.1:{config.ports.metrics}"]}],
         "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "ray_rayapp_.*", "action": "drop"}],
     }
-    wanted["scrape_configs"] = [own, ray]
+    wanted["scrape_configs"] = [scrape, ray]
     layout.prometheus.touch(mode=0o600)  # it may hold a key
     layout.prometheus.write_bytes(msgspec.yaml.encode(wanted))

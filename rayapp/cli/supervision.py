@@ -177,11 +177,11 @@ class Supervisor:
 
     def _sweep(self) -> bool:
         """End whatever outlived its parents (a job killed half started leaves drivers that no tree shows)."""
-        found = self.layout.processes()
-        for process in found:
+        processes = self.layout.processes()
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()  # first politely: the broker and the store save what they have
-        psutil.wait_procs(found, timeout=POLITE_S)
+        psutil.wait_procs(processes, timeout=POLITE_S)
         deadline = time.monotonic() + 20
         while alive := self.layout.processes():
             for process in alive:
@@ -191,7 +191,7 @@ class Supervisor:
             if time.monotonic() > deadline:
                 names = ", ".join(f"{p.name()} ({p.pid})" for p in alive)
                 raise SupervisionError(f"these processes cannot be ended: {names}; end them by hand, then try again")
-        return bool(found)
+        return bool(processes)
 
     def _daemon(self) -> psutil.Process | None:
         try:

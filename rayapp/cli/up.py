@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import msgspec
 from click import echo as say
 
+from rayapp.cli.first_model import first_model
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
@@ -25,7 +23,6 @@ from rayapp.data.sample_world import write_sample_world
 from rayapp.llm.base_model import model_folder
 from rayapp.moderation.policy import load_policy
 from rayapp.stores.open import open_store
-from rayapp.stores.registry import Registry
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
 from streaming.replay import send_events, send_items
@@ -54,9 +51,9 @@ def run_up(
         supervisor.stop_all()
     elif not supervisor.running() and supervisor.stop_all():
         say("ended what an earlier start had left behind")
-    found = machine_problems(layout.state) if supervisor.running() else problems(config)
-    if found:
-        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in found)]))
+    obstacles = machine_problems(layout.state) if supervisor.running() else problems(config)
+    if obstacles:
+        raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in obstacles)]))
     save_config(config, layout.config)
     os.environ.update(layout.environment())
     layout.ray_token()
@@ -136,41 +133,6 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
         sent = {"folder": str(folder.path.resolve()), "offsets": {topic: ends}, "events": total}
         layout.write(record, sent)
     return sent["offsets"]
-
-
-def first_model(config: Config, layout: Layout, folder: DataFolder, offsets: dict[str, dict[str, int]]) -> None:
-    """Train a version from the folder unless the registry has one that was made from it."""
-    registry = Registry(config.models, config.name)
-    record = layout.sent / f"{folder.digest()}.json"
-    sent = layout.read(record)
-    if sent.get("version") and registry.pointer("CURRENT"):
-        return
-    say(f"training the first model, at most {config.training.minutes:g} minutes")
-    command = [
-        str(Path(sys.executable).parent / "ray"),
-        *("job", "submit", "--address", f"http://127.0.0.1:{config.ports.dashboard}", "--"),
-        *(sys.executable, "-m", "jobs.train_redrec", "--data", str(folder.path.resolve())),
-        *("--config", str(layout.config), "--name", config.name, "--holdout", "1"),
-        *("--train-config", config.training.config or "feed", "--minutes", str(config.training.minutes)),
-        *("--offsets", json.dumps(offsets)),
-        *("--out", str(layout.state / "first_model.json")),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    with (layout.logs / "train.log").open("a") as log:
-        for line in process.stdout:
-            log.write(line)
-            if "PlacementGroupCleaner" in line:  # a busy machine makes Ray's watcher complain of a slow answer
-                continue
-            if any(
-                mark in line
-                for mark in ("epoch ", "of the budget", "[1/4]", "[2/4]", "[3/4]", "[4/4]", " texts", "rror:")
-            ):
-                say("  " + line.partition("m ")[2].strip() if line.startswith("\x1b") else "  " + line.rstrip())
-    if process.wait() != 0:
-        raise SupervisionError(f"training failed; see {layout.logs / 'train.log'}, then run `rayapp up` again")
-    sent["version"] = registry.resolve("CURRENT")
-    layout.write(record, sent)
 
 
 def language_model(config: Config) -> None:

@@ -65,7 +65,7 @@ def wait_caught_up(config: Config) -> None:
     """The writers have applied what was loaded: from here on a click waits behind nothing."""
     registry = Registry(config.models, config.name)
     deadline = time.monotonic() + READY_S
-    told = time.monotonic()
+    last_line = time.monotonic()
     while True:
         behind = {name: n for name, n in lag(config, registry).items() if name != "learner"}
         if set(behind) == {"history", "catalogue"} and max(behind.values()) < CAUGHT_UP:
@@ -74,8 +74,8 @@ def wait_caught_up(config: Config) -> None:
             raise SupervisionError(
                 f"the writers are still behind ({behind}); see: rayapp status, and the Ray dashboard"
             )
-        if time.monotonic() - told > 5:
-            told = time.monotonic()
+        if time.monotonic() - last_line > 5:
+            last_line = time.monotonic()
             say("applying what was loaded: " + ", ".join(f"{name} {n:,} to go" for name, n in behind.items()))
         time.sleep(0.3)
 
@@ -85,7 +85,7 @@ def wait_language_model(config: Config, url: str) -> None:
     if not config.llm.enabled:
         return
     client = httpx.Client(timeout=10)
-    started = told = time.monotonic()
+    started = last_line = time.monotonic()
     say(f"feeds, search and events work at {url}; the language model is starting")
     while True:
         with contextlib.suppress(httpx.HTTPError, json.JSONDecodeError):
@@ -97,7 +97,7 @@ def wait_language_model(config: Config, url: str) -> None:
                 f"the language model does not answer after {MODEL_READY_S:.0f} s; see the Ray dashboard (Serve, "
                 "application redone), or leave it out with --no-llm. Everything else is running."
             )
-        if now - told > 20:
-            told = now
+        if now - last_line > 20:
+            last_line = now
             say(f"  still starting after {now - started:.0f} s")
         time.sleep(0.5)

@@ -36,12 +36,12 @@ def cooccurrence_vectors(histories: list[np.ndarray], items: int, dim: int, seed
     eigenvalues by one. Where there are fewer directions than `dim` the rest are zeros.
     """
     columns = takers(histories, items)
-    found = np.zeros((items, dim), dtype=np.float32)
+    vectors = np.zeros((items, dim), dtype=np.float32)
     rank = min(dim, min(columns.shape) - 1)
     if rank < 1:
-        return found
+        return vectors
     start = np.random.default_rng(seed).normal(size=min(columns.shape)).astype(np.float32)
     _, sizes, right = svds(columns, k=rank, v0=start)
-    found[:, :rank] = right.T * np.sqrt(np.maximum(sizes**2 - 1, 0.0))
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.where(length > 1e-2, found / np.maximum(length, 1e-2), 0.0).astype(np.float32)
+    vectors[:, :rank] = right.T * np.sqrt(np.maximum(sizes**2 - 1, 0.0))
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 1e-2, vectors / np.maximum(length, 1e-2), 0.0).astype(np.float32)

@@ -52,10 +52,10 @@ class Imported(NamedTuple):
 
 def parts_of(folder: Path, name: str) -> list[Path]:
     """The Parquet files of one table: `name.parquet`, `name*.parquet` or all in `name/`."""
-    found = sorted([*folder.glob(f"{name}*.parquet"), *folder.glob(f"{name}*/*.parquet")])
-    if not found:
+    files = sorted([*folder.glob(f"{name}*.parquet"), *folder.glob(f"{name}*/*.parquet")])
+    if not files:
         raise RedMmuError(f"{folder} has no {name}.parquet and no folder {name}/ with Parquet files")
-    return found
+    return files
 
 
 def action_of(bits: str, meanings: Mapping[int, Action]) -> Action:
@@ -89,9 +89,9 @@ def import_red_mmu(
         for batch in _user_batches(source):
             rows, missing = _events(batch, notes, meanings or {})
             writer.write_table(rows)
-            own = pc.equal(rows["scenario"], "ads")
-            in_ads.update(pc.unique(rows.filter(own)["item_id"]).to_pylist())
-            in_feed.update(pc.unique(rows.filter(pc.invert(own))["item_id"]).to_pylist())
+            is_ad = pc.equal(rows["scenario"], "ads")
+            in_ads.update(pc.unique(rows.filter(is_ad)["item_id"]).to_pylist())
+            in_feed.update(pc.unique(rows.filter(pc.invert(is_ad))["item_id"]).to_pylist())
             users, events, unknown = users + batch.num_rows, events + rows.num_rows, unknown + missing
             on_progress(users, events)
     ids = notes["encrypted_note_id"].to_pylist()
@@ -136,7 +136,7 @@ def _user_batches(source: Path) -> Iterator[pa.Table]:
 
 def _events(users: pa.Table, notes: pa.Table, meanings: Mapping[int, Action]) -> tuple[pa.Table, int]:
     """EVENTS of these users, and how many were on unknown notes."""
-    found, unknown = [EVENTS.empty_table()], 0
+    tables, unknown = [EVENTS.empty_table()], 0
     for column, scenario in LISTS.items():
         if column not in users.schema.names:
             continue
@@ -157,8 +157,8 @@ def _events(users: pa.Table, notes: pa.Table, meanings: Mapping[int, Action]) ->
             schema=EVENTS,
         )
         unknown += table["item_id"].null_count
-        found.append(table.filter(pc.is_valid(table["item_id"])))
-    return pa.concat_tables(found), unknown
+        tables.append(table.filter(pc.is_valid(table["item_id"])))
+    return pa.concat_tables(tables), unknown
 
 
 def _rows_of(note_ids: pa.Array, notes: pa.Table) -> pa.Array:

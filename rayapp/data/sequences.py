@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
@@ -50,27 +50,30 @@ def user_sequences(interactions: pa.Table, vocabulary: Vocabulary, rows: dict[st
     )
 
 
-class Sequence(NamedTuple):
-    """One user's events in time order, all arrays [N]."""
+@dataclass(frozen=True, slots=True)
+class EventSequence:
+    """One user's N events in time order, as int64 arrays [N]: item rows, scenario and action ids (from 1), seconds."""
 
     items: np.ndarray
     scenarios: np.ndarray
     actions: np.ndarray
     seconds: np.ndarray
 
-    def take(self, index: np.ndarray | slice) -> Sequence:
-        return Sequence(*(column[index] for column in self))
+    @property
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        return self.items, self.scenarios, self.actions, self.seconds
 
-    def __len__(self) -> int:
-        raise TypeError("ask a Sequence for len(sequence.items)")
+    def take(self, index: np.ndarray | slice) -> EventSequence:
+        """The events at these positions."""
+        return EventSequence(*(column[index] for column in self.columns))
 
 
-def sequences_of(table: pa.Table) -> list[Sequence]:
+def sequences_of(table: pa.Table) -> list[EventSequence]:
     """SEQUENCE_SCHEMA rows to arrays."""
     columns = []
-    for name in Sequence._fields:
+    for name in (field.name for field in fields(EventSequence)):
         array = table[name].combine_chunks()
         offsets = array.offsets.to_numpy()
         values = array.values.to_numpy(zero_copy_only=False).astype(np.int64)
         columns.append([values[a:b] for a, b in itertools.pairwise(offsets)])
-    return [Sequence(*row) for row in zip(*columns, strict=True)]
+    return [EventSequence(*row) for row in zip(*columns, strict=True)]

@@ -7,23 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 
 
 class Split(NamedTuple):
     """Histories and their one target each; `target_scenario` picks the queries, `users` the sequence it is of."""
 
-    histories: list[Sequence]
+    histories: list[EventSequence]
     targets: np.ndarray
     target_scenario: np.ndarray
     target_seconds: np.ndarray
     users: np.ndarray
 
 
-LeaveOneOut = Callable[[list[Sequence], int], tuple[list[Sequence], Split]]
+LeaveOneOut = Callable[[list[EventSequence], int], tuple[list[EventSequence], Split]]
 
 
-def leave_one_out(sequences: list[Sequence], back: int) -> tuple[list[Sequence], Split]:
+def leave_one_out(sequences: list[EventSequence], back: int) -> tuple[list[EventSequence], Split]:
     """Hold out the event `back` places from the end (1 = last = test, 2 = validation).
 
     Training sees what lies before it, of every user; users with too few events
@@ -42,7 +42,7 @@ def leave_one_out(sequences: list[Sequence], back: int) -> tuple[list[Sequence],
     return train, _split(histories, held)
 
 
-def leave_one_out_by_scenario(sequences: list[Sequence], back: int) -> tuple[list[Sequence], Split]:
+def leave_one_out_by_scenario(sequences: list[EventSequence], back: int) -> tuple[list[EventSequence], Split]:
     """The same within each scenario of a user; what may be read is every scenario's events of strictly earlier times.
 
     Training sees no event that is a target here or comes after one in its scenario; of a user's two targets the
@@ -52,18 +52,18 @@ def leave_one_out_by_scenario(sequences: list[Sequence], back: int) -> tuple[lis
     for user, sequence in enumerate(sequences):
         keep = np.ones(len(sequence.items), dtype=bool)
         for scenario in np.unique(sequence.scenarios):
-            own = np.flatnonzero(sequence.scenarios == scenario)
-            if len(own) < back + 1:
+            positions = np.flatnonzero(sequence.scenarios == scenario)
+            if len(positions) < back + 1:
                 continue
-            keep[own[-back:]] = False
-            target = own[-back]
+            keep[positions[-back:]] = False
+            target = positions[-back]
             histories.append(sequence.take(sequence.seconds < sequence.seconds[target]))
             held.append((sequence.items[target], scenario, sequence.seconds[target], user))
         train.append(sequence.take(keep))
     return train, _split(histories, held)
 
 
-def _split(histories: list[Sequence], held: list[tuple[int, int, int, int]]) -> Split:
+def _split(histories: list[EventSequence], held: list[tuple[int, int, int, int]]) -> Split:
     columns = np.array(held, dtype=np.int64).reshape(-1, 4)
     return Split(histories, *columns.T)
 

@@ -15,16 +15,16 @@ import msgspec
 import psutil
 from safetensors import SafetensorError
 
-from rayapp.learner.gate import Comparison, decide, insane
+from rayapp.learner.gate import GateComparison, gate_decision, weight_defect
 from rayapp.redrec.model.artifact import load_user_side
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.prequential import target_ranks
-from rayapp.redrec.online.window import Labelled
+from rayapp.redrec.online.prequential import positive_ranks
+from rayapp.redrec.online.window import LabelledExample
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 
-class Candidate:
+class CandidateVersion:
     """Scores the windows after its own beside the served version, then becomes a version with a verdict.
 
     The learner trains on meanwhile; whatever the verdict, the version published
@@ -43,8 +43,8 @@ class Candidate:
         self.manifest = manifest
         self.user = copy.deepcopy(user).eval()
         self.served = served
-        self.reason = insane(self.user, served)
-        self.comparison = Comparison()
+        self.reason = weight_defect(self.user, served)
+        self.comparison = GateComparison()
         self.received_ms = received_ms
         self.since = time.monotonic()
         self.folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -54,14 +54,14 @@ class Candidate:
             self.close()  # torch and safetensors have errors of their own for a full disk
             raise OSError(f"{self.folder}: {error}") from error
 
-    def score(self, positives: list[Labelled], items: ItemVectors) -> None:
+    def score(self, positives: list[LabelledExample], items: ItemVectors) -> None:
         """A window neither model has seen; call before anything trains on it."""
         first = positives[: max(0, self.comparison.room)]
         if not first or self.reason is not None:
             return
         users = [p.example.user_id for p in first]
-        mine = target_ranks(self.user, first, items)
-        self.comparison.add(users, mine, target_ranks(self.served, first, items))
+        ranks = positive_ranks(self.user, first, items)
+        self.comparison.add(users, ranks, positive_ranks(self.served, first, items))
 
     def ready(self, wait_s: float) -> bool:
         """There is nothing more to wait for."""
@@ -76,7 +76,7 @@ class Candidate:
             self.manifest,
             version=registry.next_version(),
             metrics=metrics,
-            gate=decide(self.reason, self.comparison),
+            gate=gate_decision(self.reason, self.comparison),
         )
         try:
             return registry.publish(manifest, lambda to: shutil.copytree(self.folder, to, dirs_exist_ok=True))
@@ -93,12 +93,12 @@ def scratch_folder(base: Path) -> Path:
     for other in base.iterdir():
         if other.name.isdigit() and not psutil.pid_exists(int(other.name)):
             shutil.rmtree(other, ignore_errors=True)
-    own = base / str(os.getpid())
-    own.mkdir(exist_ok=True)
-    return own
+    folder = base / str(os.getpid())
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
-def served_side(registry: Registry, head: Manifest) -> UserSide:
+def served_side(registry: Registry, head: Manifest, *, say: Callable[[str], None]) -> UserSide:
     """What a candidate is compared with: the served version, or HEAD where the two cannot be compared."""
     version = head.version
     try:
@@ -106,5 +106,5 @@ def served_side(registry: Registry, head: Manifest) -> UserSide:
         if current.space == head.space:
             return load_user_side(registry.fetch(current.version), current.config)
     except RegistryError as error:
-        print(f"the served version cannot be read ({error}); comparing with {version}", flush=True)
+        say(f"the served version cannot be read ({error}); comparing with {version}")
     return load_user_side(registry.fetch(version), head.config)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import pyarrow as pa
@@ -11,7 +13,7 @@ from confluent_kafka import KafkaException
 
 from rayapp.config import Config
 from rayapp.freshness import Freshness
-from rayapp.learner.candidate import Candidate, scratch_folder, served_side
+from rayapp.learner.candidate import CandidateVersion, scratch_folder, served_side
 from rayapp.learner.command import Command
 from rayapp.learner.position import Position
 from rayapp.learner.window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
@@ -27,6 +29,8 @@ from rayapp.workers import Crew
 from streaming.reading import consumer_for, watermarks
 from streaming.windows import Plan, PlanLog, plan_window
 
+log = logging.getLogger(__name__)
+
 POLL_S = 0.25
 BEAT_S = 60.0  # the other workers hear from rank 0 at least this often: their wait is bounded
 
@@ -35,29 +39,43 @@ class Learner:
     """HEAD's weights, memory and offsets, moved forward one window at a time."""
 
     def __init__(
-        self, config: Config, name: str, crew: Crew | None = None, takes: Callable[[str], bool] | None = None
+        self,
+        config: Config,
+        name: str,
+        *,
+        crew: Crew | None = None,
+        takes: Callable[[str], bool] | None = None,
+        rows: Callable[[Plan], pa.Table] | None = None,
+        say: Callable[[str], None] = log.info,
     ) -> None:
-        """`takes`: whose behaviour is learned from; everybody's moves histories and counts. Without it, everybody's."""
+        """The learner of the model `name` of the registry; a worker of `crew` (alone by default).
+
+        `takes(user_id)`: whose behaviour is learned from (all users by default); histories and counts include all.
+        `rows(plan)`: a plan's records in (partition, offset) order, verified; by default read with Ray Data.
+        `say`: gets a line for each window, version and outage.
+        """
         self.config = config
         self.takes = takes
+        self.rows = rows or partial(read_patiently, config.bootstrap, say=self._report_once)
+        self.say = say
         self.settings = config.learner
         self.crew = crew or Crew()
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
         self.consumer = consumer_for(config.bootstrap)
         self.reader = open_store(config.store_url).catalogue()
-        self.said = ""
+        self.reported = ""
         self.scratch = scratch_folder(config.state_path / "candidates")
         self.resume()
 
     def resume(self) -> None:
         """Everything as HEAD says."""
-        self.position = Position(self.config, self.registry, self.crew)
+        self.position = Position(self.config, self.registry, crew=self.crew, say=self.say)
         self.model = self.position.model
         # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
         self.plans = PlanLog(self.config.state_path / "plans" / self.registry.name / self.position.manifest.space)
         self.pending = False
-        self.candidate: Candidate | None = None
+        self.candidate: CandidateVersion | None = None
         self.proposed = time.monotonic()
         self.read_up_to = time.monotonic()  # when everything in the log was last planned: bounds a record's wait
         self.freshness = Freshness(self.metrics)
@@ -97,7 +115,7 @@ class Learner:
         stand = self.position
         last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
         if last.ranges:
-            check_appended(stand.topic, self._read(last), stand.appended)
+            check_appended(stand.topic, self.rows(last), stand.appended)
 
     def _plan(self) -> Plan | None:
         """The next window, if it is time for it; a plan behind the checkpoint is replayed as it stands."""
@@ -109,31 +127,31 @@ class Learner:
         try:
             marks = watermarks(self.consumer, stand.topic)
         except KafkaException as error:
-            self._say(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
+            self._report_once(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
             return None
-        self.said = self.said if self.pending else ""
+        self.reported = self.reported if self.pending else ""
         skip = self.settings.on_gap == "skip"
-        found = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
-        if found is None:
+        window = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
+        if window is None:
             self.read_up_to = now
             return None
-        full = found.rows >= self.settings.max_rows
+        full = window.rows >= self.settings.max_rows
         if not full and now - self.read_up_to < self.settings.max_age_s:
             return None
         self.read_up_to = now  # what comes later waits from now on, also while this window is learned
-        return self.plans.write(found)
+        return self.plans.write(window)
 
     def learn(self, plan: Plan) -> None:
         """One window: read what was planned, evaluate, then train."""
-        table = self._read(plan)
-        found = parse_rows(table, self.position.topic, self.config.scenarios)
-        self.freshness.read(found.live_ms)
+        table = self.rows(plan)
+        parsed = parse_rows(table, self.position.topic, self.config.scenarios)
+        self.freshness.read(parsed.live_ms)
         for gap in plan.gaps:
-            print(f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone", flush=True)
+            self.say(f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
             self._skip("retention", gap.rows)
-        for reason, count in found.skipped.items():
+        for reason, count in parsed.skipped.items():
             self._skip(reason, count)
-        examples, counted = self.model.advance(found.rows, plan.drained, plan.share)
+        examples, counted = self.model.advance(parsed.rows, plan.drained, plan.share)
         if self.takes is not None:
             examples = [example for example in examples if self.takes(example.user_id)]
         self.model.items.add(self._new_items(plan, self.model.items.missing(mentioned(examples))))
@@ -148,7 +166,7 @@ class Learner:
         if window.unknown_items:
             self._skip("unknown_item", window.unknown_items)
         self.pending = True
-        self.freshness.trained(found.live_ms)
+        self.freshness.trained(parsed.live_ms)
         if not self.crew.leads:
             return
         self.recent.add(scores)
@@ -156,27 +174,23 @@ class Learner:
             for metric in ("hr@10", "hr@50", "mrr"):
                 self.metrics.set("rayapp_prequential", values[metric], metric=metric, scenario=scenario)
         left = sum(len(n.rows) for n in window.negatives)
-        print(
+        self.say(
             f"window {plan.number}: {plan.rows} rows, {counted} events, {len(window.positives)} positives, "
-            f"{left} left alone, loss {loss:.3f}" + (f", share {plan.share:.2f}" if plan.share < 1 else ""),
-            flush=True,
+            f"{left} left alone, loss {loss:.3f}" + (f", share {plan.share:.2f}" if plan.share < 1 else "")
         )
-
-    def _read(self, plan: Plan) -> pa.Table:
-        return read_patiently(self.config.bootstrap, plan, self._say)
 
     def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
         """What the store knows of these, asked once a plan and kept beside it: a replay must not know more."""
-        found: list[NewItem] | None = None
+        new_items: list[NewItem] | None = None
         if self.crew.leads:
-            kept = self.plans.attached(plan.number)
-            if kept is None:
+            attachment = self.plans.attached(plan.number)
+            if attachment is None:
                 stored = [s for s in self._stored(ids) if s.item is not None]
                 known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
                 new = self.model.items.project([row for row in known if row[2] is not None])
-                kept = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
-            found = msgspec.msgpack.decode(kept, type=list[NewItem])
-        return self.crew.agree(found)
+                attachment = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
+            new_items = msgspec.msgpack.decode(attachment, type=list[NewItem])
+        return self.crew.agree(new_items)
 
     def _stored(self, ids: list[str]) -> list[StoredItem]:
         """Items as the store has them; one that is away is waited for, or the window would not know them."""
@@ -184,7 +198,7 @@ class Learner:
             try:
                 return self.reader.fetch(ids)
             except StoreUnreachable as error:
-                self._say(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
+                self._report_once(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
                 time.sleep(POLL_S)
         return []
 
@@ -199,7 +213,9 @@ class Learner:
         except OSError as error:  # a full disk, a registry that is away: what is served stays, training goes on
             if now:
                 raise
-            self._say("no version could be written", f"({error}); trying again every {self.settings.publish_s:g} s")
+            self._report_once(
+                "no version could be written", f"({error}); trying again every {self.settings.publish_s:g} s"
+            )
             self.metrics.count("rayapp_publish_total", outcome="failed")
             if self.candidate is not None:
                 self.freshness.rejected(self.candidate.received_ms)
@@ -212,13 +228,13 @@ class Learner:
         joined = msgspec.to_builtins(self.model.state.joiner.counts)
         metrics = {"prequential": self.recent.means(), "join": joined}
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
-        served = served_side(self.registry, self.position.manifest)
+        served = served_side(self.registry, self.position.manifest, say=self.say)
         taken = self.freshness.take()
-        self.candidate = Candidate(manifest, self.model.user, served, self.model.save, taken, self.scratch)
+        self.candidate = CandidateVersion(manifest, self.model.user, served, self.model.save, taken, self.scratch)
         self.proposed = time.monotonic()
         self.pending = False
 
-    def settle(self, candidate: Candidate) -> bool:
+    def settle(self, candidate: CandidateVersion) -> bool:
         """The candidate becomes a version with the gate's verdict; False when training must go back."""
         head = self.registry.resolve("HEAD")
         if head != self.position.manifest.version:
@@ -236,18 +252,18 @@ class Learner:
         self.metrics.count("rayapp_publish_total", outcome=manifest.gate if usable else "rejected")
         name = f"{self.registry.name}@{manifest.version}"
         if not usable:
-            print(f"rejected {name}: {manifest.gate}", flush=True)
+            self.say(f"rejected {name}: {manifest.gate}")
             self.freshness.rejected(candidate.received_ms)
             return not self.position.must_go_back()
         self.freshness.published(candidate.received_ms)
-        print(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen", flush=True)
+        self.say(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen")
         return True
 
-    def _say(self, what: str, detail: str) -> None:
+    def _report_once(self, what: str, detail: str) -> None:
         """Once, however long it lasts."""
-        if what != self.said:
-            print(f"{what} {detail}", flush=True)
-        self.said = what
+        if what != self.reported:
+            self.say(f"{what} {detail}")
+        self.reported = what
 
     def _skip(self, reason: str, count: int = 1) -> None:
         self.position.skip(reason, count)

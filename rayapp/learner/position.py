@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from rayapp.config import Config
@@ -17,10 +18,11 @@ REJECTIONS = 3  # in a row; then training goes on from what is served
 class Position:
     """Read from HEAD, moved forward window by window, written down as the next manifest."""
 
-    def __init__(self, config: Config, registry: Registry, crew: Crew) -> None:
+    def __init__(self, config: Config, registry: Registry, *, crew: Crew, say: Callable[[str], None]) -> None:
         self.config = config
         self.registry = registry
         self.crew = crew
+        self.say = say
         self.topic = config.topic("behaviour")
         self.manifest = registry.manifest(registry.resolve("HEAD"))
         self.space = ItemSpace(registry.space_folder(self.manifest.space), self.manifest.config)
@@ -63,7 +65,7 @@ class Position:
             )
         self.model = self._load(current)
         self.skipped["given_up"] = current.skipped.get("given_up", 0) + self.manifest.events_seen - current.events_seen
-        print(f"going on from the weights of {self.registry.name}@{current.version}, which is served", flush=True)
+        self.say(f"going on from the weights of {self.registry.name}@{current.version}, which is served")
 
     def move(self, plan: Plan, counted: int, appended: dict[int, int]) -> None:
         """Past a plan's end."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from rayapp.domain import Event, InvalidRecord
-from rayapp.redrec.online.learner_state import Row
+from rayapp.redrec.online.learner_state import LogRow
 from streaming.reading import read_plan
 from streaming.records import behaviour_record
 from streaming.topics import BrokerUnreachable, wait_for_broker
@@ -20,7 +20,7 @@ from streaming.windows import Plan, Range, WindowError, verify
 class WindowRows(NamedTuple):
     """Usable rows in (partition, offset) order, when live events were received, and what was skipped by reason."""
 
-    rows: list[Row]
+    rows: list[LogRow]
     live_ms: list[int]
     skipped: dict[str, int]
 
@@ -34,7 +34,7 @@ def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
     return table
 
 
-def read_patiently(bootstrap: str, plan: Plan, say: Callable[[str, str], None]) -> pa.Table:
+def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
     """As read_rows; when that fails, the broker is waited for and asked once more."""
     try:
         return read_rows(bootstrap, plan)
@@ -68,17 +68,17 @@ def last_records(
 def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
     """These records must be the ones that were read then. Raises WindowError for a recreated topic."""
     for row in table.to_pylist():
-        partition, found = row["partition"], row["append_ms"]
-        if found != appended[partition]:
+        partition, append_ms = row["partition"], row["append_ms"]
+        if append_ms != appended[partition]:
             raise WindowError(
-                f"{topic}/{partition}: offset {row['offset']} was appended at {found} ms, the checkpoint read one of "
+                f"{topic}/{partition}: offset {row['offset']} was appended at {append_ms} ms, the checkpoint read one of "
                 f"{appended[partition]} ms; the topic was recreated: restore it, or start again with a new state folder"
             )
 
 
 def parse_rows(table: pa.Table, topic: str, scenarios: tuple[str, ...]) -> WindowRows:
     """Records that cannot be used are counted; the history writer sends them to the dead-letter topic."""
-    rows: list[Row] = []
+    rows: list[LogRow] = []
     live: list[int] = []
     skipped: Counter[str] = Counter()
     for row in table.to_pylist():
@@ -88,7 +88,7 @@ def parse_rows(table: pa.Table, topic: str, scenarios: tuple[str, ...]) -> Windo
         except InvalidRecord as error:
             skipped[error.reason] += 1
             continue
-        rows.append(Row(record, row["append_ms"], row["partition"]))
+        rows.append(LogRow(record, row["append_ms"], row["partition"]))
         if isinstance(record, Event) and not row["bulk"]:
             live.append(record.received_ms)
     return WindowRows(rows, live, dict(skipped))

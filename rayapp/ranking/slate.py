@@ -54,13 +54,13 @@ def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int
     taken: dict[str, tuple[float, Candidate]] = {}
     rest: list[Candidate] = []
     for name in sorted(groups, key=lambda g: -places.get(g, 0)):
-        own = 0
+        ahead = 0
         for candidate in groups[name]:
             if candidate.item_id in taken:
                 continue
-            if own < places.get(name, 0):
-                taken[candidate.item_id] = ((own + 0.5) / places[name], candidate)
-                own += 1
+            if ahead < places.get(name, 0):
+                taken[candidate.item_id] = ((ahead + 0.5) / places[name], candidate)
+                ahead += 1
             else:
                 rest.append(candidate)
     for candidate in sorted(rest, key=lambda c: -c.score):
@@ -94,15 +94,15 @@ def start_slate(
     while len(result) < k:
         want = "fresh" if len(result) % fresh_every == fresh_every - 1 else "popular"
         other = "popular" if want == "fresh" else "fresh"
-        found = None
+        candidate = None
         for source in (want, other):
-            found = next((c for c in sources[source] if c.item_id not in used), None)
-            if found is not None:
+            candidate = next((c for c in sources[source] if c.item_id not in used), None)
+            if candidate is not None:
                 break
-        if found is None:
+        if candidate is None:
             break
-        used.add(found.item_id)
-        result.append(found)
+        used.add(candidate.item_id)
+        result.append(candidate)
     return result
 
 

@@ -14,6 +14,8 @@ from rayapp.redone.corpus.clean_text import Cleaning
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.public_sets.mixture import UNANSWERED
 
+Stage = Literal["pretrain", "finetune", "prefer", "reward"]
+
 
 class RecipeError(UserError):
     """A recipe cannot be used; the message names the key at fault."""
@@ -65,7 +67,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
     takes a C++ compiler. `sharding`, on GPUs: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
 
-    stage: Literal["pretrain", "finetune", "prefer", "reward"]
+    stage: Stage
     sources: list[Source]
     name: str = ""
     model: str = PACKAGED

@@ -17,7 +17,7 @@ from rayapp.llm.batch import answered, in_small_blocks
 from rayapp.moderation.label_sets import SETS as LABEL_SETS
 from rayapp.moderation.label_sets import read_split
 from rayapp.redone.corpus.contamination import Contamination
-from rayapp.redone.corpus.quality import losses
+from rayapp.redone.corpus.quality import mean_losses
 from rayapp.redone.corpus.source import source_examples
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.recipe import Recipe
@@ -28,10 +28,10 @@ from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.preference import Pair, judged_pairs, mistake_rejected, option_rejected
 from rayapp.redone.training.prepare import Preparation, Prepared
-from rayapp.redone.training.rewards import Asked
+from rayapp.redone.training.rewards import RewardQuestion
 from rayapp.redone.training.rows import examples_of, tokens_of
-from rayapp.terminal import console, print_table
-from rayapp.training.redone_stage import StageOptions
+from rayapp.terminal import table
+from rayapp.training.redone_stage import Say, StageOptions
 
 
 class DataError(UserError):
@@ -40,14 +40,14 @@ class DataError(UserError):
 
 def evaluation_texts(data: Path, official: Path | None) -> Contamination:
     """Notes of every dev and test split that this project is measured on, and of the official files if given."""
-    found = [text for s in LABEL_SETS for split in ("dev", "test") for text in read_split(data, s, split)[0]]
-    found += [e.note or e.question for name in SETS for split in ("dev", "test") for e in examples(data, name, split)]
+    texts = [text for s in LABEL_SETS for split in ("dev", "test") for text in read_split(data, s, split)[0]]
+    texts += [e.note or e.question for name in SETS for split in ("dev", "test") for e in examples(data, name, split)]
     if official is not None:
-        found += [e.note or e.question for e in official_examples(official)]
-    return Contamination(found)
+        texts += [e.note or e.question for e in official_examples(official)]
+    return Contamination(texts)
 
 
-def packed_data(config: Config, options: StageOptions, base: str) -> tuple[Prepared, dict[str, Any]]:
+def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[Prepared, dict[str, Any]]:
     """Stages 1 and 2. Raises UserError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -60,8 +60,8 @@ def packed_data(config: Config, options: StageOptions, base: str) -> tuple[Prepa
             tokenizer.pad_token = tokenizer.eos_token
 
         def scores(texts: list[str]) -> np.ndarray:
-            console.print(f"      quality of {len(texts):,} texts")
-            return losses(small, tokenizer, texts)
+            say(f"      quality of {len(texts):,} texts")
+            return mean_losses(small, tokenizer, texts)
 
     known = evaluation_texts(data, options.official)
     prepared = Preparation(recipe, data, tokenizer, known, scores).run()
@@ -69,14 +69,14 @@ def packed_data(config: Config, options: StageOptions, base: str) -> tuple[Prepa
     reasons = sorted(
         {why for counts in prepared.report.values() for why in counts} - {"read", "taken", "passes", "tokens"}
     )
-    table = [
+    rows = [
         [name, *(counts.get(c, 0) for c in ("read", "taken", *reasons))] for name, counts in prepared.report.items()
     ]
-    print_table("data", ["source", "read", "taken", *reasons], table)
+    say(table("data", ["source", "read", "taken", *reasons], rows))
     return prepared, prepared.report
 
 
-def preference_data(config: Config, options: StageOptions, base: str) -> tuple[list[Pair], dict[str, Any]]:
+def preference_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[list[Pair], dict[str, Any]]:
     """Stage 3: wrong options, the model's own mistakes, judged pairs; shuffled, and cut at the budget."""
     from transformers import AutoTokenizer
 
@@ -84,21 +84,21 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
     tokenizer = AutoTokenizer.from_pretrained(base)
     chat, rng = ChatTokens(tokenizer), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
-    asked = _questions(recipe, data, known, recipe.preference.mistakes, recipe.seed + 1000)
-    report: dict[str, Any] = {"asked": {"read": len(asked)}}
+    questions = _questions(recipe, data, known, recipe.preference.mistakes, recipe.seed + 1000)
+    report: dict[str, Any] = {"asked": {"read": len(questions)}}
 
     def pair(example: Example, rejected: str) -> Pair:
         prompt = chat.prompt(example, recipe.question_tokens)
         cut = recipe.answer_tokens
         return Pair(prompt, chat.answer(example.answer)[:cut], chat.answer(rejected)[:cut])
 
-    wrong_options = [pair(e, wrong) for e in asked if (wrong := option_rejected(e, rng)) is not None]
-    said: list[list[str]] = [[] for _ in asked]
+    wrong_options = [pair(e, wrong) for e in questions if (wrong := option_rejected(e, rng)) is not None]
+    samples: list[list[str]] = [[] for _ in questions]
     if recipe.preference.samples:
         serving = merged(base, Path(options.adapter), config.llm_cache) if options.adapter else base
-        said = _sampled(asked, chat, serving, recipe)
+        samples = _sampled(questions, chat, folder=serving, recipe=recipe, say=say)
     mistakes = [
-        pair(e, wrong) for e, answers in zip(asked, said, strict=True) if (wrong := mistake_rejected(e, answers))
+        pair(e, wrong) for e, answers in zip(questions, samples, strict=True) if (wrong := mistake_rejected(e, answers))
     ]
     judged = []
     if recipe.preference.judged:
@@ -106,20 +106,21 @@ def preference_data(config: Config, options: StageOptions, base: str) -> tuple[l
             example = Example("instruction", row.question, row.chosen)
             if len(chat.prompt(example, 10**6)) <= recipe.question_tokens:
                 judged.append(pair(example, row.rejected))
-    found = [*wrong_options, *mistakes, *judged]
-    found = [found[n] for n in rng.permutation(len(found))]
-    used = np.cumsum([2 * len(one.prompt) + len(one.chosen) + len(one.rejected) for one in found])
-    kept = found[: int(np.searchsorted(used, recipe.tokens, side="right"))]
-    for name, pairs in (("wrong options", wrong_options), ("own mistakes", mistakes), ("judged pairs", judged)):
-        report[name] = {"taken": len(pairs)}
-    report["trained"] = {"taken": len(kept), "tokens": int(used[len(kept) - 1]) if kept else 0}
-    print_table(
-        "pairs", ["", "pairs"], [[name, counts.get("taken", counts.get("read"))] for name, counts in report.items()]
-    )
-    return kept, report
+    pairs = [*wrong_options, *mistakes, *judged]
+    pairs = [pairs[n] for n in rng.permutation(len(pairs))]
+    used = np.cumsum([2 * len(p.prompt) + len(p.chosen) + len(p.rejected) for p in pairs])
+    trained = pairs[: int(np.searchsorted(used, recipe.tokens, side="right"))]
+    for name, part in (("wrong options", wrong_options), ("own mistakes", mistakes), ("judged pairs", judged)):
+        report[name] = {"taken": len(part)}
+    report["trained"] = {"taken": len(trained), "tokens": int(used[len(trained) - 1]) if trained else 0}
+    counts = [[name, source.get("taken", source.get("read"))] for name, source in report.items()]
+    say(table("pairs", ["", "pairs"], counts))
+    return trained, report
 
 
-def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[Asked], dict[str, Any]]:
+def reward_data(
+    config: Config, options: StageOptions, base: str, say: Say
+) -> tuple[list[RewardQuestion], dict[str, Any]]:
     """Stage 4: as many questions as the budget has room for, with all their answers. Raises UserError."""
     from transformers import AutoTokenizer
 
@@ -133,54 +134,54 @@ def reward_data(config: Config, options: StageOptions, base: str) -> tuple[list[
     questions = _questions(recipe, data, known, wanted, recipe.seed + 2000)
     for task in {example.task for example in questions}:
         task_of(task)  # now, and not in the middle of training
-    found, used = list[Asked](), 0
+    selected, used = list[RewardQuestion](), 0
     for n in rng.permutation(len(questions)):
         example = reworded(questions[n], rng) if rng.random() < recipe.reword else questions[n]
         prompt = chat.prompt(example, recipe.question_tokens)
         used += recipe.reward.samples * (len(prompt) + recipe.reward.answer_tokens)
         if used > recipe.tokens:
             break
-        found.append(Asked(prompt, example))
+        selected.append(RewardQuestion(prompt, example))
     step = recipe.batch // recipe.reward.samples
-    found = found[: len(found) // step * step]
-    if not found:
+    selected = selected[: len(selected) // step * step]
+    if not selected:
         raise DataError(f"tokens: {recipe.tokens} is not enough for the answers of one step; raise it or lower batch")
-    taken = Counter(one.example.task for one in found)
-    tokens = sum(recipe.reward.samples * (len(one.prompt) + recipe.reward.answer_tokens) for one in found)
+    taken = Counter(question.example.task for question in selected)
+    tokens = sum(recipe.reward.samples * (len(q.prompt) + recipe.reward.answer_tokens) for q in selected)
     report = {name: {"taken": count} for name, count in sorted(taken.items())}
-    report["trained"] = {"taken": len(found), "tokens": tokens}
-    print_table("questions", ["", "questions"], [[name, counts["taken"]] for name, counts in report.items()])
-    return found, report
+    report["trained"] = {"taken": len(selected), "tokens": tokens}
+    say(table("questions", ["", "questions"], [[name, counts["taken"]] for name, counts in report.items()]))
+    return selected, report
 
 
 def _questions(recipe: Recipe, data: Path, known: Contamination, wanted: int, seed: int) -> list[Example]:
-    """About `wanted`, of each source its share, without what repeats an evaluation set."""
+    """About `wanted` examples, each source's share of them, without those that repeat an evaluation set."""
     weights = np.array([source.weight for source in recipe.sources])
-    found: list[Example] = []
+    questions: list[Example] = []
     for source, share in zip(recipe.sources, weights / weights.sum(), strict=True):
         fresh = (e for e in source_examples(source, data, "train", seed) if not known.repeats(e.note))
-        found += list(islice(fresh, max(1, round(wanted * share))))
-    return found
+        questions += list(islice(fresh, max(1, round(wanted * share))))
+    return questions
 
 
-def _sampled(asked: list[Example], chat: ChatTokens, folder: str, recipe: Recipe) -> list[list[str]]:
+def _sampled(questions: list[Example], chat: ChatTokens, *, folder: str, recipe: Recipe, say: Say) -> list[list[str]]:
     """The model's answers to each question, `preference.samples` of them."""
     preference = recipe.preference
     connect_ray(quiet=True)
-    rows = [{"n": n, "ids": chat.prompt(e, recipe.question_tokens)} for n, e in enumerate(asked)]
-    # Without seeds of their own: where a long prompt comes in parts, vLLM turns such a seed's generator back, which those
-    # of CPUs cannot do, and the engine dies (0.32). The engine's own seed makes the answers differ.
+    rows = [{"n": n, "ids": chat.prompt(e, recipe.question_tokens)} for n, e in enumerate(questions)]
+    # No per-request seeds: for a long prompt in chunks vLLM rewinds such a seed's generator, which CPU generators cannot
+    # do, and the engine dies (0.32). The engine's seed makes the answers differ.
     sampling = {"temperature": preference.temperature, "n": 1, "max_tokens": 48, "top_p": 0.95}
 
     def ask(row: dict[str, Any]) -> dict[str, Any]:
         return {**row, "tokenized_prompt": [int(i) for i in row["ids"]], "sampling_params": sampling}
 
     def conclude(row: dict[str, Any]) -> dict[str, Any]:
-        return {"n": row["n"], "said": row["generated_text"]}
+        return {"n": row["n"], "answer": row["generated_text"]}
 
     repeated = [row for row in rows for _ in range(preference.samples)]
-    console.print(f"      sampling {len(repeated):,} answers of the model itself")
-    found: list[list[str]] = [[] for _ in asked]
+    say(f"      sampling {len(repeated):,} answers of the model")
+    samples: list[list[str]] = [[] for _ in questions]
     for row in answered(in_small_blocks(repeated), folder, ask, conclude).iter_rows():
-        found[row["n"]].append(row["said"])
-    return found
+        samples[row["n"]].append(row["answer"])
+    return samples

@@ -1,4 +1,4 @@
-"""What every worker of a RedOne stage runs: TRL's trainer inside Ray Train, checkpoints by the clock, resumed from any kill."""
+"""What every worker of a RedOne stage runs: TRL's trainer inside Ray Train, with timed checkpoints, resumable."""
 
 from __future__ import annotations
 
@@ -7,57 +7,134 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import ray.train
 import torch
 from ray.train.huggingface.transformers import RayTrainReportCallback, prepare_trainer
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 
 from rayapp.cores import usable_cores
-from rayapp.redone.recipe import Recipe
+from rayapp.redone.recipe import Recipe, Stage
 
 
-def train_loop(config: dict[str, Any]) -> None:
-    """`config`: recipe, base (a model's folder), adapter (to go on with, or ''), data (what the stage prepared)."""
-    recipe = msgspec.convert(config["recipe"], Recipe)
-    world = ray.train.get_context().get_world_size()
-    torch.set_num_threads(max(1, usable_cores() // world))
-    # Every kernel the same way each time: a resumed run must end as the one that was not killed.
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """What the workers train: a recipe on the model in folder `base`, continuing from the LoRA adapter in folder
+    `adapter` ('' starts a new one), on the pickled output of the stage's preparation in file `data`.
+
+    `say` gets lines of progress, from rank 0.
+    """
+
+    recipe: Recipe
+    base: str
+    adapter: str
+    data: str
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every stage's trainer is built from."""
+
+    recipe: Recipe
+    model: Any
+    tokenizer: Any
+    data: Any
+    folder: Path
+    callbacks: list[TrainerCallback]
+    say: Callable[[str], None]
+
+
+def _packed(setup: Setup) -> Any:
+    from rayapp.redone.training.rows import tokens_of
+    from rayapp.redone.training.trainer import packed_trainer
+
+    rows = setup.data.train
+    setup.say(f"{len(rows):,} rows of {setup.recipe.length} tokens, {tokens_of(rows):,} tokens")
+    return packed_trainer(
+        setup.recipe,
+        setup.model,
+        setup.tokenizer,
+        rows=rows,
+        held_out=setup.data.held_out,
+        folder=setup.folder,
+        callbacks=setup.callbacks,
+    )
+
+
+def _preference(setup: Setup) -> Any:
+    from rayapp.redone.training.preference import preference_trainer
+
+    setup.say(f"{len(setup.data):,} pairs")
+    return preference_trainer(
+        setup.recipe,
+        setup.model,
+        setup.tokenizer,
+        pairs=setup.data,
+        folder=setup.folder,
+        callbacks=setup.callbacks,
+    )
+
+
+def _reward(setup: Setup) -> Any:
+    from rayapp.redone.training.reward_trainer import reward_trainer
+
+    setup.say(f"{len(setup.data):,} questions, {setup.recipe.reward.samples} answers to each")
+    return reward_trainer(
+        setup.recipe,
+        setup.model,
+        setup.tokenizer,
+        questions=setup.data,
+        folder=setup.folder,
+        callbacks=setup.callbacks,
+    )
+
+
+# TRL's trainers are heavy imports: each is imported by its builder.
+TRAINERS: dict[Stage, Callable[[Setup], Any]] = {
+    "pretrain": _packed,
+    "finetune": _packed,
+    "prefer": _preference,
+    "reward": _reward,
+}
+
+
+def train_stage(config: dict[str, Any]) -> None:
+    """Train the stage of a recipe, from its newest checkpoint. `config`: the fields of a LoopTask."""
+    task = StageTask(**config)
+    recipe = task.recipe
+    context = ray.train.get_context()
+    say = task.say if context.get_world_rank() == 0 else _silent
+    torch.set_num_threads(max(1, usable_cores() // context.get_world_size()))
+    # Deterministic: a resumed run must end as one that was not interrupted.
     torch.manual_seed(recipe.seed)
-    tokenizer = AutoTokenizer.from_pretrained(config["base"])
-    model = open_model(recipe, config["base"], config["adapter"])
+    tokenizer = AutoTokenizer.from_pretrained(task.base)
+    model = open_model(recipe, task.base, task.adapter)
     if recipe.compile:
-        compile_layers(model, on_cpu=not recipe.gpus)
-    with Path(config["data"]).open("rb") as file:
+        compile_layers(model, on_cpu=not recipe.gpus, say=say)
+    with Path(task.data).open("rb") as file:
         data = pickle.load(file)
     held_out = recipe.stage in ("pretrain", "finetune") and bool(data.held_out)
-    callbacks: list[TrainerCallback] = [ByTheClock(recipe, held_out), Progress(), RayTrainReportCallback()]
+    callbacks: list[TrainerCallback] = [ByTheClock(recipe, held_out), ProgressLines(say), RayTrainReportCallback()]
     with tempfile.TemporaryDirectory() as folder:
-        trainer: Any
-        if recipe.stage == "prefer":
-            from rayapp.redone.training.preference import preference_trainer
-
-            trainer = preference_trainer(recipe, model, tokenizer, data, Path(folder), callbacks)
-        elif recipe.stage == "reward":
-            from rayapp.redone.training.reward_trainer import reward_trainer
-
-            trainer = reward_trainer(recipe, model, tokenizer, data, Path(folder), callbacks)
-        else:
-            from rayapp.redone.training.trainer import packed_trainer
-
-            trainer = packed_trainer(recipe, model, tokenizer, data.train, data.held_out, Path(folder), callbacks)
+        setup = Setup(recipe, model, tokenizer, data, Path(folder), callbacks, say)
+        trainer = TRAINERS[recipe.stage](setup)
         trainer.remove_callback(PrinterCallback)
         trainer = prepare_trainer(trainer)
-        with newest_checkpoint() as checkpoint:
+        with newest_checkpoint(say) as checkpoint:
             trainer.train(resume_from_checkpoint=checkpoint)
 
 
+def _silent(_: str) -> None:
+    """Workers other than the first report nothing."""
+
+
 def open_model(recipe: Recipe, base: str, adapter: str) -> Any:
-    """The base with its adapter, a new one where there is none yet; the whole model in float32 where all of it learns."""
+    """The base with its adapter (a new one unless `adapter` is a folder); in float32 where all weights are trained."""
     if recipe.method == "full":
         return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     from peft import LoraConfig, PeftModel, get_peft_model
@@ -72,29 +149,29 @@ def open_model(recipe: Recipe, base: str, adapter: str) -> Any:
     return get_peft_model(model, settings)
 
 
-def compile_layers(model: Any, on_cpu: bool) -> None:
-    """Layer by layer: one is compiled, the others are like it. Their names stay, and with them the checkpoints'."""
+def compile_layers(model: Any, *, on_cpu: bool, say: Callable[[str], None]) -> None:
+    """Compile layer by layer: equal layers share one compilation, and parameter names (so checkpoints) stay the same."""
     if on_cpu and not any(map(shutil.which, ("g++", "clang++"))):
-        print("compile: there is no g++ or clang++ here; training goes on without compiling, slower", flush=True)
+        say("compile: neither g++ nor clang++ is installed; training continues without compiling, slower")
         return
     for layer in next(module for name, module in model.named_modules() if name.endswith("layers")):
         layer.compile(dynamic=True)
 
 
 @contextlib.contextmanager
-def newest_checkpoint() -> Iterator[str | None]:
-    """This run's, if it was cut off."""
+def newest_checkpoint(say: Callable[[str], None]) -> Iterator[str | None]:
+    """The folder of this run's newest checkpoint; None at the first start."""
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is None:
         yield None
         return
     with checkpoint.as_directory() as folder:
-        print("resumed from a checkpoint", flush=True)
+        say("resumed from a checkpoint")
         yield str(Path(folder) / RayTrainReportCallback.CHECKPOINT_NAME)
 
 
 class ByTheClock(TrainerCallback):
-    """Checkpoints and evaluations by seconds, not steps: what a kill costs is the same on every machine."""
+    """Checkpoints and evaluations by seconds, not steps: a kill costs the same time on every machine."""
 
     def __init__(self, recipe: Recipe, held_out: bool) -> None:
         self.recipe = recipe
@@ -115,19 +192,20 @@ class ByTheClock(TrainerCallback):
 
 
 def as_the_first_worker(*decisions: bool, device: torch.device) -> list[bool]:
-    """Clocks differ by a little, and a worker that saves or evaluates alone waits for the others for ever."""
+    """Rank 0's decisions, on all ranks: clocks differ, and a rank that enters a collective alone deadlocks."""
     if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return list(decisions)
-    told = torch.tensor(decisions, dtype=torch.uint8, device=device)
-    torch.distributed.broadcast(told, src=0)
-    return [bool(one) for one in told.tolist()]
+    decided = torch.tensor(decisions, dtype=torch.uint8, device=device)
+    torch.distributed.broadcast(decided, src=0)
+    return [bool(decision) for decision in decided.tolist()]
 
 
-class Progress(TrainerCallback):
-    """One line every fifteen seconds; what each step took stands beside its loss."""
+class ProgressLines(TrainerCallback):
+    """A line of losses every fifteen seconds; the log history gets each step's duration in seconds."""
 
-    def __init__(self) -> None:
-        self.told = self.began = 0.0
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.last_line = self.began = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic()
@@ -136,10 +214,10 @@ class Progress(TrainerCallback):
         logs = logs or {}
         if "loss" in logs:
             state.log_history[-1]["seconds"] = time.monotonic() - self.began
-        if not state.is_world_process_zero or not ("eval_loss" in logs or time.monotonic() - self.told > 15):
+        if not state.is_world_process_zero or not ("eval_loss" in logs or time.monotonic() - self.last_line > 15):
             return
-        self.told = time.monotonic()
+        self.last_line = time.monotonic()
         shown = ", ".join(
             f"{k} {logs[k]:.4f}" for k in ("loss", "eval_loss", "rewards/accuracies", "reward") if k in logs
         )
-        print(f"  step {state.global_step:,} of {state.max_steps:,}: {shown}", flush=True)
+        self.say(f"step {state.global_step:,} of {state.max_steps:,}: {shown}")

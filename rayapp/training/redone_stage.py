@@ -26,8 +26,8 @@ from rayapp.llm.base_model import model_folder
 from rayapp.llm.model_version import model_version
 from rayapp.redone.recipe import Recipe, load_recipe, only_sources
 from rayapp.redone.training.model_card import model_card
-from rayapp.terminal import console
-from rayapp.training.redone_loop import train_loop
+from rayapp.training.mailbox import Mailbox
+from rayapp.training.redone_loop import train_stage
 
 
 class StageError(UserError):
@@ -44,8 +44,9 @@ class StageOptions(NamedTuple):
     official: Path | None
 
 
-# Of the configuration, the options and the base's folder: what the workers learn, and a report of it.
-Prepare = Callable[[Config, StageOptions, str], tuple[Any, dict[str, Any]]]
+Say = Callable[[object], None]  # shows a line or a table
+# (configuration, options, the base model's folder, say) to what the workers train on, and a report of it.
+Prepare = Callable[[Config, StageOptions, str, Say], tuple[Any, dict[str, Any]]]
 
 
 def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -82,10 +83,10 @@ def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., An
     return decorate
 
 
-def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[str, Any]:
-    """Trains the recipe and writes the output: the adapter (or model), README.md and run.json.
+def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: Say) -> dict[str, Any]:
+    """Train the recipe and write the output: the adapter (or model), README.md and run.json, which is returned.
 
-    Raises UserError.
+    An interrupted run resumes; a finished one is not repeated. Raises UserError.
     """
     recipe, adapter, output, data, official = options
     base = model_folder(recipe.model, config.llm_cache)
@@ -93,60 +94,64 @@ def run_stage(config: Config, options: StageOptions, prepare: Prepare) -> dict[s
         raise StageError(f"adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
         raise StageError(
-            "--adapter goes on with LoRA, and the recipe's method is full; merge it into the model instead"
+            "--adapter continues LoRA training, and the recipe's method is full; merge the adapter into the model instead"
         )
     version = f"{model_version(base)}+{_digest(Path(adapter))}" if adapter else model_version(base)
     key = json.dumps([msgspec.to_builtins(recipe), version, str(data.resolve()), str(official or "")], sort_keys=True)
     run = f"redone-{recipe.stage}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
     if (output / "run.json").is_file() and json.loads((output / "run.json").read_text()).get("run") == run:
-        console.print(f"{output} is the result of this run already; nothing to do (another seed makes another run)")
+        say(f"{output} already holds the result of this run; nothing to do (another seed makes another run)")
         return dict(json.loads((output / "run.json").read_text()))
     storage = (config.state_path / "train").resolve()
-    kept = storage / f"{run}-data"
-    kept.mkdir(parents=True, exist_ok=True)
-    console.print(f"[1/3] preparing data for {recipe.name} from {data}")
-    if not (kept / "report.json").is_file():
-        prepared, report = prepare(config, options, base)
-        (kept / "data.pkl").write_bytes(pickle.dumps(prepared))
-        (kept / "report.json").write_text(json.dumps(report))
-    report = json.loads((kept / "report.json").read_text())
-    console.print(f"[2/3] training {version} (run {run}; an interrupted run resumes)")
+    prepared_folder = storage / f"{run}-data"
+    prepared_folder.mkdir(parents=True, exist_ok=True)
+    say(f"[1/3] preparing data for {recipe.name} from {data}")
+    if not (prepared_folder / "report.json").is_file():
+        training_data, report = prepare(config, options, base, say)
+        (prepared_folder / "data.pkl").write_bytes(pickle.dumps(training_data))
+        (prepared_folder / "report.json").write_text(json.dumps(report))
+    report = json.loads((prepared_folder / "report.json").read_text())
+    say(f"[2/3] training {version} (run {run}; an interrupted run resumes)")
     connect_ray()
-    result = ray.train.torch.TorchTrainer(
-        train_loop,
-        train_loop_config={
-            "recipe": msgspec.to_builtins(recipe),
-            "base": base,
-            "adapter": str(Path(adapter).resolve()) if adapter else "",
-            "data": str(kept / "data.pkl"),
-        },
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=recipe.workers, use_gpu=recipe.gpus, resources_per_worker=None if recipe.gpus else {"CPU": 2}
-        ),
-        run_config=ray.train.RunConfig(
-            name=run,
-            storage_path=str(storage),
-            failure_config=ray.train.FailureConfig(max_failures=3),
-            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-        ),
-    ).fit()
+    with Mailbox(lambda line: say(f"      {line}")) as sender:
+        result = ray.train.torch.TorchTrainer(
+            train_stage,
+            train_loop_config={
+                "recipe": recipe,
+                "base": base,
+                "adapter": str(Path(adapter).resolve()) if adapter else "",
+                "data": str(prepared_folder / "data.pkl"),
+                "say": sender,
+            },
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=recipe.workers,
+                use_gpu=recipe.gpus,
+                resources_per_worker=None if recipe.gpus else {"CPU": 2},
+            ),
+            run_config=ray.train.RunConfig(
+                name=run,
+                storage_path=str(storage),
+                failure_config=ray.train.FailureConfig(max_failures=3),
+                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+            ),
+        ).fit()
     if result.checkpoint is None:
         raise StageError("training ended without a checkpoint; see the log above")
-    console.print(f"[3/3] writing {output}")
+    say(f"[3/3] writing {output}")
     with result.checkpoint.as_directory() as folder:
         about = _export(Path(folder) / RayTrainReportCallback.CHECKPOINT_NAME, recipe, output)
     about |= {"run": run, "from": version, "data": report, "recipe": msgspec.to_builtins(recipe)}
     about["before"] = _stages_of(Path(adapter)) if adapter else []
     if recipe.method == "lora":
         served = merged(base, output, config.llm_cache)
-        console.print(f"      merged for serving: {served}")
+        say(f"      merged for serving: {served}")
         about["version"] = model_version(served)
     else:
         about["version"] = model_version(str(output))
     (output / "run.json").write_text(json.dumps(about, indent=1))
     (output / "README.md").write_text(model_card(recipe, about))
     shutil.rmtree(storage / run, ignore_errors=True)
-    shutil.rmtree(kept, ignore_errors=True)
+    shutil.rmtree(prepared_folder, ignore_errors=True)
     return about
 
 
@@ -175,8 +180,8 @@ def _export(checkpoint: Path, recipe: Recipe, output: Path) -> dict[str, Any]:
     held_out = [[row["step"], row["eval_loss"]] for row in state["log_history"] if "eval_loss" in row]
     # The median: the first step compiles, and a run that was cut off has two of them.
     seconds = statistics.median(row["seconds"] for row in state["log_history"] if "seconds" in row)
-    found = {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
-    return found | ({"rewards": rewards} if rewards else {})
+    result = {"steps": state["global_step"], "step_seconds": seconds, "curve": curve, "held_out": held_out}
+    return result | ({"rewards": rewards} if rewards else {})
 
 
 def _stages_of(adapter: Path) -> list[dict[str, Any]]:
@@ -186,8 +191,8 @@ def _stages_of(adapter: Path) -> list[dict[str, Any]]:
     about = json.loads((adapter / "run.json").read_text())
     recipe = about["recipe"]
     counts = about["data"].get("trained", {})
-    own = {"stage": recipe["stage"], "recipe": recipe["name"], "steps": about["steps"], **counts}
-    return [*about.get("before", []), own]
+    last = {"stage": recipe["stage"], "recipe": recipe["name"], "steps": about["steps"], **counts}
+    return [*about.get("before", []), last]
 
 
 def _digest(adapter: Path) -> str:

@@ -33,7 +33,7 @@ from rayapp.redrec.model.history import tower_batch
 from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.learner_state import LearnerState, Row
+from rayapp.redrec.online.learner_state import LearnerState, LogRow
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.prequential import evaluate_window
 from rayapp.redrec.online.reservoir import Reservoir
@@ -92,13 +92,13 @@ def main(rounds: int, threads: int) -> None:
         events: list[Event] = [e for e in bootstrap_events(folder) if e.is_positive]
         size = model.settings.batch
         half = len(events) // 2
-        model.advance([Row(e, e.timestamp_ms) for e in events[:half]])
+        model.advance([LogRow(e, e.timestamp_ms) for e in events[:half]])
         chunks = [events[n : n + size] for n in range(half, len(events) - size, size)][:8]
         examples = []
         seconds = {"advance": 0.0, "evaluate": 0.0, "learner": 0.0, "bare": 0.0}
         for chunk in chunks:
             started = time.perf_counter()
-            found, _ = model.advance([Row(e, e.timestamp_ms) for e in chunk])
+            found, _ = model.advance([LogRow(e, e.timestamp_ms) for e in chunk])
             seconds["advance"] += time.perf_counter() - started
             examples.append([e for e in found if e.positive])
         tensors = [ready(model, model.prepare(e).positives) for e in examples]

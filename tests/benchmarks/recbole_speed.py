@@ -22,7 +22,7 @@ import torch
 
 from rayapp.config import load_config
 from rayapp.data.folder import DataFolder, item_rows, vocabulary_of
-from rayapp.data.sequences import Sequence, sequences_of, user_sequences
+from rayapp.data.sequences import EventSequence, sequences_of, user_sequences
 from rayapp.data.split import leave_one_out
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.loss.negatives import NegativeSampler
@@ -66,7 +66,7 @@ def ours(folder: DataFolder, content: np.ndarray, settings: TrainConfig, threads
     return found
 
 
-def write_atomic(sequences: list[Sequence], folder: Path, name: str) -> None:
+def write_atomic(sequences: list[EventSequence], folder: Path, name: str) -> None:
     """RecBole's format; the place in the sequence is the time, so both see the same order."""
     (folder / name).mkdir(parents=True)
     with (folder / name / f"{name}.inter").open("w") as file:

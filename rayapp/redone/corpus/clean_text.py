@@ -41,16 +41,16 @@ class CleanText:
         self.known = known
         self.scores = scores
         self.counts = counts
-        self.kept = list(self._filtered(texts))
+        self.filtered = list(self._filtered(texts))
         self._good: dict[int, bool] = {}
 
     def read(self, seed: int) -> Iterator[str]:
         """All of it in the order of `seed`."""
-        order = np.random.default_rng(seed).permutation(len(self.kept))
+        order = np.random.default_rng(seed).permutation(len(self.filtered))
         for start in range(0, len(order), SCORED_AT_ONCE):
             part = [int(n) for n in order[start : start + SCORED_AT_ONCE]]
             self._score([n for n in part if n not in self._good])
-            yield from (self.kept[n] for n in part if self._good[n])
+            yield from (self.filtered[n] for n in part if self._good[n])
 
     def _filtered(self, texts: Iterable[str]) -> Iterator[str]:
         seen = Duplicates(self.cleaning.duplicates)
@@ -69,6 +69,6 @@ class CleanText:
     def _score(self, places: list[int]) -> None:
         good = np.ones(len(places), dtype=bool)
         if places and self.scores is not None and self.cleaning.quality is not None:
-            good = quality.keep(self.scores([self.kept[n] for n in places]), self.cleaning.quality)
+            good = quality.keep(self.scores([self.filtered[n] for n in places]), self.cleaning.quality)
             self.counts["odd or empty to the quality model"] += int((~good).sum())
         self._good |= dict(zip(places, good.tolist(), strict=True))

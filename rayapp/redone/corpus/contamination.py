@@ -20,7 +20,7 @@ class Contamination:
         return any(gram in self.known for gram in self._grams(text))
 
     def _grams(self, text: str) -> set[tuple[str, ...]]:
-        found = words(text)
-        if len(found) <= self.size:
-            return {tuple(found)} if len(found) >= self.size // 2 else set()
-        return {tuple(found[n : n + self.size]) for n in range(len(found) - self.size + 1)}
+        tokens = words(text)
+        if len(tokens) <= self.size:
+            return {tuple(tokens)} if len(tokens) >= self.size // 2 else set()
+        return {tuple(tokens[n : n + self.size]) for n in range(len(tokens) - self.size + 1)}

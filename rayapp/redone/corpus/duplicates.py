@@ -28,5 +28,5 @@ class Duplicates:
 
 
 def shingles(text: str) -> set[str]:
-    found = words(text)
-    return {" ".join(found[n : n + SHINGLE]) for n in range(max(1, len(found) - SHINGLE + 1))}
+    tokens = words(text)
+    return {" ".join(tokens[n : n + SHINGLE]) for n in range(max(1, len(tokens) - SHINGLE + 1))}

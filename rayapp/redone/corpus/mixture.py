@@ -66,14 +66,14 @@ def best_regression(shares: np.ndarray, losses: np.ndarray, seed: int = 42) -> t
     """(the kind with the least squared error on runs that it was not fitted on, fitted on all; Spearman of those
     predictions and the losses)."""
     fold = np.random.default_rng(seed).permutation(len(losses)) % min(FOLDS, len(losses))
-    found = []
+    fits = []
     for kind in get_args(Kind):
         predicted = np.empty(len(losses))
         for n in range(fold.max() + 1):
             out = fold == n
             predicted[out] = LossRegression(kind, seed).fit(shares[~out], losses[~out]).predict(shares[out])
-        found.append((float(((predicted - losses) ** 2).mean()), kind, rank_correlation(predicted, losses)))
-    _, kind, rank = min(found)
+        fits.append((float(((predicted - losses) ** 2).mean()), kind, rank_correlation(predicted, losses)))
+    _, kind, rank = min(fits)
     return LossRegression(kind, seed).fit(shares, losses), rank
 
 

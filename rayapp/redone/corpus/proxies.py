@@ -13,7 +13,7 @@ BATCH = 16
 HELD_OUT = 32  # rows of each source
 
 
-class Pool:
+class TextPool:
     """Token rows of one source, [N, LENGTH]; the first HELD_OUT are never learned."""
 
     def __init__(self, name: str, ids: Sequence[int]) -> None:
@@ -30,7 +30,7 @@ class Pool:
         return self.rows[HELD_OUT:]
 
 
-def proxy_losses(pools: Sequence[Pool], shares: np.ndarray, vocabulary: int, steps: int, seed: int) -> np.ndarray:
+def proxy_losses(pools: Sequence[TextPool], shares: np.ndarray, vocabulary: int, steps: int, seed: int) -> np.ndarray:
     """[D] held-out loss of each source, in nats a token, of a model trained from nothing on rows drawn by `shares` [D]."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)

@@ -19,10 +19,10 @@ class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     empty: float = 0.02
 
 
-def losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
+def mean_losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
     """[N] mean negative log-likelihood in nats a token of the first MAX_TOKENS tokens of each text."""
     order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
-    found = np.zeros(len(texts))
+    text_losses = np.zeros(len(texts))
     tokenizer.padding_side = "right"
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
@@ -34,13 +34,13 @@ def losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) ->
         wanted = tokens["input_ids"][:, 1:]
         each = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
         mask = tokens["attention_mask"][:, 1:]
-        found[rows] = ((each.view_as(mask) * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy()
-    return found
+        text_losses[rows] = ((each.view_as(mask) * mask).sum(1) / mask.sum(1).clamp(min=1)).numpy()
+    return text_losses
 
 
-def keep(found: np.ndarray, settings: Quality) -> np.ndarray:
+def keep(text_losses: np.ndarray, settings: Quality) -> np.ndarray:
     """[N] bool of losses of one source."""
-    if not len(found):
+    if not len(text_losses):
         return np.zeros(0, dtype=bool)
-    low, high = np.quantile(found, [settings.empty, 1 - settings.odd])
-    return (found >= low) & (found <= high)
+    low, high = np.quantile(text_losses, [settings.empty, 1 - settings.odd])
+    return (text_losses >= low) & (text_losses <= high)

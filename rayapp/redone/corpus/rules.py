@@ -27,16 +27,16 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def reason(text: str, rules: Rules) -> str | None:
     """Why this text is left out; None keeps it."""
-    found = words(text)
-    if len(found) < rules.min_words:
+    tokens = words(text)
+    if len(tokens) < rules.min_words:
         return "too short"
-    if len(found) > rules.max_words:
+    if len(tokens) > rules.max_words:
         return "too long"
     solid = [c for c in text if not c.isspace()]
     if sum(c.isalpha() for c in solid) < rules.min_letters * len(solid):
         return "few letters"
-    if len(_LINK.findall(text)) > rules.max_links * len(found):
+    if len(_LINK.findall(text)) > rules.max_links * len(tokens):
         return "mostly links and names"
-    if len(found) >= 10 and Counter(found).most_common(1)[0][1] > rules.max_top_word * len(found):
+    if len(tokens) >= 10 and Counter(tokens).most_common(1)[0][1] > rules.max_top_word * len(tokens):
         return "one word again and again"
     return None

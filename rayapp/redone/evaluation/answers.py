@@ -1,4 +1,4 @@
-"""What a model says to questions, which answer it finds likeliest, and how well it knows texts; kept, so a run goes on."""
+"""A language model's answers, its likeliest options and its perplexity on texts; cached on disk, so runs resume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections import UserDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,29 +19,34 @@ from rayapp.moderation.policy import load_policy
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import task_of
 from rayapp.redone.training.chat import ChatTokens
-from rayapp.terminal import console
 
 QUESTION_TOKENS = 384
 TEXT_TOKENS = 512
-LONG_CONTEXT, LONGER = 8192, 4  # tokens; times a task's longest answer
+LONG_CONTEXT, LONGER = 8192, 4  # tokens; a factor on a task's longest answer
 FRAME = 256  # tokens for instruction and chat template around a question
-TELL_S = 15.0
+PROGRESS_EVERY_S = 15.0
 
 
-class Answers(NamedTuple):
-    """In the order of what was asked. `likeliest`: the option of the highest mean logprob a token, None where none
-    was scored; `labels`: of every note the policy's categories; `losses`: (nats, tokens) of every text's answer."""
+class Responses(NamedTuple):
+    """In the order of the questionnaire.
 
-    said: list[str]
+    `generated`: the answer to each example. `likeliest`: each example's option of the highest mean log-probability per
+    token, None where options were not scored. `labels`: the policy's categories with their probabilities, for each
+    note. `losses`: (nats, tokens) of each text's answer.
+    """
+
+    generated: list[str]
     likeliest: list[str | None]
     labels: list[dict[str, float]]
     losses: list[tuple[float, int]]
 
 
-class Asked(NamedTuple):
-    """`examples` are answered, `notes` moderated; of `texts` the answers are scored. `options`: whether those of the
-    examples are scored too. `long`: questions are as long as the model takes (up to LONG_CONTEXT) and answers
-    longer, not cut to what the project's own sets need."""
+class Questionnaire(NamedTuple):
+    """`examples` are answered, `notes` moderated; of `texts` the answers are scored.
+
+    `options`: whether the examples' options are scored too. `long`: questions may be as long as the model takes (up to
+    LONG_CONTEXT) and answers longer, instead of the limits of the project's own sets.
+    """
 
     examples: Sequence[Example]
     notes: Sequence[str]
@@ -50,8 +55,9 @@ class Asked(NamedTuple):
     long: bool = False
 
 
-class Request(NamedTuple):
-    """`key` names what is asked, so that equal requests are one; `of` is the place in `kind` of Asked."""
+class ModelRequest(NamedTuple):
+    """`key` identifies the content, so that equal requests are sent once; `of` is the index in the questionnaire's
+    part that `kind` names. `kind` is part of the key, and so of the cache's format."""
 
     key: str
     kind: Literal["said", "option", "text", "label"]
@@ -61,8 +67,13 @@ class Request(NamedTuple):
     sampling: str  # JSON
 
 
-def ask_model(model: str, asked: Asked, *, llm: LlmAccess, kept_below: Path) -> tuple[Answers, str]:
-    """(answers, model version). `kept_below`: the folder of answers, one file a model version. What was answered before a kill is not asked again. Raises UserError."""
+def ask_model(
+    model: str, questionnaire: Questionnaire, *, llm: LlmAccess, cache: Path, say: Callable[[str], None]
+) -> tuple[Responses, str]:
+    """(responses, model version). `cache`: a folder with one file per model version, of which responses are reused.
+
+    Raises UserError.
+    """
     from transformers import AutoConfig, AutoTokenizer
 
     folder = model_folder(model, llm.cache)
@@ -70,43 +81,51 @@ def ask_model(model: str, asked: Asked, *, llm: LlmAccess, kept_below: Path) -> 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     moderation = Moderation(tokenizer, load_policy(llm.settings.policy or None))
     context = 0
-    if asked.long:
+    if questionnaire.long:
         context = min(
             LONG_CONTEXT, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", LONG_CONTEXT)
         )
-    requests = list(_requests(asked, ChatTokens(tokenizer), moderation, context))
-    kept = kept_below / f"{version.replace('/', '-')}.jsonl"
-    known = _known(kept)
-    waiting = list({r.key: r for r in requests if r.key not in known}.values())
-    console.print(f"{version}: {len(requests):,} requests, {len(waiting):,} not answered yet")
+    requests = list(_requests(questionnaire, ChatTokens(tokenizer), moderation, context))
+    file = cache / f"{version.replace('/', '-')}.jsonl"
+    results = _cached(file)
+    waiting = list({r.key: r for r in requests if r.key not in results}.values())
+    say(f"{version}: {len(requests):,} requests, {len(waiting):,} not in the cache")
     if waiting:
-        _answer(waiting, folder, kept, known, {"max_model_len": context} if context else {})
-    return _collected(asked, requests, known, moderation), version
+        engine = {"max_model_len": context} if context else {}
+        for line in _generate(waiting, folder, file, results, engine=engine):
+            say(line)
+    return _collected(questionnaire, requests, results, moderation), version
 
 
-def _requests(asked: Asked, chat: ChatTokens, moderation: Moderation, context: int) -> Iterator[Request]:
-    def request(kind: Any, of: int, prompt: list[int], start: int = 0, **sampling: Any) -> Request:
+def _requests(
+    questionnaire: Questionnaire, chat: ChatTokens, moderation: Moderation, context: int
+) -> Iterator[ModelRequest]:
+    def request(kind: Any, of: int, prompt: list[int], start: int = 0, **sampling: Any) -> ModelRequest:
         text = json.dumps(sampling)
         key = hashlib.blake2b(json.dumps([kind, prompt, start, text]).encode(), digest_size=12).hexdigest()
-        return Request(key, kind, of, prompt, start, text)
+        return ModelRequest(key, kind, of, prompt, start, text)
 
     scored = {"max_tokens": 1, "prompt_logprobs": 0}
-    for n, example in enumerate(asked.examples):
+    for n, example in enumerate(questionnaire.examples):
         longest = task_of(example.task).max_tokens * (LONGER if context else 1)
         prompt = chat.prompt(example, context - longest - FRAME if context else QUESTION_TOKENS)
         yield request("said", n, prompt, max_tokens=longest, temperature=0.0)
-        for option in example.options if asked.options else ():
+        for option in example.options if questionnaire.options else ():
             yield request("option", n, [*prompt, *chat.answer(option)], len(prompt), **scored)
-    for n, text in enumerate(asked.texts):
+    for n, text in enumerate(questionnaire.texts):
         prompt = chat.prompt(text, QUESTION_TOKENS)
         yield request("text", n, [*prompt, *chat.answer(text.answer)[:TEXT_TOKENS]], len(prompt), **scored)
     (question,) = moderation.questions
     letters = {"max_tokens": 1, "logprobs": len(question.answers), "allowed_token_ids": list(question.answers)}
-    for n, note in enumerate(asked.notes):
+    for n, note in enumerate(questionnaire.notes):
         yield request("label", n, moderation.prompts(note)[0], **letters)
 
 
-def _answer(waiting: list[Request], folder: str, kept: Path, known: dict[str, Any], engine: dict[str, Any]) -> None:
+def _generate(
+    waiting: list[ModelRequest], folder: str, cache: Path, results: dict[str, Any], *, engine: dict[str, Any]
+) -> Iterator[str]:
+    """Run the requests, adding to `results` and to the cache as they finish; lines of progress."""
+
     def ask(row: Row) -> Row:
         # Not a dict: Arrow would give every row of a block the keys of all its rows, as floats.
         sampling = UserDict({"temperature": 1.0, **json.loads(row["sampling"])})
@@ -114,65 +133,69 @@ def _answer(waiting: list[Request], folder: str, kept: Path, known: dict[str, An
 
     def conclude(row: Row) -> Row:
         if row["kind"] == "said":
-            found: Any = row["generated_text"]
+            result: Any = row["generated_text"]
         elif row["kind"] == "label":
-            found = {str(token): value["logprob"] for token, value in row["logprobs"][0].items()}
+            result = {str(token): value["logprob"] for token, value in row["logprobs"][0].items()}
         else:
             ids = row["ids"]
-            each = [_logprob(row["prompt_logprobs"][n], ids[n]) for n in range(row["start"], len(ids))]
-            found = [sum(each), len(each)]
-        return {"key": row["key"], "found": json.dumps(found)}
+            logprobs = [_logprob(row["prompt_logprobs"][n], ids[n]) for n in range(row["start"], len(ids))]
+            result = [sum(logprobs), len(logprobs)]
+        return {"key": row["key"], "result": json.dumps(result)}
 
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    started = told = time.monotonic()
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    started = last_line = time.monotonic()
     count = 0
-    with kept.open("a") as file:
+    with cache.open("a") as file:
         for batch in answered(
             in_small_blocks([r._asdict() for r in waiting]), folder, ask, conclude, engine=engine
         ).iter_batches(batch_size=64, batch_format="pyarrow"):
             for row in batch.to_pylist():
-                known[row["key"]] = json.loads(row["found"])
-                file.write(json.dumps([row["key"], known[row["key"]]]) + "\n")
+                results[row["key"]] = json.loads(row["result"])
+                file.write(json.dumps([row["key"], results[row["key"]]]) + "\n")
                 count += 1
             file.flush()
-            if time.monotonic() - told > TELL_S or count == len(waiting):
-                told = time.monotonic()
-                console.print(f"  {count:,} of {len(waiting):,}, {count / (told - started):.1f} a second")
+            if time.monotonic() - last_line > PROGRESS_EVERY_S or count == len(waiting):
+                last_line = time.monotonic()
+                yield f"  {count:,} of {len(waiting):,}, {count / (last_line - started):.1f} per second"
 
 
 def _logprob(entry: Mapping[Any, Any], token: int) -> float:
     value = entry.get(token, entry.get(str(token)))
+    assert value is not None, f"no log-probability of token {token}"
     return float(value["logprob"])
 
 
-def _known(kept: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if kept.is_file():
-        for line in kept.read_text().splitlines():
+def _cached(cache: Path) -> dict[str, Any]:
+    """Results by request key."""
+    results: dict[str, Any] = {}
+    if cache.is_file():
+        for line in cache.read_text().splitlines():
             try:
                 key, value = json.loads(line)
             except ValueError:  # the last line of a run that was killed
                 continue
-            found[key] = value
-    return found
+            results[key] = value
+    return results
 
 
-def _collected(asked: Asked, requests: Sequence[Request], known: Mapping[str, Any], moderation: Moderation) -> Answers:
-    said, losses = [""] * len(asked.examples), [(0.0, 0)] * len(asked.texts)
-    labels: list[dict[str, float]] = [{}] * len(asked.notes)
+def _collected(
+    questionnaire: Questionnaire, requests: Sequence[ModelRequest], results: Mapping[str, Any], moderation: Moderation
+) -> Responses:
+    generated, losses = [""] * len(questionnaire.examples), [(0.0, 0)] * len(questionnaire.texts)
+    labels: list[dict[str, float]] = [{}] * len(questionnaire.notes)
     options: dict[int, list[float]] = {}
     for request in requests:
-        found = known[request.key]
+        result = results[request.key]
         if request.kind == "said":
-            said[request.of] = found
+            generated[request.of] = result
         elif request.kind == "option":
-            options.setdefault(request.of, []).append(found[0] / found[1])
+            options.setdefault(request.of, []).append(result[0] / result[1])
         elif request.kind == "text":
-            losses[request.of] = (-found[0], found[1])
+            losses[request.of] = (-result[0], result[1])
         else:
-            labels[request.of] = moderation.labels([{int(token): value for token, value in found.items()}])
+            labels[request.of] = moderation.labels([{int(token): value for token, value in result.items()}])
     likeliest = [
         example.options[max(range(len(options[n])), key=options[n].__getitem__)] if n in options else None
-        for n, example in enumerate(asked.examples)
+        for n, example in enumerate(questionnaire.examples)
     ]
-    return Answers(said, likeliest, labels, losses)
+    return Responses(generated, likeliest, labels, losses)

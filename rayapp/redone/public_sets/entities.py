@@ -37,30 +37,30 @@ def entities(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 def spans(tokens: Sequence[str], tags: Sequence[str]) -> list[tuple[str, str]]:
     """(type, text) of every entity in BIO tags."""
-    found: list[tuple[str, list[str]]] = []
+    entities: list[tuple[str, list[str]]] = []
     inside = ""
     for token, tag in zip(tokens, tags, strict=True):
         mark, _, kind = tag.partition("-")
         kind = kind.casefold()
         if mark == "B" or (mark == "I" and kind != inside):
-            found.append((kind, [token]))
+            entities.append((kind, [token]))
         elif mark == "I":
-            found[-1][1].append(token)
+            entities[-1][1].append(token)
         inside = kind if mark in "BI" else ""
-    return [(kind, " ".join(text)) for kind, text in found]
+    return [(kind, " ".join(text)) for kind, text in entities]
 
 
 def _of(folder: Path, source: str, split: str, seed: int) -> Iterator[Example]:
-    found = rows(folder, FILES[source], split)
-    kinds = sorted({kind for row in found for kind, _ in spans(row["tokens"], row["tags"])})
-    for row, rng in shuffled(found, seed):
+    sentences = rows(folder, FILES[source], split)
+    kinds = sorted({kind for row in sentences for kind, _ in spans(row["tokens"], row["tags"])})
+    for row, rng in shuffled(sentences, seed):
         # Broad Twitter has the mark before a name as a token, and an entity, of its own.
         named = [(kind, text) for kind, text in spans(row["tokens"], row["tags"]) if text != "@"]
         note = " ".join(row["tokens"]).replace("@ ", "@")
         absent = [kind for kind in kinds if kind not in {k for k, _ in named}]
-        asked = list(dict.fromkeys(kind for kind, _ in named))
+        queried = list(dict.fromkeys(kind for kind, _ in named))
         # Most notes name nobody: one in four of them is asked, and so is an absent type of those that do.
         if absent and rng.random() < 0.25:
-            asked.append(absent[int(rng.integers(len(absent)))])
-        for kind in asked:
+            queried.append(absent[int(rng.integers(len(absent)))])
+        for kind in queried:
             yield ner(note, KINDS.get(kind, kind), [text for k, text in named if k == kind], source)

@@ -14,9 +14,9 @@ from rayapp.redone.tasks.form import FORMS, WORDS, Form
 
 def forms(folder: Path, split: str, seed: int) -> Iterator[Example]:
     """Every instruction of Alpaca with every form, in a random order: 792 of the test split."""
-    found = rows(folder, "general/alpaca_en.parquet", split, has=("train", "test"))
+    instructions = rows(folder, "general/alpaca_en.parquet", split, has=("train", "test"))
     kinds = list(FORMS.items())
-    for which in np.random.default_rng(seed).permutation(len(found) * len(kinds)):
+    for which in np.random.default_rng(seed).permutation(len(instructions) * len(kinds)):
         number, place = divmod(int(which), len(kinds))
         kind, (ask, _) = kinds[place]
         rng = np.random.default_rng([seed, number, place])
@@ -25,6 +25,6 @@ def forms(folder: Path, split: str, seed: int) -> Iterator[Example]:
             "at least": str(int(rng.choice([20, 30, 40]))),
             "bullets": str(int(rng.choice([2, 3, 4]))),
         }.get(kind, str(rng.choice(WORDS)) if "{}" in ask else "")
-        asked = f"{found[number]['instruction']} {found[number]['input']}".strip()
-        question = f"{asked}\n{ask.format(drawn)}"
-        yield Example(Form.name, question, "", note=asked, query=f"{kind}:{drawn}", source="Alpaca, form added")
+        instruction = f"{instructions[number]['instruction']} {instructions[number]['input']}".strip()
+        question = f"{instruction}\n{ask.format(drawn)}"
+        yield Example(Form.name, question, "", note=instruction, query=f"{kind}:{drawn}", source="Alpaca, form added")

@@ -35,16 +35,16 @@ def stance(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 def sexism_paths(folder: Path, split: str, seed: int) -> Iterator[Example]:
     """All sexist notes and one in three of the others; the candidates beside the right one are drawn."""
-    found = rows(folder, "moderation/edos.parquet", split)
+    posts = rows(folder, "moderation/edos.parquet", split)
 
     def path(row: dict[str, str]) -> tuple[str, str, str]:
         return row["label_sexist"], _NUMBER.sub("", row["label_category"]), _NUMBER.sub("", row["label_vector"])
 
-    paths = sorted({path(row) for row in found})
-    for row, rng in shuffled(found, seed):
-        own = path(row)
+    paths = sorted({path(row) for row in posts})
+    for row, rng in shuffled(posts, seed):
+        label = path(row)
         if row["label_sexist"] == "not sexist" and rng.random() > 1 / 3:
             continue
-        others = [other for other in paths if other != own]
-        drawn = [others[n] for n in rng.choice(len(others), PATHS - 1, replace=False)] + [own]
-        yield taxonomy_path(row["text"], [drawn[n] for n in rng.permutation(PATHS)], own, "EDOS")
+        others = [other for other in paths if other != label]
+        drawn = [others[n] for n in rng.choice(len(others), PATHS - 1, replace=False)] + [label]
+        yield taxonomy_path(row["text"], [drawn[n] for n in rng.permutation(PATHS)], label, "EDOS")

@@ -22,16 +22,16 @@ def readers(folder: Path, split: str, seed: int) -> Iterator[Example]:
     """A weak set, for want of a public one: titles of cosmetics and toys that say for whom they are, less those words.
 
     `folder` lies beside the folder of the recommendation sets. No: a title for the others."""
-    found = []
+    notes = []
     titles = [row for file in TITLES for row in rows(folder.parent, file, split, has=())]
     for row in titles:
         whom = [name for name, pattern in READERS.items() if pattern.search(row["title"] or "")]
         note = " ".join(_EITHER.sub(" ", row["title"] or "").split())
         if len(whom) == 1 and len(note.split()) >= 3:
-            found.append((note, whom[0]))
-    for (note, whom), rng in shuffled(found, seed):
-        asked = str(rng.choice(sorted(READERS)))
-        yield gender(note, asked, asked == whom, "Amazon titles (weak)")
+            notes.append((note, whom[0]))
+    for (note, whom), rng in shuffled(notes, seed):
+        reader = str(rng.choice(sorted(READERS)))
+        yield gender(note, reader, reader == whom, "Amazon titles (weak)")
 
 
 def chinese_grades(folder: Path, split: str, seed: int) -> Iterator[Example]:

@@ -18,13 +18,13 @@ SOURCE = "TweetQA"
 
 
 def sentences_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
-    found = _rows(folder, split)
-    for row, rng in shuffled(found, seed):
+    all_rows = _rows(folder, split)
+    for row, rng in shuffled(all_rows, seed):
         reason = _reason(row)
         if reason is None:
             continue
         if rng.random() < UNANSWERABLE:
-            other = found[int(rng.integers(len(found)))]
+            other = all_rows[int(rng.integers(len(all_rows)))]
             if other["note"] != row["note"]:
                 yield simple(other["question"], row["note"], [], SOURCE)
                 continue
@@ -32,13 +32,13 @@ def sentences_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 
 def options_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
-    found = _rows(folder, split)
-    for row, rng in shuffled(found, seed):
+    all_rows = _rows(folder, split)
+    for row, rng in shuffled(all_rows, seed):
         reason = _reason(row)
         if reason is None:
             continue
         note = row["note"].casefold()
-        drawn = (found[n]["answers"][0] for n in rng.integers(len(found), size=5 * OPTIONS))
+        drawn = (all_rows[n]["answers"][0] for n in rng.integers(len(all_rows), size=5 * OPTIONS))
         wrong = list(dict.fromkeys(answer for answer in drawn if answer.casefold() not in note))[:OPTIONS]
         if rng.random() < UNANSWERABLE or len(wrong) < OPTIONS:
             yield complex_(row["question"], row["note"], wrong, {}, SOURCE)
@@ -50,12 +50,16 @@ def options_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 def _rows(folder: Path, split: str) -> list[dict[str, Any]]:
     """Its dev split is our test split: the answers of its own were never published."""
-    own = {"test": "dev", "dev": "dev", "train": "train"}[split]
+    source_split = {"test": "dev", "dev": "dev", "train": "train"}[split]
     if split == "test":
-        return [row for row in rows(folder, "mrc/tweetqa.parquet", own, has=("train", "dev", "test")) if row["answers"]]
-    found = rows(folder, "mrc/tweetqa.parquet", "train", has=("train", "dev", "test"))
-    cut = len(found) // 10
-    return [row for row in (found[:cut] if split == "dev" else found[cut:]) if row["answers"]]
+        return [
+            row
+            for row in rows(folder, "mrc/tweetqa.parquet", source_split, has=("train", "dev", "test"))
+            if row["answers"]
+        ]
+    train_rows = rows(folder, "mrc/tweetqa.parquet", "train", has=("train", "dev", "test"))
+    cut = len(train_rows) // 10
+    return [row for row in (train_rows[:cut] if split == "dev" else train_rows[cut:]) if row["answers"]]
 
 
 def _reason(row: dict[str, Any]) -> str | None:

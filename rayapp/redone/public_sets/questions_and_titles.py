@@ -25,30 +25,30 @@ CANDIDATES = 6
 
 def answers_query(folder: Path, split: str, seed: int) -> Iterator[Example]:
     """No: half of the time another question's body, half of the time one that shares a keyphrase."""
-    found = _rows(folder, split)
-    near = _by_phrase(found)
-    for n, rng in shuffled(list(range(len(found))), seed):
-        row = found[n]
+    all_rows = _rows(folder, split)
+    near = _by_phrase(all_rows)
+    for n, rng in shuffled(list(range(len(all_rows))), seed):
+        row = all_rows[n]
         if rng.random() < 0.5:
             yield correlates(row["title"], _note(row), True, SOURCE)
             continue
-        other = _other(found, near, row, rng) if rng.random() < 0.5 else None
-        other = other or found[int(rng.integers(len(found)))]
+        other = _other(all_rows, near, row, rng) if rng.random() < 0.5 else None
+        other = other or all_rows[int(rng.integers(len(all_rows)))]
         if other is not row:
             yield correlates(row["title"], _note(other), False, SOURCE)
 
 
 def query_grades(folder: Path, split: str, seed: int) -> Iterator[Example]:
     """3 the question's own body; 2 a body that shares two keyphrases or more, 1 one of them, -1 none."""
-    found = _rows(folder, split)
-    near = _by_phrase(found)
-    for n, rng in shuffled(list(range(len(found))), seed):
-        row = found[n]
+    all_rows = _rows(folder, split)
+    near = _by_phrase(all_rows)
+    for n, rng in shuffled(list(range(len(all_rows))), seed):
+        row = all_rows[n]
         choice = int(rng.integers(3))
         other = row if choice == 0 else None
         if choice == 1:
-            other = _other(found, near, row, rng)
-        other = other or found[int(rng.integers(len(found)))]
+            other = _other(all_rows, near, row, rng)
+        other = other or all_rows[int(rng.integers(len(all_rows)))]
         shared = len(set(row["keyphrases"]) & set(other["keyphrases"]))
         grade = 3 if other is row else (2 if shared > 1 else 1 if shared else -1)
         yield correlation(row["title"], _note(other), grade, GRADES, SOURCE)
@@ -59,17 +59,17 @@ def highlights(folder: Path, split: str, seed: int) -> Iterator[Example]:
     of its keyphrases, nothing is to be highlighted."""
     for row, rng in shuffled(_rows(folder, split), seed):
         comment = f"{row['title']} {_note(row)}"
-        said = words(comment)
-        own = [p for p in row["keyphrases"] if p.casefold() in comment.casefold()]
-        if not own and rng.random() > 0.5:
+        comment_words = words(comment)
+        phrases = [p for p in row["keyphrases"] if p.casefold() in comment.casefold()]
+        if not phrases and rng.random() > 0.5:
             continue
-        taken = {word for phrase in own for word in words(phrase)}
-        others = sorted({w for w in said if len(w) > 3 and w not in taken})
-        count = min(len(others), CANDIDATES - len(own[:3]))
+        taken = {word for phrase in phrases for word in words(phrase)}
+        others = sorted({w for w in comment_words if len(w) > 3 and w not in taken})
+        count = min(len(others), CANDIDATES - len(phrases[:3]))
         drawn = [others[n] for n in rng.choice(len(others), count, replace=False)] if count > 0 else []
-        shown = [*own[:3], *drawn]
+        shown = [*phrases[:3], *drawn]
         if len(shown) > 1:
-            yield chlw(comment, [shown[n] for n in rng.permutation(len(shown))], own[:3], SOURCE)
+            yield chlw(comment, [shown[n] for n in rng.permutation(len(shown))], phrases[:3], SOURCE)
 
 
 def next_query(folder: Path, split: str, seed: int) -> Iterator[Example]:
@@ -85,17 +85,17 @@ def _note(row: dict[str, Any]) -> str:
     return " ".join(row["body"].split()[:NOTE_WORDS])
 
 
-def _by_phrase(found: list[dict[str, Any]]) -> dict[str, list[int]]:
+def _by_phrase(all_rows: list[dict[str, Any]]) -> dict[str, list[int]]:
     near: dict[str, list[int]] = defaultdict(list)
-    for n, row in enumerate(found):
+    for n, row in enumerate(all_rows):
         for phrase in row["keyphrases"]:
             near[phrase].append(n)
     return near
 
 
 def _other(
-    found: list[dict[str, Any]], near: dict[str, list[int]], row: dict[str, Any], rng: np.random.Generator
+    all_rows: list[dict[str, Any]], near: dict[str, list[int]], row: dict[str, Any], rng: np.random.Generator
 ) -> dict[str, Any] | None:
     """Another row that shares a keyphrase, if there is one."""
-    others = [found[n] for phrase in row["keyphrases"] for n in near[phrase] if found[n] is not row]
+    others = [all_rows[n] for phrase in row["keyphrases"] for n in near[phrase] if all_rows[n] is not row]
     return others[int(rng.integers(len(others)))] if others else None

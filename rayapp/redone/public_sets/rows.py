@@ -26,20 +26,20 @@ def rows(folder: Path, file: str, split: str, has: tuple[str, ...] = SPLITS) -> 
     path = folder / file
     if not path.is_file():
         raise PublicSetError(f"{folder}: {file} is not there; give the folder of the public sets")
-    found = pq.read_table(path).to_pylist()
+    table_rows = pq.read_table(path).to_pylist()
     made = [name for name in ("test", "dev") if name not in has]
 
     def where(row: dict[str, Any]) -> str:
-        own = row.get("split", "train")
-        if own != "train":
-            return str(own)
+        row_split = row.get("split", "train")
+        if row_split != "train":
+            return str(row_split)
         tenth = int.from_bytes(hashlib.blake2b(repr(next(iter(row.values()))).encode()).digest()[:4], "big") % TENTHS
         return made[tenth] if tenth < len(made) else "train"
 
-    return [row for row in found if where(row) == split]
+    return [row for row in table_rows if where(row) == split]
 
 
-def shuffled(found: list[Any], seed: int) -> Iterator[tuple[Any, np.random.Generator]]:
+def shuffled(items: list[Any], seed: int) -> Iterator[tuple[Any, np.random.Generator]]:
     """In a fixed random order, each with a generator of its own: a longer list begins like a shorter one."""
-    for n in np.random.default_rng(seed).permutation(len(found)):
-        yield found[n], np.random.default_rng([seed, int(n)])
+    for n in np.random.default_rng(seed).permutation(len(items)):
+        yield items[n], np.random.default_rng([seed, int(n)])

@@ -16,9 +16,9 @@ class Chlw(Task):
 
     name, family, metric, max_tokens = "chlw", "chlw", "micro-F1 x parsable", 48
 
-    def judge(self, said: str, example: Example) -> Any:
-        found = listed(said)
-        return (*set_counts(found or [], listed(example.answer) or []), float(found is not None))
+    def judge(self, answer: str, example: Example) -> Any:
+        predicted = listed(answer)
+        return (*set_counts(predicted or [], listed(example.answer) or []), float(predicted is not None))
 
     def score(self, judged: Sequence[Any]) -> float:
         if not judged:
@@ -31,12 +31,12 @@ class Chlw(Task):
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The candidates that the comment says more than once; else the one of most letters."""
-        found = []
+        answers = []
         for example in tests:
-            said, candidates = words(example.note), listed(example.query) or [""]
-            often = [c for c in candidates if words(c) and min(said.count(w) for w in words(c)) > 1]
-            found.append("; ".join(often) or max(candidates, key=len))
-        return found
+            note_words, candidates = words(example.note), listed(example.query) or [""]
+            often = [c for c in candidates if words(c) and min(note_words.count(w) for w in words(c)) > 1]
+            answers.append("; ".join(often) or max(candidates, key=len))
+        return answers
 
 
 def chlw(comment: str, candidates: Sequence[str], highlights: Sequence[str], source: str) -> Example:

@@ -15,17 +15,20 @@ from rayapp.redone.tasks.texts import words
 WORDS = ("however", "today", "people", "example", "simple", "together")
 # Name: what is asked, and whether an answer does it. {} is drawn.
 FORMS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
-    "at most": ("Answer in at most {} words.", lambda said, n: 0 < len(words(said)) <= int(n)),
-    "at least": ("Answer in at least {} words.", lambda said, n: len(words(said)) >= int(n)),
-    "has word": ('Use the word "{}" in your answer.', lambda said, word: word in words(said)),
-    "begins": ('Begin your answer with the word "{}".', lambda said, word: words(said)[:1] == [word]),
-    "lower case": ("Write all of it in lower case, without capital letters.", lambda said, _: said == said.lower()),
+    "at most": ("Answer in at most {} words.", lambda answer, n: 0 < len(words(answer)) <= int(n)),
+    "at least": ("Answer in at least {} words.", lambda answer, n: len(words(answer)) >= int(n)),
+    "has word": ('Use the word "{}" in your answer.', lambda answer, word: word in words(answer)),
+    "begins": ('Begin your answer with the word "{}".', lambda answer, word: words(answer)[:1] == [word]),
+    "lower case": (
+        "Write all of it in lower case, without capital letters.",
+        lambda answer, _: answer == answer.lower(),
+    ),
     "bullets": (
         "Give exactly {} bullet points, each on a line that begins with * and nothing else.",
-        lambda said, n: len(re.findall(r"(?m)^\s*[*-] ", said)) == int(n),
+        lambda answer, n: len(re.findall(r"(?m)^\s*[*-] ", answer)) == int(n),
     ),
-    "no commas": ("Do not use any commas.", lambda said, _: "," not in said),
-    "quoted": ("Put your whole answer in double quotation marks.", lambda said, _: said[:1] == said[-1:] == '"'),
+    "no commas": ("Do not use any commas.", lambda answer, _: "," not in answer),
+    "quoted": ("Put your whole answer in double quotation marks.", lambda answer, _: answer[:1] == answer[-1:] == '"'),
 }
 
 
@@ -34,9 +37,9 @@ class Form(Task):
 
     name, family, metric, max_tokens = "instruction_form", "general", "accuracy", 96
 
-    def judge(self, said: str, example: Example) -> Any:
+    def judge(self, answer: str, example: Example) -> Any:
         kind, _, drawn = example.query.partition(":")
-        return float(bool(said.strip()) and FORMS[kind][1](said.strip(), drawn))
+        return float(bool(answer.strip()) and FORMS[kind][1](answer.strip(), drawn))
 
     def score(self, judged: Sequence[Any]) -> float:
         return 100 * float(np.mean(judged)) if len(judged) else 0.0

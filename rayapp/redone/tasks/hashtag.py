@@ -20,9 +20,9 @@ class HashtagMultiple(Task):
 
     name, family, metric, max_tokens = "hashtag_multiple", "hashtag", "micro-F1", 48
 
-    def judge(self, said: str, example: Example) -> Any:
-        found = [tag.lstrip("#") for tag in listed(said) or []]
-        return set_counts(found, [tag.lstrip("#") for tag in listed(example.answer) or []])
+    def judge(self, answer: str, example: Example) -> Any:
+        predicted = [tag.lstrip("#") for tag in listed(answer) or []]
+        return set_counts(predicted, [tag.lstrip("#") for tag in listed(example.answer) or []])
 
     def score(self, judged: Sequence[Any]) -> float:
         return 100 * micro_f1(judged)
@@ -33,22 +33,22 @@ class HashtagMultiple(Task):
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The candidates that share letters with the note, or the first one."""
-        found = []
+        answers = []
         for example in tests:
             squeezed = "".join(example.note.casefold().split())
             tags = [tag for tag in _candidates(example) if tag.casefold() in squeezed or overlap(tag, example.note)]
-            found.append("; ".join(tags) or _candidates(example)[0])
-        return found
+            answers.append("; ".join(tags) or _candidates(example)[0])
+        return answers
 
 
-def hashtag(note: str, tags: Sequence[str], own: Sequence[str], source: str) -> Example:
+def hashtag(note: str, tags: Sequence[str], true_tags: Sequence[str], source: str) -> Example:
     """`tags`: the candidates in the order shown; `own`: the author's, at least one."""
     text, shown = one_line(note), ", ".join(tags)
-    if len(own) == 1:
+    if len(true_tags) == 1:
         question = f"Which hashtag did the author give this note? Hashtags: {shown}.\nNote: {text}"
-        return Example(HashtagSingle.name, question, own[0], tuple(tags), note=note, source=source)
+        return Example(HashtagSingle.name, question, true_tags[0], tuple(tags), note=note, source=source)
     question = f"Which hashtags did the author give this note? Name all that fit. Hashtags: {shown}.\nNote: {text}"
-    answer = "; ".join(tag for tag in tags if tag in own) or EMPTY
+    answer = "; ".join(tag for tag in tags if tag in true_tags) or EMPTY
     return Example(HashtagMultiple.name, question, answer, note=note, query=shown, source=source)
 
 

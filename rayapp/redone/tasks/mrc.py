@@ -22,11 +22,11 @@ class MrcSimple(Task):
 
     name, family, metric, max_tokens = "mrc_simple", "mrc", "mean of F1, BLEU, ROUGE-1/2/L", 64
 
-    def judge(self, said: str, example: Example) -> Any:
-        answered, answerable = said.strip() not in ("", EMPTY), example.answer != EMPTY
+    def judge(self, answer: str, example: Example) -> Any:
+        answered, answerable = answer.strip() not in ("", EMPTY), example.answer != EMPTY
         if not (answered and answerable):
             return answered, answerable, 0.0, 0.0, 0.0, 0.0
-        return answered, answerable, bleu(said, example.answer), *rouge(said, example.answer)
+        return answered, answerable, bleu(answer, example.answer), *rouge(answer, example.answer)
 
     def score(self, judged: Sequence[Any]) -> float:
         rows = np.asarray(judged, dtype=float).reshape(-1, 6)
@@ -45,13 +45,13 @@ class MrcComplex(Task):
 
     name, family, metric, max_tokens = "mrc_complex", "mrc", "mean of F1, option F1, option EM x parsable", 64
 
-    def judge(self, said: str, example: Example) -> Any:
-        found, wanted = _letters(said), _letters(example.answer) or set()
-        if found is None:
+    def judge(self, answer: str, example: Example) -> Any:
+        predicted, wanted = _letters(answer), _letters(example.answer) or set()
+        if predicted is None:
             return 0.0, 0.0, 0.0, 0.0
-        common = len(found & wanted)
-        f1 = 2 * common / (len(found) + len(wanted)) if found or wanted else 1.0
-        return 1.0, word_f1(said, example.answer), f1, float(found == wanted)
+        common = len(predicted & wanted)
+        f1 = 2 * common / (len(predicted) + len(wanted)) if predicted or wanted else 1.0
+        return 1.0, word_f1(answer, example.answer), f1, float(predicted == wanted)
 
     def score(self, judged: Sequence[Any]) -> float:
         rows = np.asarray(judged, dtype=float).reshape(-1, 4)
@@ -59,21 +59,21 @@ class MrcComplex(Task):
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The option with most of its words in the note, and the sentence with most of the option's words."""
-        found = []
+        answers = []
         for example in tests:
             letter, text = max(_shown(example.question).items(), key=lambda pair: overlap(pair[1], example.note))
             reason = max(sentences(example.note), key=lambda s: overlap(text, s), default="")
-            found.append(f"{letter}: {reason}")
-        return found
+            answers.append(f"{letter}: {reason}")
+        return answers
 
 
 def simple(question: str, note: str, answer: Sequence[str], source: str) -> Example:
     """`answer`: sentences of the note, word for word; none where it has no answer."""
     instruction = f"Copy the sentences of the note that answer the question, or write {EMPTY} if none does."
     text = f"{instruction}\nNote: {one_line(note)}\nQuestion: {one_line(question)}"
-    said = " ".join(map(one_line, answer)) or EMPTY
+    reference = " ".join(map(one_line, answer)) or EMPTY
     return Example(
-        MrcSimple.name, text, said, note=one_line(note), query=question, source=source, instruction=instruction
+        MrcSimple.name, text, reference, note=one_line(note), query=question, source=source, instruction=instruction
     )
 
 
@@ -84,18 +84,18 @@ def complex_(question: str, note: str, options: Sequence[str], reasons: Mapping[
     )
     listed = "\n".join(f"{letter}: {one_line(o)}" for letter, o in zip(ascii_uppercase, options, strict=False))
     text = f"{instruction}\nNote: {one_line(note)}\nQuestion: {one_line(question)}\n{listed}"
-    said = "\n".join(f"{ascii_uppercase[n]}: {one_line(reason)}" for n, reason in sorted(reasons.items())) or EMPTY
+    reference = "\n".join(f"{ascii_uppercase[n]}: {one_line(reason)}" for n, reason in sorted(reasons.items())) or EMPTY
     return Example(
-        MrcComplex.name, text, said, note=one_line(note), query=question, source=source, instruction=instruction
+        MrcComplex.name, text, reference, note=one_line(note), query=question, source=source, instruction=instruction
     )
 
 
-def _letters(said: str) -> set[str] | None:
+def _letters(answer: str) -> set[str] | None:
     """None: not an answer of this form."""
-    text = said.strip()
+    text = answer.strip()
     if text == EMPTY:
         return set()
-    return {one or other for one, other in _OPTION.findall(text)} or None
+    return {first or second for first, second in _OPTION.findall(text)} or None
 
 
 def _shown(question: str) -> dict[str, str]:

@@ -18,8 +18,8 @@ class Ner(Task):
 
     name, family, metric, max_tokens = "ner", "ner", "micro-F1", 48
 
-    def judge(self, said: str, example: Example) -> Any:
-        return set_counts(listed(said) or [], listed(example.answer) or [])
+    def judge(self, answer: str, example: Example) -> Any:
+        return set_counts(listed(answer) or [], listed(example.answer) or [])
 
     def score(self, judged: Sequence[Any]) -> float:
         return 100 * micro_f1(judged)
@@ -33,12 +33,12 @@ class Ner(Task):
         known: dict[str, Counter[str]] = {}
         for example in train:
             known.setdefault(example.query, Counter()).update(listed(example.answer) or [])
-        found = []
+        answers = []
         for example in tests:
             names = known.get(example.query, Counter())
             inside = [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", example.note)]
-            found.append("; ".join(inside) or EMPTY)
-        return found
+            answers.append("; ".join(inside) or EMPTY)
+        return answers
 
 
 def ner(note: str, kind: str, entities: Sequence[str], source: str) -> Example:

@@ -51,12 +51,12 @@ class OfficialFileError(UserError):
 def official_examples(folder: Path) -> list[Example]:
     """All questions of all files of the folder. Raises OfficialFileError."""
     files = sorted(f for f in folder.rglob("*") if f.suffix in (".json", ".jsonl")) if folder.is_dir() else []
-    found = [example for file in files for example in _of(file, folder)]
-    if not found:
+    examples = [example for file in files for example in _of(file, folder)]
+    if not examples:
         raise OfficialFileError(
             f"{folder}: no file of SNS-Bench or RedTrans-Bench is there; give the folder with their JSON files"
         )
-    return found
+    return examples
 
 
 def is_official(file: str) -> bool:
@@ -80,11 +80,17 @@ def _of(file: Path, folder: Path) -> Iterator[Example]:
     read = [_read(record, task, f"{file}, record {n}") for n, record in enumerate(records, 1)]
     answers = sorted({answer for _, _, answer, _ in read})
     shared = tuple(answers) if task in CLOSED and len(answers) <= FEW else ()
-    for instruction, asked, answer, options in read:
+    for instruction, question_text, answer, options in read:
         possible = options or shared
-        question = f"{instruction or instruction_of(task, possible)}\n{asked}".strip()
+        question = f"{instruction or instruction_of(task, possible)}\n{question_text}".strip()
         yield Example(
-            task, question, answer, possible, note=asked or instruction, query=", ".join(options), source=file.stem
+            task,
+            question,
+            answer,
+            possible,
+            note=question_text or instruction,
+            query=", ".join(options),
+            source=file.stem,
         )
 
 
@@ -93,26 +99,26 @@ def _read(record: dict[str, Any], task: str, where: str) -> tuple[str, str, str,
     turns = record.get("messages") or record.get("conversations")
     if turns:
         texts = [str(turn.get("content", turn.get("value", ""))) for turn in turns]
-        instruction, asked, answer = texts[0], "\n".join(texts[1:-1]), texts[-1]
+        instruction, question_text, answer = texts[0], "\n".join(texts[1:-1]), texts[-1]
     else:
         answers = _named(record, ANSWERS)
-        said = [record[k] for k in answers]
+        answer_values = [record[k] for k in answers]
         instructions = [record[k] for k in _named(record, INSTRUCTIONS) if record[k]]
         instruction = "\n".join(map(str, instructions))
         others = [k for k in _named(record, QUESTIONS) if k not in answers and record[k]]
         # Under an instruction the fields are as the benchmark wants them; without one a name says what each is.
-        asked = "\n".join(str(record[k]) if instruction else f"{k}: {record[k]}" for k in others)
-        if not (instruction or asked) or not said:
+        question_text = "\n".join(str(record[k]) if instruction else f"{k}: {record[k]}" for k in others)
+        if not (instruction or question_text) or not answer_values:
             raise OfficialFileError(
                 f"{where}: no question or answer; it has {', '.join(record)}, known are "
                 f"{', '.join((*INSTRUCTIONS, *QUESTIONS))} and {', '.join(ANSWERS)}"
             )
-        answer = _text(said[0], " " if task == "mrc_simple" else "; ")
+        answer = _text(answer_values[0], " " if task == "mrc_simple" else "; ")
     options = next((record[k] for k in OPTIONS if record.get(k)), ())
     if isinstance(options, str):
         options = [part.strip() for part in re.split(r"[;,\n、，；]", options) if part.strip()]
     chosen = tuple(map(str, options))
-    return instruction, asked, answer, chosen if answer in chosen else ()
+    return instruction, question_text, answer, chosen if answer in chosen else ()
 
 
 def _named(record: dict[str, Any], known: tuple[str, ...]) -> list[str]:
@@ -127,22 +133,22 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _text(said: Any, between: str) -> str:
-    if isinstance(said, list):
-        return between.join(map(str, said)) or EMPTY
-    return str(said).strip() or EMPTY
+def _text(value: Any, between: str) -> str:
+    if isinstance(value, list):
+        return between.join(map(str, value)) or EMPTY
+    return str(value).strip() or EMPTY
 
 
 def _records(file: Path) -> list[dict[str, Any]]:
     try:
         text = file.read_text()
-        found = (
+        content = (
             [json.loads(line) for line in text.splitlines() if line.strip()]
             if file.suffix == ".jsonl"
             else json.loads(text)
         )
     except (ValueError, OSError) as error:
         raise OfficialFileError(f"{file}: not JSON ({error})") from None
-    if isinstance(found, dict):
-        found = next((value for value in found.values() if isinstance(value, list)), [])
-    return [record for record in found if isinstance(record, dict)]
+    if isinstance(content, dict):
+        content = next((value for value in content.values() if isinstance(value, list)), [])
+    return [record for record in content if isinstance(record, dict)]

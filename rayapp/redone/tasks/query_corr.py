@@ -34,14 +34,14 @@ class QueryCorrTopic(Task):
 
     name, family, metric, max_tokens = "query_corr_topic", "query_corr", "macro-F1 x parsable", 4
 
-    def judge(self, said: str, example: Example) -> Any:
-        return chosen(said, example.options) or UNPARSED, example.answer
+    def judge(self, answer: str, example: Example) -> Any:
+        return chosen(answer, example.options) or UNPARSED, example.answer
 
     def score(self, judged: Sequence[Any]) -> float:
-        said, truths = [j[0] for j in judged], [j[1] for j in judged]
+        predicted, truths = [j[0] for j in judged], [j[1] for j in judged]
         grades = sorted(set(truths))
-        parsable = sum(one != UNPARSED for one in said) / max(1, len(said))
-        return 100 * parsable * float(f1_score(truths, said, labels=grades, average="macro", zero_division=0))
+        parsable = sum(label != UNPARSED for label in predicted) / max(1, len(predicted))
+        return 100 * parsable * float(f1_score(truths, predicted, labels=grades, average="macro", zero_division=0))
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The grade whose training examples share about as many words."""

@@ -19,10 +19,10 @@ class QueryGen(Task):
 
     name, family, metric, max_tokens = "query_gen", "query_gen", "mean of cosine and ANLS", 32
 
-    def judge(self, said: str, example: Example) -> Any:
-        line = said.strip().splitlines()[0] if said.strip() else ""
-        one, other = _encoder()([line or "-", example.answer])
-        return max(0.0, float(one @ other)) if line else 0.0, anls(line, example.answer)
+    def judge(self, answer: str, example: Example) -> Any:
+        line = answer.strip().splitlines()[0] if answer.strip() else ""
+        predicted_vector, reference_vector = _encoder()([line or "-", example.answer])
+        return max(0.0, float(predicted_vector @ reference_vector)) if line else 0.0, anls(line, example.answer)
 
     def score(self, judged: Sequence[Any]) -> float:
         return 100 * float(np.mean(judged)) if len(judged) else 0.0

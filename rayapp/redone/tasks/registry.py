@@ -55,10 +55,10 @@ def task_of(name: str) -> Task:
 
 def by_family(scores: Mapping[str, float]) -> dict[str, float]:
     """Mean over the sub-tasks of each family that were scored."""
-    found: dict[str, list[float]] = {}
+    scores_by_family: dict[str, list[float]] = {}
     for name, score in scores.items():
-        found.setdefault(task_of(name).family, []).append(score)
-    return {family: float(np.mean(values)) for family, values in found.items()}
+        scores_by_family.setdefault(task_of(name).family, []).append(score)
+    return {family: float(np.mean(values)) for family, values in scores_by_family.items()}
 
 
 def sns_average(scores: Mapping[str, float]) -> float | None:

@@ -24,19 +24,19 @@ class Task(ABC):
     max_tokens: ClassVar[int] = 24
 
     @abstractmethod
-    def judge(self, said: str, example: Example) -> Any:
+    def judge(self, answer: str, example: Example) -> Any:
         """What one answer is worth: all that `score` needs of it, dear to make and cheap to add up."""
 
     @abstractmethod
     def score(self, judged: Sequence[Any]) -> float:
         """Of a whole set of answers; cheap, because the bootstrap calls it many times."""
 
-    def reward(self, said: str, example: Example) -> float:
+    def reward(self, answer: str, example: Example) -> float:
         """0 to 1, of one answer by itself; 1 where it is the example's own, also where the metric of a single answer
         says nothing (no answer to a question that has none)."""
-        if example.answer and said.strip() == example.answer:
+        if example.answer and answer.strip() == example.answer:
             return 1.0
-        return self.score([self.judge(said, example)]) / 100
+        return self.score([self.judge(answer, example)]) / 100
 
     def trivial(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """Answers that ignore the question: always the commonest one of the training split."""
@@ -58,19 +58,19 @@ class Choice(Task):
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """Where all of a kind have the same options: TF-IDF and logistic regression; else words shared with the note."""
-        found = super().lexical(train, tests)
+        answers = super().lexical(train, tests)
         for kind in {_kind(example) for example in tests}:
             known = [example for example in train if _kind(example) == kind]
             places = [n for n, example in enumerate(tests) if _kind(example) == kind]
             if len(known) >= ENOUGH and len({example.answer for example in known}) > 1:
                 for n, answer in zip(places, _classified(known, [tests[n] for n in places]), strict=True):
-                    found[n] = answer
-        return found
+                    answers[n] = answer
+        return answers
 
-    def judge(self, said: str, example: Example) -> Any:
+    def judge(self, answer: str, example: Example) -> Any:
         if not example.options:  # an official file that names no candidates
-            return float(_plain(said) == _plain(example.answer))
-        return float(chosen(said, example.options) == example.answer)
+            return float(_plain(answer) == _plain(example.answer))
+        return float(chosen(answer, example.options) == example.answer)
 
     def score(self, judged: Sequence[Any]) -> float:
         return 100.0 * float(np.mean(judged)) if len(judged) else 0.0
@@ -90,9 +90,9 @@ def _classified(known: Sequence[Example], tests: Sequence[Example]) -> list[str]
     return [str(answer) for answer in model.predict([example.note for example in tests])]
 
 
-def chosen(said: str, options: Sequence[str]) -> str | None:
+def chosen(answer: str, options: Sequence[str]) -> str | None:
     """The option that the answer names: as the whole answer, at its start, or as the only one in it."""
-    text = _plain(said)
+    text = _plain(answer)
     folded = {option.casefold(): option for option in options}
     if text in folded:
         return folded[text]
@@ -104,8 +104,8 @@ def chosen(said: str, options: Sequence[str]) -> str | None:
     return folded[longest[0]] if len(longest) == 1 else None
 
 
-def _plain(said: str) -> str:
-    return said.strip().strip(".\"'*`").casefold()
+def _plain(text: str) -> str:
+    return text.strip().strip(".\"'*`").casefold()
 
 
 def commonest(examples: Sequence[Example]) -> str:

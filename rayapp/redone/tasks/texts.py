@@ -24,49 +24,49 @@ def sentences(text: str) -> list[str]:
     return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
 
 
-def overlap(one: str, other: str) -> float:
+def overlap(first: str, second: str) -> float:
     """Share of the words of `one` that are in `other`."""
-    mine = words(one)
-    theirs = set(words(other))
+    mine = words(first)
+    theirs = set(words(second))
     return sum(word in theirs for word in mine) / len(mine) if mine else 0.0
 
 
-def rouge(said: str, reference: str) -> tuple[float, float, float]:
+def rouge(answer: str, reference: str) -> tuple[float, float, float]:
     """ROUGE-1, ROUGE-2 and ROUGE-L, F-measures of 0 to 1 (Lin 2004)."""
     from torchmetrics.functional.text import rouge_score
 
-    found = rouge_score(
-        said, reference, rouge_keys=("rouge1", "rouge2", "rougeL"), normalizer=lambda text: text, tokenizer=words
+    scores = rouge_score(
+        answer, reference, rouge_keys=("rouge1", "rouge2", "rougeL"), normalizer=lambda text: text, tokenizer=words
     )
-    return tuple(float(found[f"rouge{n}_fmeasure"]) for n in ("1", "2", "L"))  # type: ignore[return-value]
+    return tuple(float(scores[f"rouge{n}_fmeasure"]) for n in ("1", "2", "L"))  # type: ignore[return-value]
 
 
-def bleu(said: str, reference: str) -> float:
+def bleu(answer: str, reference: str) -> float:
     """Sentence BLEU of 0 to 1, of words or characters, exponentially smoothed (sacrebleu)."""
     import sacrebleu
 
-    if not words(said):
+    if not words(answer):
         return 0.0
-    found = sacrebleu.sentence_bleu(" ".join(words(said)), [" ".join(words(reference))], tokenize="none")
-    return float(found.score) / 100
+    result = sacrebleu.sentence_bleu(" ".join(words(answer)), [" ".join(words(reference))], tokenize="none")
+    return float(result.score) / 100
 
 
-def anls(said: str, reference: str, threshold: float = 0.5) -> float:
+def anls(answer: str, reference: str, threshold: float = 0.5) -> float:
     """Normalised Levenshtein similarity of 0 to 1, nothing below `threshold` (Biten et al. 2019)."""
-    value = Levenshtein.normalized_similarity(said.strip().casefold(), reference.strip().casefold())
+    value = Levenshtein.normalized_similarity(answer.strip().casefold(), reference.strip().casefold())
     return value if value >= threshold else 0.0
 
 
-def word_f1(said: str, reference: str) -> float:
+def word_f1(answer: str, reference: str) -> float:
     """F1 of bags of words, 0 to 1 (SQuAD)."""
-    mine, theirs = words(said), words(reference)
+    mine, theirs = words(answer), words(reference)
     common = sum(min(mine.count(w), theirs.count(w)) for w in set(mine))
     return 2 * common / (len(mine) + len(theirs)) if common else float(not mine and not theirs)
 
 
-def listed(said: str) -> list[str] | None:
+def listed(answer: str) -> list[str] | None:
     """A list of the answer, parts between semicolons or lines; [] is the empty one, None no list at all."""
-    text = said.strip()
+    text = answer.strip()
     if text in (EMPTY, "none", "None"):
         return []
     if text.startswith("[") and text.endswith("]"):
@@ -75,11 +75,11 @@ def listed(said: str) -> list[str] | None:
     return list(dict.fromkeys(part for part in parts if part)) or None
 
 
-def set_counts(found: Collection[str], wanted: Collection[str]) -> tuple[int, int, int]:
+def set_counts(predicted: Collection[str], reference: Collection[str]) -> tuple[int, int, int]:
     """(true positives, false positives, false negatives); the empty set is one element of its own: saying it is right
     when it is. That is how always [] is worth 67.6 on Note-CHLW."""
-    mine = {item.casefold() for item in found} or {EMPTY}
-    theirs = {item.casefold() for item in wanted} or {EMPTY}
+    mine = {item.casefold() for item in predicted} or {EMPTY}
+    theirs = {item.casefold() for item in reference} or {EMPTY}
     return len(mine & theirs), len(mine - theirs), len(theirs - mine)
 
 

@@ -18,8 +18,8 @@ class Translation(Task):
     family, metric, max_tokens = "translation", "mean of BLEU and chrF++", 96
     into: ClassVar[str]
 
-    def judge(self, said: str, example: Example) -> Any:
-        return said.strip(), example.answer
+    def judge(self, answer: str, example: Example) -> Any:
+        return answer.strip(), example.answer
 
     def score(self, judged: Sequence[Any]) -> float:
         return sum(self.scores(judged)) / 2
@@ -28,10 +28,10 @@ class Translation(Task):
         """(BLEU, chrF++)."""
         import sacrebleu
 
-        said, references = [j[0] for j in judged], [[j[1] for j in judged]]
+        translations, references = [j[0] for j in judged], [[j[1] for j in judged]]
         tokenizer = "zh" if self.into == "zh" else "13a"
-        bleu = sacrebleu.corpus_bleu(said, references, tokenize=tokenizer).score
-        return bleu, sacrebleu.corpus_chrf(said, references, word_order=2).score
+        bleu = sacrebleu.corpus_bleu(translations, references, tokenize=tokenizer).score
+        return bleu, sacrebleu.corpus_chrf(translations, references, word_order=2).score
 
     def trivial(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
         """The text as it is, untranslated."""

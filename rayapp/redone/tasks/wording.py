@@ -20,7 +20,7 @@ from rayapp.redone.tasks.example import Example
 class Wordings(NamedTuple):
     """`own`: a pattern of the task's own instruction, whose groups the others take up; `unseen`: not for training."""
 
-    own: str
+    trained: str
     others: tuple[str, ...]
     unseen: str
 
@@ -172,7 +172,7 @@ def reworded(example: Example, rng: np.random.Generator) -> Example:
     if wordings is None:
         return example
     chosen = {label: str(rng.choice(others)) for label, (others, _) in LABELS.items()}
-    return _worded(example, wordings.own, str(rng.choice(wordings.others)), chosen, last=bool(rng.random() < 0.3))
+    return _worded(example, wordings.trained, str(rng.choice(wordings.others)), chosen, last=bool(rng.random() < 0.3))
 
 
 def unseen(example: Example) -> Example:
@@ -180,7 +180,9 @@ def unseen(example: Example) -> Example:
     wordings = WORDINGS.get(example.task)
     if wordings is None:
         return example
-    return _worded(example, wordings.own, wordings.unseen, {k: other for k, (_, other) in LABELS.items()}, last=False)
+    return _worded(
+        example, wordings.trained, wordings.unseen, {k: other for k, (_, other) in LABELS.items()}, last=False
+    )
 
 
 def instruction_of(task: str, options: Sequence[str]) -> str:
@@ -197,12 +199,12 @@ def instruction_of(task: str, options: Sequence[str]) -> str:
     )
 
 
-def _worded(example: Example, own: str, template: str, labels: dict[str, str], last: bool) -> Example:
-    found = re.match(own, example.question)
-    if found is None:
+def _worded(example: Example, pattern: str, template: str, labels: dict[str, str], last: bool) -> Example:
+    matched = re.match(pattern, example.question)
+    if matched is None:
         return example
-    instruction = template.format(**found.groupdict())
-    rest = _LABEL.sub(lambda label: labels[label[1]], example.question[found.end() :].strip())
+    instruction = template.format(**matched.groupdict())
+    rest = _LABEL.sub(lambda label: labels[label[1]], example.question[matched.end() :].strip())
     # Candidates on lines of their own belong right behind the instruction that announces them.
     last = last and rest.startswith(tuple(f"{label}: " for label in labels.values()))
     question = f"{rest}\n{instruction}" if last else f"{instruction}\n{rest}"

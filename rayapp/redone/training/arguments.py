@@ -15,7 +15,7 @@ def trainer_arguments(recipe: Recipe, folder: Path, count: int) -> dict[str, Any
 
     Checkpoints are asked for by a callback, so by steps there is none.
     """
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": recipe.micro_batch,
         "gradient_accumulation_steps": max(1, recipe.batch // (recipe.micro_batch * recipe.workers)),
@@ -40,7 +40,7 @@ def trainer_arguments(recipe: Recipe, folder: Path, count: int) -> dict[str, Any
         "dataloader_pin_memory": recipe.gpus,
     }
     if recipe.sharding == "fsdp":
-        found["fsdp"] = True  # FSDP2, each layer apart, checkpoints whole
+        arguments["fsdp"] = True  # FSDP2, each layer apart, checkpoints whole
     elif recipe.sharding == "deepspeed":
-        found["deepspeed"] = recipe.deepspeed
-    return found
+        arguments["deepspeed"] = recipe.deepspeed
+    return arguments

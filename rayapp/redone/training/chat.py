@@ -51,9 +51,9 @@ class ChatTokens:
     def piece(self, example: Example, limit: int, answer_limit: int, weight: float = 1.0) -> Piece:
         """`weight`: of every token of the answer, in the loss."""
         prefix, rest = self.question(example, limit)
-        said = self.answer(example.answer)[:answer_limit]
-        labels = (*[IGNORED] * len(rest), *said)
-        return Piece(prefix, (*rest, *said), labels, weight)
+        answer = self.answer(example.answer)[:answer_limit]
+        labels = (*[IGNORED] * len(rest), *answer)
+        return Piece(prefix, (*rest, *answer), labels, weight)
 
     def _text(self, text: str) -> list[int]:
         return [i for i in self._encode(text) if i not in self.special]

@@ -31,7 +31,7 @@ class Piece(NamedTuple):
     open: tuple[int, ...] = ()
 
 
-class Row(NamedTuple):
+class PackedRow(NamedTuple):
     """All [length]. `groups` and `members` say who sees whom; member 0 is the group's prefix.
 
     `open` [N, 2]: (place of a label, token that it says nothing against), places ascending.
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     open: np.ndarray
 
 
-def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[Row]:
+def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[PackedRow]:
     """Rows of at most `length` tokens, best fit first, longest pieces first within every `window` of pieces.
 
     A piece longer than a row is cut at its end. Raises ValueError where a prefix leaves no room for its members.
@@ -64,7 +64,7 @@ def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[R
     yield from _packed(held, length)
 
 
-def _packed(pieces: Sequence[Piece], length: int) -> Iterator[Row]:
+def _packed(pieces: Sequence[Piece], length: int) -> Iterator[PackedRow]:
     bins: list[dict[tuple[int, ...], list[Piece]]] = []
     room: list[int] = []
     for piece in sorted(pieces, key=lambda p: -len(p.ids)):
@@ -86,14 +86,14 @@ def _packed(pieces: Sequence[Piece], length: int) -> Iterator[Row]:
         shared = bool(piece.prefix) and piece.prefix in bins[best]
         room[best] -= len(piece.ids) + (0 if shared else len(piece.prefix))
         bins[best].setdefault(piece.prefix, []).append(piece)
-    yield from (_row(found) for found in bins)
+    yield from (_row(groups) for groups in bins)
 
 
-def _row(found: dict[tuple[int, ...], list[Piece]]) -> Row:
+def _row(groups: dict[tuple[int, ...], list[Piece]]) -> PackedRow:
     parts: list[tuple[Sequence[int], Sequence[int], float, int, int, int]] = []
     open_: list[tuple[int, int]] = []
     group = place = 0
-    for prefix, pieces in found.items():
+    for prefix, pieces in groups.items():
         if prefix:
             parts.append((prefix, [IGNORED] * len(prefix), 0.0, 0, group, 0))
             place += len(prefix)
@@ -106,7 +106,7 @@ def _row(found: dict[tuple[int, ...], list[Piece]]) -> Row:
             if not prefix:
                 group += 1
         group += 1
-    return Row(
+    return PackedRow(
         np.concatenate([np.asarray(ids, dtype=np.int64) for ids, *_ in parts]),
         np.concatenate([np.asarray(labels, dtype=np.int64) for _, labels, *_ in parts]),
         np.concatenate([np.full(len(p[0]), p[2], dtype=np.float32) for p in parts]),

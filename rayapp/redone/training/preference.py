@@ -34,7 +34,7 @@ class Pair(NamedTuple):
     rejected: list[int]
 
 
-class Judged(NamedTuple):
+class JudgedPair(NamedTuple):
     """Texts of one pair."""
 
     question: str
@@ -48,15 +48,15 @@ def option_rejected(example: Example, rng: np.random.Generator) -> str | None:
     return wrong[int(rng.integers(len(wrong)))] if wrong else None
 
 
-def mistake_rejected(example: Example, said: Iterable[str]) -> str | None:
+def mistake_rejected(example: Example, answers: Iterable[str]) -> str | None:
     """The model's own worst answer, if it is wrong."""
     task = TASKS[example.task]
-    scored = [(task.reward(answer, example), answer.strip()) for answer in said if answer.strip()]
+    scored = [(task.reward(answer, example), answer.strip()) for answer in answers if answer.strip()]
     reward, worst = min(scored, default=(1.0, ""))
     return worst if reward < WRONG else None
 
 
-def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
+def judged_pairs(file: Path, limit: int = 0) -> Iterator[JudgedPair]:
     """Columns conversations, chosen, rejected in JSON ({"from", "value"}), as preference sets are published; the last
     turn of a conversation is the question, an instruction before it stands above. Raises PreferenceError."""
     if not file.is_file():
@@ -68,10 +68,10 @@ def judged_pairs(file: Path, limit: int = 0) -> Iterator[Judged]:
         question = "\n".join(turn["value"] for turn in turns if turn["from"] in ("system", "human"))
         chosen, rejected = (json.loads(row[name])["value"] for name in ("chosen", "rejected"))
         if len(turns) <= 2 and chosen != rejected:
-            yield Judged(question, chosen, rejected)
+            yield JudgedPair(question, chosen, rejected)
 
 
-class _IdsTrainer(DPOTrainer):
+class _TokenizedDPOTrainer(DPOTrainer):
     """Of pairs that are token ids already: the ones that evaluation and serving see."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
@@ -80,21 +80,22 @@ class _IdsTrainer(DPOTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Beside the reference, which lies in a folder of its own, transformers leaves the learned adapter unread."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        found = model or self.model
-        if "ref" in getattr(found, "peft_config", {}):
-            found.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
-            found.set_adapter("default")
+        target = model or self.model
+        if "ref" in getattr(target, "peft_config", {}):
+            target.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
+            target.set_adapter("default")
 
 
 def preference_trainer(
     recipe: Recipe,
     model: Any,
     tokenizer: Any,
+    *,
     pairs: Sequence[Pair],
     folder: Path,
     callbacks: list[TrainerCallback],
 ) -> DPOTrainer:
-    """The reference is the model as the stage before left it."""
+    """DPO with an SFT term; the reference is the model as the previous stage left it."""
     names = ("prompt_ids", "chosen_ids", "rejected_ids")
     arguments = DPOConfig(
         beta=recipe.preference.beta,
@@ -102,8 +103,7 @@ def preference_trainer(
         loss_weights=[1.0, recipe.preference.sft_weight],
         **trainer_arguments(recipe, folder, len(pairs)),
     )
-    print(f"{len(pairs):,} pairs", flush=True)
-    return _IdsTrainer(
+    return _TokenizedDPOTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_dict({name: [pair[n] for pair in pairs] for n, name in enumerate(names)}),

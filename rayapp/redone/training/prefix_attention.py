@@ -24,24 +24,26 @@ SHORTEST = 32  # segments up to this long share a bucket; then one for every dou
 class Bucket(NamedTuple):
     """M segments of at most L tokens behind prefixes of at most P: places in the sequence, and what may not be seen."""
 
-    own: torch.Tensor  # [M, L]
+    queries: torch.Tensor  # [M, L]
     seen: torch.Tensor  # [M, P + L]
     hidden: torch.Tensor  # [M, L, P + L] bool
 
 
 @dataclass(frozen=True)
-class Layout:
+class PrefixLayout:
     """`back` [T]: where each token stands among the buckets' places, laid one after another."""
 
     buckets: list[Bucket]
     back: torch.Tensor
 
-    def to(self, device: Any, **_: Any) -> Layout:
+    def to(self, device: Any, **_: Any) -> PrefixLayout:
         """As of a tensor: Accelerate moves what a batch holds by this."""
-        return Layout([Bucket(*(part.to(device) for part in bucket)) for bucket in self.buckets], self.back.to(device))
+        return PrefixLayout(
+            [Bucket(*(part.to(device) for part in bucket)) for bucket in self.buckets], self.back.to(device)
+        )
 
 
-def layout(groups: np.ndarray, members: np.ndarray) -> Layout:
+def layout_of(groups: np.ndarray, members: np.ndarray) -> PrefixLayout:
     """Of a sequence [T]: its runs of one group and member. A group's prefix (member 0) stands before its members."""
     edges = np.flatnonzero((np.diff(groups) != 0) | (np.diff(members) != 0)) + 1
     starts, ends = np.array([0, *edges]), np.array([*edges, len(groups)])
@@ -56,21 +58,21 @@ def layout(groups: np.ndarray, members: np.ndarray) -> Layout:
     for segments in sorted_.values():
         a, b, first, last = (np.array(column)[:, None] for column in zip(*segments, strict=True))
         own_at, prefix_at = np.arange((b - a).max()), np.arange((last - first).max())
-        own, prefix = np.minimum(a + own_at, b - 1), np.minimum(first + prefix_at, np.maximum(last - 1, 0))
+        queries, prefix = np.minimum(a + own_at, b - 1), np.minimum(first + prefix_at, np.maximum(last - 1, 0))
         for row, (start, end, *_) in enumerate(segments):
             back[start:end] = placed + row * len(own_at) + np.arange(end - start)
-        placed += own.size
+        placed += queries.size
         # What pads a segment repeats its last token: every row of the mask sees something.
         later = np.broadcast_to(own_at[None, :] > own_at[:, None], (len(a), len(own_at), len(own_at)))
         beyond = np.broadcast_to((prefix_at >= last - first)[:, None], (len(a), len(own_at), len(prefix_at)))
         buckets.append(
             Bucket(
-                torch.from_numpy(own),
-                torch.from_numpy(np.concatenate([prefix, own], 1)),
+                torch.from_numpy(queries),
+                torch.from_numpy(np.concatenate([prefix, queries], 1)),
                 torch.from_numpy(np.concatenate([beyond, later], 2)),
             )
         )
-    return Layout(buckets, torch.from_numpy(back))
+    return PrefixLayout(buckets, torch.from_numpy(back))
 
 
 @torch.compiler.disable
@@ -81,25 +83,25 @@ def attend(
     value: torch.Tensor,
     attention_mask: None,
     scaling: float,
-    prefix_layout: Layout,
+    prefix_layout: PrefixLayout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, T, H, D] of query [1, H, T, D], key and value [1, K, T, D] with H a multiple of K (grouped queries)."""
     _, heads, length, size = query.shape
     own_heads = key.shape[1]
     flat = [part[0].transpose(0, 1).reshape(length, -1) for part in (query * scaling, key, value)]
-    found = []
-    for own, seen, hidden in prefix_layout.buckets:
-        count, longest = own.shape
+    outputs = []
+    for queries, seen, hidden in prefix_layout.buckets:
+        count, longest = queries.shape
         # Lookups of rows: their gradient adds up quickly where a prefix is seen by many.
-        q = embedding(own, flat[0]).view(count, longest, own_heads, -1, size).permute(0, 2, 3, 1, 4)
+        q = embedding(queries, flat[0]).view(count, longest, own_heads, -1, size).permute(0, 2, 3, 1, 4)
         k, v = (embedding(seen, part).view(count, -1, own_heads, size).permute(0, 2, 1, 3) for part in flat[1:])
         scores = q.flatten(2, 3) @ k.transpose(2, 3)
         scores = scores.view(*q.shape[:4], -1).masked_fill(hidden[:, None, None], float("-inf"))
         shares = _softmax(scores).flatten(2, 3)
         mixed = (shares @ v).view(count, own_heads, -1, longest, size)
-        found.append(mixed.permute(0, 3, 1, 2, 4).reshape(count * longest, heads * size))
-    return embedding(prefix_layout.back, torch.cat(found)).view(1, length, heads, size), None
+        outputs.append(mixed.permute(0, 3, 1, 2, 4).reshape(count * longest, heads * size))
+    return embedding(prefix_layout.back, torch.cat(outputs)).view(1, length, heads, size), None
 
 
 def _softmax(scores: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.query_corr import YES_NO
 from rayapp.redone.tasks.wording import reworded
 from rayapp.redone.training.chat import ChatTokens
-from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
+from rayapp.redone.training.packing import IGNORED, PackedRow, Piece, pack
 from rayapp.search.relevance import Relevance
 
 MEASURED = 64  # examples of a source that tell how long its answers are
@@ -32,8 +32,8 @@ MEASURED = 64  # examples of a source that tell how long its answers are
 class Prepared(NamedTuple):
     """`report`: of every source how many were read, left out and why, and taken."""
 
-    train: list[Row]
-    held_out: list[Row]
+    train: list[PackedRow]
+    held_out: list[PackedRow]
     report: dict[str, dict[str, int]]
 
 
@@ -86,11 +86,11 @@ class Preparation:
         """Again and again in another order, if it has anything."""
         counts = self.report.setdefault(source.name, Counter())
         for turn in range(1000):
-            found = 0
+            produced = 0
             for piece in self._pieces(source, "train", self.recipe.seed + turn):
-                found += 1
+                produced += 1
                 yield piece
-            if not found:
+            if not produced:
                 return
             counts["passes"] += 1
 
@@ -110,11 +110,11 @@ class Preparation:
             yield from self._relevant(source, split, seed)
         else:
             counts = self.report.setdefault(source.name, Counter())
-            found = source_examples(source, self.folder, split, seed)
-            first = list(islice(found, MEASURED))
+            stream = source_examples(source, self.folder, split, seed)
+            first = list(islice(stream, MEASURED))
             weight = self._weight(source, first)
             rng = np.random.default_rng([self.recipe.seed, seed])
-            for example in chain(first, found):
+            for example in chain(first, stream):
                 counts["read"] += 1
                 if split == "train" and self._repeats(example):
                     counts["in an evaluation set"] += 1
@@ -182,8 +182,8 @@ class Preparation:
         """Every token is learned but the first; long text comes in parts of a row."""
         if source.name not in self.clean:
             counts = self.report.setdefault(source.name, Counter())
-            found = texts(source, self.folder)
-            self.clean[source.name] = CleanText(found, self.recipe.cleaning, self.known, self.scores, counts)
+            source_texts = texts(source, self.folder)
+            self.clean[source.name] = CleanText(source_texts, self.recipe.cleaning, self.known, self.scores, counts)
         for text in self.clean[source.name].read(seed):
             ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
             for first in range(0, len(ids), self.recipe.length):

@@ -18,10 +18,10 @@ from trl import GRPOConfig, GRPOTrainer
 
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
-from rayapp.redone.training.rewards import Asked, task_rewards
+from rayapp.redone.training.rewards import RewardQuestion, task_rewards
 
 
-class _IdsTrainer(GRPOTrainer):
+class _TokenizedGRPOTrainer(GRPOTrainer):
     """Of prompts that are token ids already: the ones that evaluation and serving see."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, dict[str, Any]]:
@@ -29,12 +29,18 @@ class _IdsTrainer(GRPOTrainer):
 
 
 def reward_trainer(
-    recipe: Recipe, model: Any, tokenizer: Any, asked: Sequence[Asked], folder: Path, callbacks: list[TrainerCallback]
+    recipe: Recipe,
+    model: Any,
+    tokenizer: Any,
+    *,
+    questions: Sequence[RewardQuestion],
+    folder: Path,
+    callbacks: list[TrainerCallback],
 ) -> GRPOTrainer:
-    """`model`: already with its adapter where the recipe asks for one."""
+    """`model`: with its adapter, if the recipe asks for one."""
     reward = recipe.reward
-    found = trainer_arguments(recipe, folder, len(asked) * reward.samples)
-    del found["max_length"]  # of a question and its answer each by itself
+    common = trainer_arguments(recipe, folder, len(questions) * reward.samples)
+    del common["max_length"]  # of a question and its answer each by itself
     arguments = GRPOConfig(
         num_generations=reward.samples,
         temperature=reward.temperature,
@@ -46,17 +52,16 @@ def reward_trainer(
         mask_truncated_completions=reward.mask_truncated,
         use_vllm=reward.vllm > 0,
         vllm_gpu_memory_utilization=reward.vllm or 0.3,
-        **found,
+        **common,
     )
-    print(f"{len(asked):,} questions, {reward.samples} answers of each", flush=True)
-    return _IdsTrainer(
+    return _TokenizedGRPOTrainer(
         model=model,
         reward_funcs=task_rewards,
         args=arguments,
         train_dataset=Dataset.from_dict(
             {
-                "prompt": [one.prompt for one in asked],
-                "example": [msgspec.json.encode(one.example).decode() for one in asked],
+                "prompt": [question.prompt for question in questions],
+                "example": [msgspec.json.encode(question.example).decode() for question in questions],
             }
         ),
         processing_class=tokenizer,

@@ -11,7 +11,7 @@ from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import task_of
 
 
-class Asked(NamedTuple):
+class RewardQuestion(NamedTuple):
     """A question as token ids."""
 
     prompt: list[int]
@@ -22,5 +22,6 @@ def task_rewards(completions: Sequence[str], example: Sequence[str], **_: Any) -
     """By each answer's own task, 0 to 1. `example`: as JSON, as the trainer's data has it."""
     known = {text: msgspec.json.decode(text, type=Example) for text in set(example)}
     return [
-        task_of(known[text].task).reward(said, known[text]) for said, text in zip(completions, example, strict=True)
+        task_of(known[text].task).reward(completion, known[text])
+        for completion, text in zip(completions, example, strict=True)
     ]

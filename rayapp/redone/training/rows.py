@@ -8,35 +8,35 @@ from typing import Any
 import numpy as np
 import torch
 
-from rayapp.redone.training.packing import IGNORED, Row
-from rayapp.redone.training.prefix_attention import layout
+from rayapp.redone.training.packing import IGNORED, PackedRow
+from rayapp.redone.training.prefix_attention import layout_of
 
 COLUMNS = ("input_ids", "labels", "weights", "position_ids", "groups", "members")
 OPEN = "open"
 
 
-def as_dataset(rows: Sequence[Row]) -> Any:
+def as_dataset(rows: Sequence[PackedRow]) -> Any:
     """A `datasets.Dataset` with one packed row a line."""
     from datasets import Dataset
 
     return Dataset.from_dict({name: [row[n] for row in rows] for n, name in enumerate((*COLUMNS, OPEN))})
 
 
-def tokens_of(rows: Sequence[Row]) -> int:
+def tokens_of(rows: Sequence[PackedRow]) -> int:
     return sum(len(row.ids) for row in rows)
 
 
-def examples_of(rows: Sequence[Row]) -> int:
+def examples_of(rows: Sequence[PackedRow]) -> int:
     """How many were packed; a prefix that they share is none."""
     return sum(len(np.unique(np.stack([row.groups, row.members])[:, row.members > 0], axis=1).T) for row in rows)
 
 
-def learned_weight(rows: Sequence[Row]) -> float:
+def learned_weight(rows: Sequence[PackedRow]) -> float:
     """Mean over rows of the weight of all learned tokens: what a loss is divided by, whatever rows a batch has."""
     return float(np.mean([row.weights[row.labels != IGNORED].sum() for row in rows]))
 
 
-def losses(logits_ND: torch.Tensor, labels_T: torch.Tensor, places_N: torch.Tensor, open_P2: torch.Tensor) -> Any:
+def token_losses(logits_ND: torch.Tensor, labels_T: torch.Tensor, places_N: torch.Tensor, open_P2: torch.Tensor) -> Any:
     """[N]: negative log-likelihood of each learned label among the tokens that are not open there.
 
     `labels_T`, `places_N` count from a row's second token, as logits do; `open_P2` from its first, as `collated` has it.
@@ -65,6 +65,6 @@ def collated(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **tensors,
         OPEN: torch.from_numpy(np.concatenate(pairs)),
-        "prefix_layout": layout(groups, members),
+        "prefix_layout": layout_of(groups, members),
         "rows": len(rows),
     }

@@ -11,9 +11,9 @@ from trl import SFTConfig, SFTTrainer
 
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
-from rayapp.redone.training.packing import IGNORED, Row
+from rayapp.redone.training.packing import IGNORED, PackedRow
 from rayapp.redone.training.prefix_attention import NAME
-from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, losses, tokens_of
+from rayapp.redone.training.rows import OPEN, as_dataset, collated, learned_weight, token_losses
 
 
 class PackedTrainer(SFTTrainer):
@@ -30,7 +30,7 @@ class PackedTrainer(SFTTrainer):
         open_ = inputs.pop(OPEN)
         places = (labels != IGNORED).nonzero().squeeze(1)
         logits = model(**inputs, use_cache=False, logits_to_keep=places).logits
-        each = losses(logits[0], labels, places, open_)
+        each = token_losses(logits[0], labels, places, open_)
         loss = (each * weights[places]).sum() / (self.weight_of_a_row * rows)
         if num_items_in_batch is not None:  # the Trainer leaves the mean over accumulated batches to the loss
             loss = loss / self.current_gradient_accumulation_steps
@@ -41,12 +41,13 @@ def packed_trainer(
     recipe: Recipe,
     model: Any,
     tokenizer: Any,
-    rows: Sequence[Row],
-    held_out: Sequence[Row],
+    *,
+    rows: Sequence[PackedRow],
+    held_out: Sequence[PackedRow],
     folder: Path,
     callbacks: list[TrainerCallback],
 ) -> PackedTrainer:
-    """`model`: already with its adapter where the recipe asks for one."""
+    """`model`: with its adapter, if the recipe asks for one."""
     (model.get_base_model() if hasattr(model, "get_base_model") else model).set_attn_implementation(NAME)
     trainer = PackedTrainer(
         model=model,
@@ -63,5 +64,4 @@ def packed_trainer(
         callbacks=callbacks,
     )
     trainer.weight_of_a_row = learned_weight(rows)
-    print(f"{len(rows):,} rows of {recipe.length} tokens, {tokens_of(rows):,} tokens", flush=True)
     return trainer

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rayapp.data.folder import DataFolder, item_rows, of_scenarios, vocabulary_of
-from rayapp.data.sequences import Sequence, sequences_of, user_sequences
+from rayapp.data.sequences import EventSequence, sequences_of, user_sequences
 from rayapp.data.split import Split, leave_one_out_by_scenario
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.errors import UserError
@@ -27,7 +27,7 @@ class SeenTargets(UserError):
     """A model was trained on the targets that it should be evaluated on."""
 
 
-class Judged(NamedTuple):
+class TargetRanks(NamedTuple):
     """Ranks of the targets [N], history items kept and masked; `rows`: whose target each is."""
 
     rows: dict[Pair, int]
@@ -54,7 +54,7 @@ class CrossProtocol:
         _, train, _ = self.split((), self.everything)
         self.trained = np.bincount(np.concatenate([s.items for s in train]), minlength=len(self.items))
 
-    def split(self, scenarios: tuple[str, ...], vocabulary: Vocabulary) -> tuple[list[str], list[Sequence], Split]:
+    def split(self, scenarios: tuple[str, ...], vocabulary: Vocabulary) -> tuple[list[str], list[EventSequence], Split]:
         """(user ids, what training sees, targets) where there are these scenarios alone."""
         table = user_sequences(of_scenarios(self.table, scenarios), vocabulary, self.items)
         train, split = leave_one_out_by_scenario(sequences_of(table), self.back)
@@ -64,42 +64,46 @@ class CrossProtocol:
         self,
         scenarios: tuple[str, ...],
         vocabulary: Vocabulary,
-        scorer: Callable[[list[Sequence], Split], Scorer],
-    ) -> Judged:
+        scorer: Callable[[list[EventSequence], Split], Scorer],
+    ) -> TargetRanks:
         users, train, split = self.split(scenarios, vocabulary)
         names = dict(enumerate(vocabulary.scenarios, start=1))
         candidates = {number: self.candidates[name] for number, name in names.items()}
         whose = zip(split.users, split.target_scenario, strict=True)
         rows = {(users[user], names[number]): n for n, (user, number) in enumerate(whose)}
-        return Judged(rows, split.targets, ranks_of(split, scorer(train, split), candidates=candidates))
+        return TargetRanks(rows, split.targets, ranks_of(split, scorer(train, split), candidates=candidates))
 
-    def baselines(self, knn_decay: float) -> dict[str, Judged]:
+    def baselines(self, knn_decay: float) -> dict[str, TargetRanks]:
         """Popularity within the scenario; item-kNN over everything that a user did, and over the scenario's events
         alone: whether other scenarios tell anything before something is learned."""
         many = len(self.items)
 
-        def popularity(train: list[Sequence], split: Split) -> Scorer:
+        def popularity(train: list[EventSequence], split: Split) -> Scorer:
             counts = Popularity([s.items for s in train], many)
             return lambda index: counts.scores([split.histories[n].items for n in index])
 
-        def knn(train: list[Sequence], split: Split, own: bool = False) -> Scorer:
+        def knn(train: list[EventSequence], split: Split, own_scenario: bool = False) -> Scorer:
             similar = ItemKNN([s.items for s in train], many, knn_decay)
 
             def read(n: int) -> np.ndarray:
                 history = split.histories[n]
-                return history.items[history.scenarios == split.target_scenario[n]] if own else history.items
+                return history.items[history.scenarios == split.target_scenario[n]] if own_scenario else history.items
 
             return lambda index: similar.scores([read(n) for n in index])
 
-        found = dict(zip(BASELINES, (popularity, knn, partial(knn, own=True)), strict=True))
-        return {label: self.judge((), self.everything, scorer) for label, scorer in found.items()}
+        scorers = dict(zip(BASELINES, (popularity, knn, partial(knn, own_scenario=True)), strict=True))
+        return {label: self.judge((), self.everything, scorer) for label, scorer in scorers.items()}
 
-    def of_model(self, registry: Registry) -> tuple[tuple[str, ...], Judged]:
+    def of_model(self, registry: Registry) -> tuple[tuple[str, ...], TargetRanks]:
         """The scenarios it was trained on (none: all) and its ranks. Raises SeenTargets where it has seen the targets."""
         number = registry.resolve("CURRENT")
         manifest = registry.manifest(number)
-        said = manifest.metrics
-        if said.get("split") != "scenario" or said.get("holdout", 0) < 3 - self.back or manifest.parent is not None:
+        recorded = manifest.metrics
+        if (
+            recorded.get("split") != "scenario"
+            or recorded.get("holdout", 0) < 3 - self.back
+            or manifest.parent is not None
+        ):
             raise SeenTargets(
                 f"{registry.name}@{number} has seen these targets; train with: python -m jobs.train_redrec "
                 f"--split scenario --holdout 2 --name {registry.name}"
@@ -111,5 +115,5 @@ class CrossProtocol:
             )
         user = load_user_side(registry.fetch(number), manifest.config)
         vectors = torch.from_numpy(space.project(space.content.float().numpy(), space.ids))
-        scenarios = tuple(said.get("scenarios") or ())
+        scenarios = tuple(recorded.get("scenarios") or ())
         return scenarios, self.judge(scenarios, user.vocabulary, lambda _, split: model_scorer(user, vectors, split))

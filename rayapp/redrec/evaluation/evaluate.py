@@ -27,8 +27,10 @@ def evaluate(
 
     `users`, `candidates`: see `ranks_of`.
     """
-    found = ranks_of(split, scorer, batch, users, candidates)
-    return {mask: summarise(ranks) for mask, ranks in found.items()} | {"users": {"count": len(found["kept"])}}
+    ranks_by_mask = ranks_of(split, scorer, batch, users, candidates)
+    return {mask: summarise(ranks) for mask, ranks in ranks_by_mask.items()} | {
+        "users": {"count": len(ranks_by_mask["kept"])}
+    }
 
 
 def ranks_of(

@@ -42,8 +42,8 @@ class RecentPopularity:
         """Rank (from 1, ties count against it) of an item before this event."""
         while self.events and self.events[0][0] < at_ms - self.window_ms:
             self.counts[self.events.popleft()[1]] -= 1
-        own = self.counts[row] if row < len(self.counts) else 0
-        return int((self.counts >= own).sum()) if own else len(self.counts) + 1
+        count = self.counts[row] if row < len(self.counts) else 0
+        return int((self.counts >= count).sum()) if count else len(self.counts) + 1
 
     def add(self, row: int, at_ms: int) -> None:
         if row >= len(self.counts):

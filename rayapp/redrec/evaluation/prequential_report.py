@@ -1,4 +1,4 @@
-"""What a prequential run says: per hour and arm, parts of the stream apart, and arms compared by user."""
+"""The report of a prequential run: metrics by time, by part of the stream and by arm; arms compared by user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from rayapp.stats.student import paired_by_user
 
 METRICS = ("hr@10", "hr@50", "mrr")
 
@@ -23,20 +24,19 @@ def metrics(ranks: np.ndarray) -> dict[str, float]:
     }
 
 
-def paired(users: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """HR@10 of `mine` minus `theirs`, means of users' differences with a 95% interval (Student's t)."""
-    _, index = np.unique(users, return_inverse=True)
-    events = np.bincount(index)
-    difference = np.bincount(index, weights=(mine <= 10).astype(float) - (theirs <= 10)) / events
-    half = stats.t.ppf(0.975, len(difference) - 1) * difference.std(ddof=1) / np.sqrt(len(difference))
-    mean = float(difference.mean())
-    return {"difference": mean, "low": mean - float(half), "high": mean + float(half), "users": len(difference)}
+def paired(users: np.ndarray, ranks: np.ndarray, reference_ranks: np.ndarray) -> dict[str, float]:
+    """Difference in HR@10, the mean over users with its 95% interval (Student's t)."""
+    interval = paired_by_user(users, ranks <= 10, reference_ranks <= 10)
+    return {"difference": interval.mean, "low": interval.low, "high": interval.high, "users": interval.n}
 
 
 def report(
     names: list[str], ranks: np.ndarray, about: list[tuple[int, str, bool, bool]], bucket_ms: int
 ) -> dict[str, Any]:
-    """Everything as plain values; `ranks` is [events, names]."""
+    """Metrics as plain values. `names`: the arms, longest interval first, then two baselines; `ranks`: [events, names].
+
+    `about`: (time in ms, user, known item, user's first event) of each event.
+    """
     times, users, known, first = (np.array(column) for column in zip(*about, strict=True))
     parts = {
         "all": np.ones(len(ranks), dtype=bool),
@@ -72,7 +72,7 @@ def report(
 
 
 def plot(result: dict[str, Any], names: list[str], file: Path) -> None:
-    """HR@10 over event time, a line an arm, as PNG."""
+    """HR@10 over event time, one line per arm, as PNG."""
     import matplotlib
 
     matplotlib.use("Agg")

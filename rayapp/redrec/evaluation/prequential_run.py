@@ -11,10 +11,10 @@ import torch
 
 from rayapp.domain import Event
 from rayapp.redrec.evaluation.popularity import DecayedPopularity, RecentPopularity
-from rayapp.redrec.evaluation.sync_arms import Arm
+from rayapp.redrec.evaluation.sync_arms import SyncArm
 from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.redrec.online.item_vectors import NewItem
-from rayapp.redrec.online.learner_state import Row
+from rayapp.redrec.online.learner_state import LogRow
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.prequential import ranks_among
 from rayapp.redrec.online.settings import OnlineSettings
@@ -38,7 +38,7 @@ class PrequentialRun:
         self.model = model
         self.settings = settings
         self.no_text = no_text
-        self.arms: list[Arm] = []
+        self.arms: list[SyncArm] = []
         self.popularity = DecayedPopularity(settings.half_life_ms)
         self.recent = RecentPopularity(settings.baseline_ms)
         self.known = 0  # items at the start
@@ -59,7 +59,7 @@ class PrequentialRun:
     def _start(self) -> None:
         """All arms from here on, with what was learned so far."""
         settings, self.known = self.settings, len(self.model.items.ids)
-        self.arms = [Arm(name, every, settings.start_ms, self.model) for name, every in settings.arms.items()]
+        self.arms = [SyncArm(name, every, settings.start_ms, self.model) for name, every in settings.arms.items()]
 
     def advance(self, events: list[Event]) -> float:
         """Evaluate (from the start on), then learn from one window of events in time order; the loss."""
@@ -70,7 +70,7 @@ class PrequentialRun:
         for arm in self.arms:
             arm.sync(model, now)
         met = len(model.items.ids)
-        examples, _ = model.advance([Row(event, event.timestamp_ms) for event in events])
+        examples, _ = model.advance([LogRow(event, event.timestamp_ms) for event in events])
         examples = [e for e in examples if e.positive]
         base = self.no_text.tobytes()
         missing = dict.fromkeys(i for e in examples for i in e.item_ids if i not in model.items.rows)
@@ -80,18 +80,18 @@ class PrequentialRun:
         bias = self.popularity.log()
         positives = window.positives
         rows = np.array([p.rows[0] for p in positives])
-        found = np.empty((len(positives), len(self.arms) + 2), dtype=np.int64)
+        ranks = np.empty((len(positives), len(self.arms) + 2), dtype=np.int64)
         for n, arm in enumerate(self.arms):
             table = arm.table(model)
-            found[:, n] = ranks_among(arm.user, arm.view(positives, table, model), table, bias)
-        found[:, -2] = (bias[None] >= bias[rows][:, None]).sum(1)
-        found[rows >= met, :-1] = MISSED
+            ranks[:, n] = ranks_among(arm.user, arm.view(positives, table, model), table, bias)
+        ranks[:, -2] = (bias[None] >= bias[rows][:, None]).sum(1)
+        ranks[rows >= met, :-1] = MISSED
         times = [e.timestamp_ms for e in events if e.is_positive]
         for n, (row, at) in enumerate(zip(rows.tolist(), times, strict=True)):
-            found[n, -1] = self.recent.rank(row, at)
+            ranks[n, -1] = self.recent.rank(row, at)
             self.recent.add(row, at)
         if self.arms:
-            self.ranks.append(found)
+            self.ranks.append(ranks)
             self.about += [
                 (at, p.example.user_id, row < self.known, not p.example.history)
                 for p, row, at in zip(positives, rows.tolist(), times, strict=True)

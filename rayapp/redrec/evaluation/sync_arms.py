@@ -15,10 +15,10 @@ import numpy as np
 
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.online_model import OnlineModel
-from rayapp.redrec.online.window import Labelled
+from rayapp.redrec.online.window import LabelledExample
 
 
-class Arm:
+class SyncArm:
     """`interval_ms` None: never synchronised; 0: always; otherwise at every multiple of it after `start_ms`."""
 
     def __init__(self, name: str, interval_ms: int | None, start_ms: int, model: OnlineModel) -> None:
@@ -45,7 +45,7 @@ class Arm:
         """Vectors [I, D] of all items known now; those met since the last synchronisation by content alone."""
         return np.concatenate([self.vectors, model.items.content_vectors(len(self.vectors))])
 
-    def view(self, positives: list[Labelled], table_ID: np.ndarray, model: OnlineModel) -> list[Labelled]:
+    def view(self, positives: list[LabelledExample], table_ID: np.ndarray, model: OnlineModel) -> list[LabelledExample]:
         """The same examples with this arm's vectors of what the users read."""
         rows = [np.array([model.items.rows[i] for i in p.input.item_ids], dtype=np.int64) for p in positives]
         return [

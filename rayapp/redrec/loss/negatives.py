@@ -12,14 +12,14 @@ from torch import Tensor
 Gather = Callable[[Tensor], Tensor]  # a worker's rows, as many on each, to those of all workers
 
 
-class Pool(NamedTuple):
+class NegativePool(NamedTuple):
     """P draws for the rows of one scenario, and the log of how often each is expected among them."""
 
     rows_P: Tensor
     log_expected_P: Tensor
 
-    def to(self, device: torch.device) -> Pool:
-        return Pool(*(column.to(device) for column in self))
+    def to(self, device: torch.device) -> NegativePool:
+        return NegativePool(*(column.to(device) for column in self))
 
 
 class NegativeSampler:
@@ -57,39 +57,41 @@ class NegativeSampler:
         self.in_batch = in_batch if any(len(rows) > uniform for rows in scenario_items.values()) else 0
         self.hard = hard
         self.gather = gather
-        self.kept: dict[int, Tensor] = {}
+        self.hardest: dict[int, Tensor] = {}
         self.generator = torch.Generator().manual_seed(seed)
 
     def restart(self, seed: int) -> None:
         """Draw as a new sampler with this seed would."""
         self.generator.manual_seed(seed)
-        self.kept.clear()
+        self.hardest.clear()
 
-    def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, Pool]:
+    def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, NegativePool]:
         """A pool for each of these scenarios, for a batch that has these targets (item rows) in them."""
         shared = torch.empty(0, dtype=torch.long)
         if self.in_batch and len(targets_M):
-            own = targets_M[torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)]
-            shared = self.gather(own)
+            in_batch_rows = targets_M[torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)]
+            shared = self.gather(in_batch_rows)
         return {scenario: self._pool(scenario, shared) for scenario in scenarios}
 
-    def _pool(self, scenario: int, shared: Tensor) -> Pool:
+    def _pool(self, scenario: int, shared: Tensor) -> NegativePool:
         items = self.scenario_items[scenario]
         rate, rows = 1.0, items
         if self.uniform < len(items):
             rate = self.uniform / len(items)
             rows = items[torch.randint(len(items), (self.uniform,), generator=self.generator)]
-        kept = self.kept.get(scenario, shared[:0]) if rate < 1 else shared[:0]
-        rows = torch.cat((rows, kept, shared))
-        count = self.member[scenario][rows] * rate + len(shared) * self.share[rows] + torch.isin(rows, kept)
-        return Pool(rows, count.clamp(min=1e-12).log())
+        hard_rows = self.hardest.get(scenario, shared[:0]) if rate < 1 else shared[:0]
+        rows = torch.cat((rows, hard_rows, shared))
+        count = self.member[scenario][rows] * rate + len(shared) * self.share[rows] + torch.isin(rows, hard_rows)
+        return NegativePool(rows, count.clamp(min=1e-12).log())
 
-    def keep(self, pools: dict[int, Pool], mass: dict[int, Tensor]) -> None:
+    def keep(self, pools: dict[int, NegativePool], mass: dict[int, Tensor]) -> None:
         """Remember each scenario's hardest draws: `mass` [P] is the softmax that its rows gave them, summed."""
         for scenario, pool in pools.items():
-            own = self.member[scenario][pool.rows_P] > 0
-            found = torch.zeros(len(self.share)).index_add_(0, pool.rows_P[own], mass[scenario][own].cpu())
-            self.kept[scenario] = found.topk(min(self.hard, int((found > 0).sum()))).indices
+            in_scenario = self.member[scenario][pool.rows_P] > 0
+            mass_I = torch.zeros(len(self.share)).index_add_(
+                0, pool.rows_P[in_scenario], mass[scenario][in_scenario].cpu()
+            )
+            self.hardest[scenario] = mass_I.topk(min(self.hard, int((mass_I > 0).sum()))).indices
 
 
 def _membership(rows: Tensor, items: int) -> Tensor:

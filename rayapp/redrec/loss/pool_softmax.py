@@ -52,23 +52,25 @@ def places_of(rows_N: Tensor, ids_N: Tensor, pool_P: Tensor) -> Pairs:
 
 
 def log_partition(
-    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor
+    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs, repeat_penalty_M: Tensor
 ) -> Tensor:
     """[M]: log sum over the pool of exp(u·n - bias), with gradients for users, pool and `by_M`.
 
     `bias_P` is log-Q; places in `hidden` count nothing; in those of `less` the row's `by_M` is subtracted too.
     """
-    found: Tensor = _LogPartition.apply(users_MD, pool_PD, by_M, bias_P, hidden, less)
-    return found
+    log_partition_M: Tensor = _LogPartition.apply(users_MD, pool_PD, repeat_penalty_M, bias_P, hidden, repeats)
+    return log_partition_M
 
 
 @torch.no_grad()
-def pool_mass(users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs, by_M: Tensor) -> Tensor:
+def pool_mass(
+    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs, repeat_penalty_M: Tensor
+) -> Tensor:
     """[P]: what each draw takes of the rows' softmax over the pool (as in `log_partition`), summed over the rows."""
-    found = torch.zeros_like(bias_P)
-    for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), by_M.float(), bias_P, hidden, less):
-        found += scores.softmax(1).nan_to_num(0.0).sum(0)
-    return found
+    mass_P = torch.zeros_like(bias_P)
+    for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), repeat_penalty_M.float(), bias_P, hidden, repeats):
+        mass_P += scores.softmax(1).nan_to_num(0.0).sum(0)
+    return mass_P
 
 
 class _LogPartition(torch.autograd.Function):
@@ -77,36 +79,36 @@ class _LogPartition(torch.autograd.Function):
         ctx: Any,
         users_MD: Tensor,
         pool_PD: Tensor,
-        by_M: Tensor,
+        repeat_penalty_M: Tensor,
         bias_P: Tensor,
         hidden: Pairs,
-        less: Pairs,
+        repeats: Pairs,
     ) -> Tensor:
-        given = (users_MD.float(), pool_PD.float(), by_M.float(), bias_P, hidden, less)
-        parts = [scores.logsumexp(1) for _, _, scores in _chunks(*given)]
-        found = torch.cat(parts) if parts else users_MD.new_empty(0)
-        ctx.save_for_backward(*given[:4], found, *hidden, *less)
-        return found
+        inputs = (users_MD.float(), pool_PD.float(), repeat_penalty_M.float(), bias_P, hidden, repeats)
+        parts = [scores.logsumexp(1) for _, _, scores in _chunks(*inputs)]
+        log_partition_M = torch.cat(parts) if parts else users_MD.new_empty(0)
+        ctx.save_for_backward(*inputs[:4], log_partition_M, *hidden, *repeats)
+        return log_partition_M
 
     @staticmethod
     def backward(ctx: Any, gradient_M: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        users_MD, pool_PD, by_M, bias_P, found_M, *pairs = ctx.saved_tensors
-        hidden, less = Pairs(*pairs[:2]), Pairs(*pairs[2:])
-        for_users, for_by = torch.empty_like(users_MD), torch.zeros_like(by_M)
+        users_MD, pool_PD, repeat_penalty_M, bias_P, log_partition_M, *pairs = ctx.saved_tensors
+        hidden, repeats = Pairs(*pairs[:2]), Pairs(*pairs[2:])
+        for_users, for_penalty = torch.empty_like(users_MD), torch.zeros_like(repeat_penalty_M)
         for_pool = torch.zeros_like(pool_PD)
-        for start, stop, scores in _chunks(users_MD, pool_PD, by_M, bias_P, hidden, less):
+        for start, stop, scores in _chunks(users_MD, pool_PD, repeat_penalty_M, bias_P, hidden, repeats):
             # A row with an empty pool (-inf) has no shares.
-            level = found_M[start:stop, None].clamp(min=-1e30)
+            level = log_partition_M[start:stop, None].clamp(min=-1e30)
             shares = scores.sub_(level).exp_().mul_(gradient_M[start:stop, None])
             for_users[start:stop] = shares @ pool_PD
             for_pool.addmm_(shares.T, users_MD[start:stop])
-            rows, columns = less.within(start, stop)
-            for_by[start:stop].index_add_(0, rows, shares[rows, columns], alpha=-1)
-        return for_users, for_pool, for_by, None, None, None
+            rows, columns = repeats.within(start, stop)
+            for_penalty[start:stop].index_add_(0, rows, shares[rows, columns], alpha=-1)
+        return for_users, for_pool, for_penalty, None, None, None
 
 
 def _chunks(
-    users_MD: Tensor, pool_PD: Tensor, by_M: Tensor, bias_P: Tensor, hidden: Pairs, less: Pairs
+    users_MD: Tensor, pool_PD: Tensor, repeat_penalty_M: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs
 ) -> Iterator[tuple[int, int, Tensor]]:
     """(first row, row after the last, scores): as many rows as fit into a core's cache, more on a GPU."""
     size = 4096 if users_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
@@ -114,18 +116,18 @@ def _chunks(
         for start in range(0, len(users_MD), size):
             stop = min(start + size, len(users_MD))
             scores = torch.addmm(bias_P.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
-            rows, columns = less.within(start, stop)
-            scores[rows, columns] -= by_M[start:stop][rows]
+            rows, columns = repeats.within(start, stop)
+            scores[rows, columns] -= repeat_penalty_M[start:stop][rows]
             scores[hidden.within(start, stop)] = float("-inf")
             yield start, stop, scores
 
 
-def twins(targets_MD: Tensor, pool_PD: Tensor, cosine: float) -> Pairs:
+def near_duplicates(targets_MD: Tensor, pool_PD: Tensor, cosine: float) -> Pairs:
     """Where the pool holds an item closer than `cosine` to a row's target, both L2-normalised."""
     size = 4096 if targets_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
-    found = [no_pairs(targets_MD.device)]
+    near = [no_pairs(targets_MD.device)]
     with torch.no_grad():
         for start in range(0, len(targets_MD), size):
             rows, columns = (targets_MD[start : start + size] @ pool_PD.T > cosine).nonzero(as_tuple=True)
-            found.append(Pairs(rows + start, columns))
-    return Pairs(*(torch.cat(column) for column in zip(*found, strict=True)))
+            near.append(Pairs(rows + start, columns))
+    return Pairs(*(torch.cat(column) for column in zip(*near, strict=True)))

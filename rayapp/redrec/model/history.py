@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Event
 from rayapp.redrec.model.batch import END_OF_TIME, Batch
@@ -23,7 +23,7 @@ ItemLookup = Callable[[str], "tuple[np.ndarray, str | None] | None"]
 class TowerInput(NamedTuple):
     """One user's mixed sequence with the vectors [L, D] of its items."""
 
-    sequence: Sequence
+    sequence: EventSequence
     vectors: np.ndarray
     item_ids: list[str]
 
@@ -49,16 +49,16 @@ def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabu
     """The behaviours whose items are known, in time order, mixed."""
     rows, vectors, ids = [], [], []
     for behaviour in sorted(history):
-        found = lookup(behaviour.item_id)
-        if found is None:
+        item = lookup(behaviour.item_id)
+        if item is None:
             continue
-        vector, item_scenario = found
+        vector, item_scenario = item
         scenario = vocabulary.scenario(behaviour.scenario, item_scenario)
         rows.append((0, scenario, vocabulary.action(behaviour.action), behaviour.timestamp_ms // 1000))
         vectors.append(vector)
         ids.append(behaviour.item_id)
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    sequence = Sequence(*table.T)
+    sequence = EventSequence(*table.T)
     keep = mixer.choose(sequence.scenarios)
     dim = len(vectors[0]) if vectors else 0
     chosen = np.array(vectors, dtype=np.float32).reshape(len(vectors), dim)[keep]
@@ -96,8 +96,8 @@ def user_interests(user: UserSide, inputs: list[TowerInput], scenario_rows: list
 def distinct(interests_KD: np.ndarray, threshold: float = 0.98) -> np.ndarray:
     """[K', D]: interests closer than cosine 0.98 are one (RED-Rec, section 3.3)."""
     similarity = interests_KD @ interests_KD.T
-    kept: list[int] = []
+    rows: list[int] = []
     for n in range(len(interests_KD)):
-        if all(similarity[n, m] <= threshold for m in kept):
-            kept.append(n)
-    return interests_KD[kept]
+        if all(similarity[n, m] <= threshold for m in rows):
+            rows.append(n)
+    return interests_KD[rows]

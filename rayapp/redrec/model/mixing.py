@@ -51,10 +51,10 @@ def mix(
         return np.arange(n)
     chosen = np.zeros(n, dtype=bool)
     for scenario, size in quota.items():
-        own = np.flatnonzero(scenarios == scenario)
-        if rng is not None and len(own) > size:
-            own = rng.choice(own[-2 * size :], size=min(size, len(own)), replace=False)
-        chosen[own[-size:] if rng is None else own] = True
+        positions = np.flatnonzero(scenarios == scenario)
+        if rng is not None and len(positions) > size:
+            positions = rng.choice(positions[-2 * size :], size=min(size, len(positions)), replace=False)
+        chosen[positions[-size:] if rng is None else positions] = True
     excess = int(chosen.sum()) - length
     if excess > 0:  # quotas may add up to more than the length: the oldest go
         chosen[np.flatnonzero(chosen)[:excess]] = False

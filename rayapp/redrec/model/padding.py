@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.model.batch import END_OF_TIME, Batch
 
 
-def pad(rows: list[Sequence], items: int) -> Batch:
+def pad(rows: list[EventSequence], items: int) -> Batch:
     """Sequences side by side, padded at the end with row `items`, with one cut after the last event."""
     longest = max(1, max(len(row.items) for row in rows))
     tables = [np.full((len(rows), longest), fill, dtype=np.int64) for fill in (items, 0, 0, 0)]
     for b, row in enumerate(rows):
         n = len(row.items)
-        for table, column in zip(tables, row, strict=True):
+        for table, column in zip(tables, row.columns, strict=True):
             table[b, :n] = column
         if n:
             tables[3][b, n:] = row.seconds[-1]

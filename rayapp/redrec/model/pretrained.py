@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import Layout
+from rayapp.redrec.model.temporal_encoding import TemporalEncoding
 from rayapp.redrec.model.user_tower import EventTokens
 
 Learning = Literal["frozen", "lora", "full"]
@@ -47,10 +47,10 @@ class PretrainedTower(EventTokens):
         super().__init__(dim, width, scenarios, actions, interests, query_std=0.02)
         self.decoder = decoder
 
-    def forward(self, vectors_BLD: Tensor, batch: Batch, told: Layout) -> Tensor:
+    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut."""
         C, K = batch.cut_BC.shape[1], self.interests
-        tokens, rows = self.tokens(vectors_BLD, batch, told), self.seen(batch)
+        tokens, rows = self.tokens(vectors_BLD, batch, encoding), self.seen(batch)
         B, T, _ = rows.shape
         columns = torch.zeros(B, T, C * K, dtype=torch.bool, device=rows.device)
         columns[:, torch.arange(C * K), torch.arange(C * K)] = True  # a query reads no other query
@@ -58,7 +58,7 @@ class PretrainedTower(EventTokens):
         bias = torch.zeros(seen.shape, dtype=tokens.dtype, device=tokens.device)
         bias = bias.masked_fill_(~seen, torch.finfo(tokens.dtype).min)
         hidden = self.decoder(
-            inputs_embeds=tokens, attention_mask=bias[:, None], position_ids=self.places(told), use_cache=False
+            inputs_embeds=tokens, attention_mask=bias[:, None], position_ids=self.places(encoding), use_cache=False
         ).last_hidden_state
         return hidden[:, : C * K].unflatten(1, (C, K))
 

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
-from rayapp.redrec.loss.negatives import Pool
-from rayapp.redrec.loss.pool_softmax import joined, log_partition, no_pairs, places_of, pool_mass, twins
+from rayapp.redrec.loss.negatives import NegativePool
+from rayapp.redrec.loss.pool_softmax import joined, log_partition, near_duplicates, no_pairs, places_of, pool_mass
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
-from rayapp.redrec.model.item_reader import ItemReader
-from rayapp.redrec.model.layout import layout
 from rayapp.redrec.model.mixing import Mixer, Mixing
 from rayapp.redrec.model.pretrained import Learning, PretrainedTower, decoder_of
 from rayapp.redrec.model.recency import RecencyPool
+from rayapp.redrec.model.temporal_encoding import temporal_encoding
+from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 from rayapp.redrec.model.trend import Trend, moments
 from rayapp.redrec.model.user_tower import UserTower, visible
 
@@ -84,10 +84,12 @@ class UserSide(nn.Module):
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
-        told = layout(self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC)
-        hidden = self.tower(vectors_BLD, batch, told)
+        encoding = temporal_encoding(
+            self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC
+        )
+        hidden = self.tower(vectors_BLD, batch, encoding)
         seen_BCL = visible(batch)
-        recent = self.recent(vectors_BLD, told.scenario_BL, seen_BCL, told.age_BCL, batch.cut_scenario_BC)
+        recent = self.recent(vectors_BLD, encoding.scenario_BL, seen_BCL, encoding.age_BCL, batch.cut_scenario_BC)
         interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
         if self.trend is not None:
             now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
@@ -104,19 +106,25 @@ def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | Pret
     return UserTower(*sizes, scenarios, actions, config.interests)
 
 
+class Loss(NamedTuple):
+    """`mean` is a scalar with gradients; `pool_mass` maps a scenario to [P], the softmax mass that each draw of its
+    pool took, summed over the scenario's targets (empty unless asked for)."""
+
+    mean: Tensor
+    pool_mass: dict[int, Tensor]
+
+
 class RedRec(nn.Module):
     """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
 
     def __init__(
-        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: ItemReader | None = None
+        self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: TrainableEncoder | None = None
     ) -> None:
         """`reader`: reads the items in place of `content` where the encoder itself learns."""
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
         self.reader = reader
-        self.weigh_pool = False  # whether forward leaves in pool_mass what each draw took of its scenario's softmax
-        self.pool_mass: dict[int, Tensor] = {}
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
@@ -135,10 +143,12 @@ class RedRec(nn.Module):
             self.eval()
             self.content = self.reader.everything().to(self.content.device)
 
-    def forward(self, batch: Batch, pools: dict[int, Pool]) -> Tensor:
-        """Mean InfoNCE over the batch's targets, each a positive of the query its cluster is matched to.
+    def forward(self, batch: Batch, pools: dict[int, NegativePool], weigh_pools: bool = False) -> Loss:
+        """Mean InfoNCE over the batch's targets (RED-Rec, section 3.4), each a positive of the query that its cluster
+        is matched to.
 
-        `pools`: of each scenario that has targets; what a target is told from costs what its own scenario holds.
+        `pools`: a pool of negatives for each scenario that has targets; a target is contrasted only with its own
+        scenario's pool. `weigh_pools`: also compute each pool's mass.
         """
         drawn = [pool.rows_P for pool in pools.values()]
         table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), *drawn]))
@@ -162,32 +172,37 @@ class RedRec(nn.Module):
             rows[:, 0] // C,
             batch.cut_BC.flatten()[rows[:, 0]],
         )
-        losses = []
+        losses, mass = [], {}
         for scenario, pool in pools.items():
-            own = cuts.of(scenario)
-            losses.append(self._info_nce(own, scenario, batch.items_BL, pool, vectors[place[pool.rows_P]]))
-        return torch.cat(losses).mean()
+            loss_M, mass_P = self._info_nce(
+                cuts.of(scenario), scenario, batch.items_BL, pool, vectors[place[pool.rows_P]], weigh_pools
+            )
+            losses.append(loss_M)
+            if mass_P is not None:
+                mass[scenario] = mass_P
+        return Loss(torch.cat(losses).mean(), mass)
 
-    def _info_nce(self, own: Cuts, scenario: int, items_BL: Tensor, pool: Pool, pool_PD: Tensor) -> Tensor:
-        """[M]: of the targets of one scenario against its pool."""
-        positive_M = self.user.scale * (own.users_MD * own.targets_MD).sum(-1)
+    def _info_nce(
+        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """(loss [M], pool mass [P] where it is weighed) of one scenario's targets against its pool."""
+        positive_M = self.user.scale * (cuts.users_MD * cuts.targets_MD).sum(-1)
         order_M = torch.arange(len(positive_M), device=positive_M.device)
         hidden = joined(
-            places_of(order_M, own.targets_M, pool.rows_P),
-            twins(own.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
+            places_of(order_M, cuts.targets_M, pool.rows_P),
+            near_duplicates(cuts.targets_MD.detach(), pool_PD.detach(), FALSE_NEGATIVE_COSINE),
         )
-        less, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
+        repeats, penalty_M = no_pairs(positive_M.device), torch.zeros_like(positive_M)
         if self.user.repeat_penalty is not None:
             penalty_M = self.user.repeat_penalty[scenario].expand(len(positive_M))
-            which, item = before(items_BL, own.user_M, own.cut_M)
-            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == own.targets_M[which]], 1.0)
+            which, item = before(items_BL, cuts.user_M, cuts.cut_M)
+            again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == cuts.targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
-            less = places_of(which, item, pool.rows_P)
-        given = (self.user.scale * own.users_MD, pool_PD, pool.log_expected_P, hidden, less, penalty_M)
-        if self.weigh_pool:
-            self.pool_mass[scenario] = pool_mass(*given)
-        others_M = log_partition(*given)
-        return torch.logaddexp(positive_M.float(), others_M) - positive_M
+            repeats = places_of(which, item, pool.rows_P)
+        inputs = (self.user.scale * cuts.users_MD, pool_PD, pool.log_expected_P, hidden, repeats, penalty_M)
+        mass_P = pool_mass(*inputs) if weigh else None
+        others_M = log_partition(*inputs)
+        return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
 
 
 class Cuts(NamedTuple):
@@ -202,8 +217,8 @@ class Cuts(NamedTuple):
     cut_M: Tensor
 
     def of(self, scenario: int) -> Cuts:
-        own = self.scenario_M == scenario
-        return Cuts(*(column[own] for column in self))
+        in_scenario = self.scenario_M == scenario
+        return Cuts(*(column[in_scenario] for column in self))
 
 
 def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,18 +34,18 @@ class Trend(nn.Module):
 
     def forward(self, seconds_BC: Tensor, scenario_BC: Tensor) -> Tensor:
         """[B, C, D] for requests of these scenarios at these times: zero at NEVER; later than training, its end."""
-        found = torch.zeros(*seconds_BC.shape, self.dim, device=seconds_BC.device)
+        trend = torch.zeros(*seconds_BC.shape, self.dim, device=seconds_BC.device)
         for length, table in zip(self.lengths, self.tables, strict=True):
             period_BC = (seconds_BC.clamp(self.since, self.until) - self.since) // length
             rows = F.embedding(period_BC, table).unflatten(-1, (-1, self.dim))
             which = scenario_BC[..., None, None].expand(*scenario_BC.shape, 1, self.dim)
-            found = found + rows.gather(2, which)[:, :, 0]
-        return SPEED * found * (seconds_BC != NEVER)[..., None]
+            trend = trend + rows.gather(2, which)[:, :, 0]
+        return SPEED * trend * (seconds_BC != NEVER)[..., None]
 
 
 def periods(days: tuple[float, ...], time: tuple[int, int]) -> list[tuple[int, int]]:
     """(seconds, how many of them are in `time`) of each length. Raises ValueError for too many or none."""
-    found = []
+    lengths = []
     for length in days:
         seconds = round(length * DAY_S)
         if seconds < 1:
@@ -56,8 +56,8 @@ def periods(days: tuple[float, ...], time: tuple[int, int]) -> list[tuple[int, i
                 f"trend_days has {length:g}: {count:,} periods from second {time[0]} to {time[1]}, at most "
                 f"{MOST_PERIODS:,}; make them longer, or look for wrong timestamps"
             )
-        found.append((seconds, count))
-    return found
+        lengths.append((seconds, count))
+    return lengths
 
 
 def moments(seconds_BL: Tensor, seen_BCL: Tensor, asked_BC: Tensor) -> Tensor:

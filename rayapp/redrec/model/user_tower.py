@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import GAP_BUCKETS, Layout
+from rayapp.redrec.model.temporal_encoding import GAP_BUCKETS, TemporalEncoding
 
 Rotation = tuple[Tensor, Tensor]  # cosines and sines [B, 1, T, E/2]
 
@@ -75,17 +75,19 @@ class EventTokens(nn.Module):
             nn.init.normal_(table.weight, std=0.02)
         self.queries = nn.Parameter(torch.randn(scenarios + 1, interests, width) * query_std)
 
-    def tokens(self, vectors_BLD: Tensor, batch: Batch, told: Layout, dropout: float = 0.0) -> Tensor:
+    def tokens(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding, dropout: float = 0.0) -> Tensor:
         """[B, C*K + 1 + L, width]: the queries of every cut, the begin token, the events."""
         x = self.input(vectors_BLD)
-        x = x + self.scenario(told.scenario_BL) + self.action(batch.actions_BL) + self.gap(told.gap_BL)
+        x = x + self.scenario(encoding.scenario_BL) + self.action(batch.actions_BL) + self.gap(encoding.gap_BL)
         x = F.dropout(x, dropout, self.training)
         queries = self.queries[batch.cut_scenario_BC].flatten(1, 2)
         return torch.cat((queries, self.begin.expand(len(x), 1, -1), x), dim=1)
 
-    def places(self, told: Layout) -> Tensor:
+    def places(self, encoding: TemporalEncoding) -> Tensor:
         """[B, C*K + 1 + L]: ranks of the tokens."""
-        return torch.cat((told.query_rank_BC.repeat_interleave(self.interests, dim=1), F.pad(told.rank_BL, (1, 0))), 1)
+        return torch.cat(
+            (encoding.query_rank_BC.repeat_interleave(self.interests, dim=1), F.pad(encoding.rank_BL, (1, 0))), 1
+        )
 
     def seen(self, batch: Batch) -> Tensor:
         """[B, C*K + 1 + L, 1 + L]: which of begin token and events every token may read."""
@@ -122,7 +124,7 @@ class UserTower(EventTokens):
         angles = (rank_BT[..., None].float() * self.frequencies)[:, None]
         return angles.cos(), angles.sin()
 
-    def forward(self, vectors_BLD: Tensor, batch: Batch, told: Layout) -> Tensor:
+    def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
 
         A cut at rank c sees events 0..c-1, and those of other scenarios only
@@ -131,14 +133,14 @@ class UserTower(EventTokens):
         at the end; what lies past a cut is never seen by it.
         """
         C, K = batch.cut_BC.shape[1], self.interests
-        tokens = self.tokens(vectors_BLD, batch, told, self.dropout)
+        tokens = self.tokens(vectors_BLD, batch, encoding, self.dropout)
         seen = self.seen(batch)
         bias = torch.zeros(seen.shape, dtype=tokens.dtype, device=tokens.device)
         bias = bias.masked_fill_(~seen, float("-inf"))[:, None]
 
         # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
         Q = C * K
-        by = self.rotation(self.places(told))
+        by = self.rotation(self.places(encoding))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
         for block in self.blocks[:-1]:
             tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
@@ -150,8 +152,8 @@ class UserTower(EventTokens):
 def visible(batch: Batch) -> Tensor:
     """[B, C, L]: the events a cut may read."""
     rank_L = torch.arange(batch.scenarios_BL.shape[1], device=batch.scenarios_BL.device)
-    asked = (batch.cut_scenario_BC, batch.cut_seconds_BC)
-    return (rank_L < batch.cut_BC[..., None]) & _strict(*asked, batch.scenarios_BL, batch.seconds_BL)
+    request = (batch.cut_scenario_BC, batch.cut_seconds_BC)
+    return (rank_L < batch.cut_BC[..., None]) & _strict(*request, batch.scenarios_BL, batch.seconds_BL)
 
 
 def _strict(scenario_q: Tensor, seconds_q: Tensor, scenario_k: Tensor, seconds_k: Tensor) -> Tensor:

@@ -53,9 +53,9 @@ class Frequency:
     @classmethod
     def load(cls, folder: Path, half_life: float = 5_000.0) -> Frequency:
         """Empty where a version has none."""
-        found = cls(half_life)
+        frequency = cls(half_life)
         if (folder / "frequency.parquet").is_file():
             columns = pq.read_table(folder / "frequency.parquet").to_pydict()
-            found.counts = dict(zip(columns["item_id"], columns["count"], strict=True))
-            found.total = sum(found.counts.values())
-        return found
+            frequency.counts = dict(zip(columns["item_id"], columns["count"], strict=True))
+            frequency.total = sum(frequency.counts.values())
+        return frequency

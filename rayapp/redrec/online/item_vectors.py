@@ -62,16 +62,18 @@ class ItemVectors:
     def missing(self, ids: Iterable[str]) -> list[str]:
         return sorted({i for i in ids if i not in self.rows})
 
-    def project(self, found: list[tuple[str, str | None, np.ndarray, bool]]) -> list[NewItem]:
+    def project(self, contents: list[tuple[str, str | None, np.ndarray, bool]]) -> list[NewItem]:
         """(id, own scenario, content vector [E], whether there is text) to items of this space."""
-        if not found:
+        if not contents:
             return []
-        vectors = self.space.project(np.stack([content for _, _, content, _ in found]), [row[0] for row in found])
-        return [NewItem(i, own, v.tobytes(), text) for (i, own, _, text), v in zip(found, vectors, strict=True)]
+        vectors = self.space.project(np.stack([content for _, _, content, _ in contents]), [row[0] for row in contents])
+        return [
+            NewItem(i, scenario, v.tobytes(), text) for (i, scenario, _, text), v in zip(contents, vectors, strict=True)
+        ]
 
-    def add(self, found: list[NewItem]) -> None:
+    def add(self, items: list[NewItem]) -> None:
         """Make items known; those that are already keep what they have."""
-        new = [item for item in found if item.item_id not in self.rows]
+        new = [item for item in items if item.item_id not in self.rows]
         if not new:
             return
         first, last = len(self.ids), len(self.ids) + len(new)

@@ -23,7 +23,7 @@ from rayapp.redrec.online.recent_ids import RecentIds
 DAY_MS = 86_400_000
 
 
-class Row(NamedTuple):
+class LogRow(NamedTuple):
     """A record of the log, when it was appended and where."""
 
     record: Event | Forget
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     partition: int = 0
 
 
-class Example(NamedTuple):
+class JoinedExample(NamedTuple):
     """Items a user took (positive: one) or left (negative: those of one answer), and the history before that."""
 
     user_id: str
@@ -61,10 +61,10 @@ class LearnerState:
 
     def history(self, user_id: str, mark: int | None = None) -> list[Behaviour]:
         """In time order; with a mark, as it was when that many events had been counted."""
-        found = sorted(b for part in self.histories.get(user_id, {}).values() for b in part)
+        behaviours = sorted(b for part in self.histories.get(user_id, {}).values() for b in part)
         if mark is None:
-            return found
-        return [b for b in found if self.applied.get((user_id, b.event_id), 0) <= mark]
+            return behaviours
+        return [b for b in behaviours if self.applied.get((user_id, b.event_id), 0) <= mark]
 
     def remember(self, event: Event) -> Behaviour | None:
         """Put an event into its user's history; None when it is not a positive one."""
@@ -75,12 +75,12 @@ class LearnerState:
             del part[: -self.length]
         return behaviour
 
-    def advance(self, rows: list[Row], drained: tuple[int, ...] = ()) -> tuple[list[Example], int]:
+    def advance(self, rows: list[LogRow], drained: tuple[int, ...] = ()) -> tuple[list[JoinedExample], int]:
         """Apply a window in offset order; returns (examples, events that counted).
 
         `drained`: partitions that the window reads to their end (see Joiner.close).
         """
-        examples: list[Example] = []
+        examples: list[JoinedExample] = []
         counted = 0
         for record, append_ms, partition in rows:
             self.joiner.tick(partition, append_ms)
@@ -96,7 +96,7 @@ class LearnerState:
             self.recent_ids.expire(max(row.append_ms for row in rows))
         return examples, counted
 
-    def _apply(self, event: Event, append_ms: int, partition: int) -> list[Example]:
+    def _apply(self, event: Event, append_ms: int, partition: int) -> list[JoinedExample]:
         """One event that counts: at most one example."""
         if event.item_id is None:
             return []
@@ -110,16 +110,16 @@ class LearnerState:
         if behaviour is not None:
             self.applied[(event.user_id, event.event_id)] = self.counted
         # What is not positive (hide, report) is a negative at once.
-        return [Example(event.user_id, history, event.scenario, [event.item_id], behaviour is not None)]
+        return [JoinedExample(event.user_id, history, event.scenario, [event.item_id], behaviour is not None)]
 
-    def _closed(self, drained: tuple[int, ...]) -> list[Example]:
+    def _closed(self, drained: tuple[int, ...]) -> list[JoinedExample]:
         """Impressions left without feedback, those between two behaviours of a user together."""
-        groups: dict[tuple[str, str, str], Example] = {}
+        groups: dict[tuple[str, str, str], JoinedExample] = {}
         for key, impression in self.joiner.close(drained):
             group = (key.user_id, key.request_id, impression.scenario)
             if group not in groups:
                 history = self.history(key.user_id, impression.mark)
-                groups[group] = Example(key.user_id, history, impression.scenario, [], False)
+                groups[group] = JoinedExample(key.user_id, history, impression.scenario, [], False)
             groups[group].item_ids.append(key.item_id)
         oldest = self.joiner.oldest_mark()
         self.applied = {k: n for k, n in self.applied.items() if oldest is not None and n > oldest}

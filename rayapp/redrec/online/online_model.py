@@ -20,7 +20,7 @@ from rayapp.redrec.model.artifact import ItemSpace, load_user_side, save_user_si
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.learner_state import DAY_MS, Example, LearnerState, Row
+from rayapp.redrec.online.learner_state import DAY_MS, JoinedExample, LearnerState, LogRow
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.redrec.online.settings import OnlineSettings
 from rayapp.redrec.online.trainer import OnlineTrainer
@@ -49,7 +49,9 @@ class OnlineModel:
         self.frequency = frequency
         self.trainer = OnlineTrainer(user, settings, rank, world)
 
-    def advance(self, rows: list[Row], drained: tuple[int, ...] = (), share: float = 1.0) -> tuple[list[Example], int]:
+    def advance(
+        self, rows: list[LogRow], drained: tuple[int, ...] = (), share: float = 1.0
+    ) -> tuple[list[JoinedExample], int]:
         """Move the memory past these rows: (what they teach, how many events counted).
 
         Of impressions left alone only `share` is kept.
@@ -60,7 +62,7 @@ class OnlineModel:
                 self.reservoir.forget(record.user_id)
         return [e for e in examples if e.positive or _kept(e, share)], counted
 
-    def prepare(self, examples: list[Example], share: float = 1.0) -> Window:
+    def prepare(self, examples: list[JoinedExample], share: float = 1.0) -> Window:
         """The window of these examples; their items must have been made known."""
         return prepare(examples, self.items, self.user, 1 / share)
 
@@ -128,7 +130,7 @@ def memory_of(
     reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency(settings.frequency_half_life)
     targets: list[str] = []
 
-    def offers() -> Iterator[Callable[[], Example]]:
+    def offers() -> Iterator[Callable[[], JoinedExample]]:
         for event in events:
             if event.is_positive and event.item_id is not None:
                 targets.append(event.item_id)
@@ -140,14 +142,14 @@ def memory_of(
     return state, reservoir, frequency
 
 
-def _itself(example: Example) -> Example:
+def _itself(example: JoinedExample) -> JoinedExample:
     return example
 
 
-def _positive(state: LearnerState, event: Event) -> Example:
-    return Example(event.user_id, state.history(event.user_id), event.scenario, [event.item_id or ""], True)
+def _positive(state: LearnerState, event: Event) -> JoinedExample:
+    return JoinedExample(event.user_id, state.history(event.user_id), event.scenario, [event.item_id or ""], True)
 
 
-def _kept(example: Example, share: float) -> bool:
+def _kept(example: JoinedExample, share: float) -> bool:
     """A coin per answer that falls the same on every run."""
     return share >= 1.0 or crc32(msgspec.json.encode((example.user_id, example.item_ids))) < share * 2**32

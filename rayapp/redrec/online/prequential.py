@@ -9,18 +9,18 @@ import torch
 
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.window import Labelled, interests_of
+from rayapp.redrec.online.window import LabelledExample, interests_of
 
 CHUNK = 64  # bounds the [CHUNK, queries, items] scores
 
 
-def target_ranks(user: UserSide, positives: list[Labelled], items: ItemVectors) -> np.ndarray:
+def positive_ranks(user: UserSide, positives: list[LabelledExample], items: ItemVectors) -> np.ndarray:
     """Rank (from 1, ties count against the model) of each positive's item among all known ones, int64 [N]."""
     return ranks_among(user, positives, items.vectors)
 
 
 def ranks_among(
-    user: UserSide, positives: list[Labelled], vectors_ID: np.ndarray, bias_I: np.ndarray | None = None
+    user: UserSide, positives: list[LabelledExample], vectors_ID: np.ndarray, bias_I: np.ndarray | None = None
 ) -> np.ndarray:
     """As target_ranks over any table; with a bias the score is scale * cosine + bias."""
     user.eval()
@@ -49,9 +49,11 @@ def rank_metrics(ranks: np.ndarray) -> dict[str, float]:
     }
 
 
-def evaluate_window(user: UserSide, positives: list[Labelled], items: ItemVectors) -> dict[str, dict[str, float]]:
+def evaluate_window(
+    user: UserSide, positives: list[LabelledExample], items: ItemVectors
+) -> dict[str, dict[str, float]]:
     """Prequential HR@10, HR@50 and MRR per scenario."""
-    ranks = target_ranks(user, positives, items)
+    ranks = positive_ranks(user, positives, items)
     scenarios = np.array([p.example.scenario for p in positives])
     return {
         name: rank_metrics(ranks[scenarios == name]) for name in dict.fromkeys(p.example.scenario for p in positives)

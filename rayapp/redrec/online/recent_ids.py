@@ -66,12 +66,12 @@ class RecentIds:
     @classmethod
     def load(cls, folder: Path, keep_ms: int) -> RecentIds:
         """Empty where a version (the first of a model) has none."""
-        found = cls(keep_ms)
+        recent = cls(keep_ms)
         if (folder / "event_ids.parquet").is_file():
             table = pq.read_table(folder / "event_ids.parquet")
             for key, at in zip(table["id"].to_pylist(), table["append_ms"].to_pylist(), strict=True):
-                found._put(key, at)
-        return found
+                recent._put(key, at)
+        return recent
 
     def _put(self, key: bytes, append_ms: int) -> None:
         self.buckets.setdefault(append_ms // self.bucket_ms, {})[key] = append_ms

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rayapp.redrec.model.history import Behaviour
-from rayapp.redrec.online.learner_state import Example
+from rayapp.redrec.online.learner_state import JoinedExample
 
 
 class Reservoir:
@@ -25,9 +25,9 @@ class Reservoir:
         self.length = length
         self.seed = seed
         self.seen = 0
-        self.examples: list[Example] = []
+        self.examples: list[JoinedExample] = []
 
-    def add(self, builders: Iterable[Callable[[], Example]], number: int) -> None:
+    def add(self, builders: Iterable[Callable[[], JoinedExample]], number: int) -> None:
         """Offer window `number`'s positives in order; only those that are kept are built."""
         rng = np.random.default_rng([self.seed, 1, number])
         for build in builders:
@@ -41,7 +41,7 @@ class Reservoir:
             example = example._replace(history=example.history[-self.length :])
             self.examples[place : place + 1] = [example]
 
-    def draw(self, count: int, number: int) -> list[Example]:
+    def draw(self, count: int, number: int) -> list[JoinedExample]:
         """`count` of them for window `number`, or all when there are fewer; in a random order."""
         rng = np.random.default_rng([self.seed, 2, number])
         return [self.examples[i] for i in rng.permutation(len(self.examples))[:count]]
@@ -67,18 +67,18 @@ class Reservoir:
     @classmethod
     def load(cls, folder: Path, size: int, length: int, seed: int = 0) -> Reservoir:
         """Empty where a version has none; the first `size` of a larger one."""
-        found = cls(size, length, seed)
+        reservoir = cls(size, length, seed)
         if not (folder / "reservoir.parquet").is_file():
-            return found
+            return reservoir
         table = pq.read_table(folder / "reservoir.parquet")
-        found.seen = int((table.schema.metadata or {})[b"seen"])
+        reservoir.seen = int((table.schema.metadata or {})[b"seen"])
         history: list[Behaviour] = []
         for _, user_id, is_history, *fields in zip(*table.to_pydict().values(), strict=True):
             behaviour = Behaviour(*fields)
             if is_history:
                 history.append(behaviour)
                 continue
-            found.examples.append(Example(user_id, history, behaviour.scenario, [behaviour.item_id], True))
+            reservoir.examples.append(JoinedExample(user_id, history, behaviour.scenario, [behaviour.item_id], True))
             history = []
-        del found.examples[size:]
-        return found
+        del reservoir.examples[size:]
+        return reservoir

@@ -18,23 +18,17 @@ import torch.distributed as dist
 import torch.nn.functional as F
 
 from rayapp.redrec.loss.loss import info_nce, unlikelihood
+from rayapp.redrec.loss.negatives import NegativePool
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.settings import OnlineSettings
-from rayapp.redrec.online.window import Labelled, Window, interests_of
+from rayapp.redrec.online.window import LabelledExample, Window, interests_of
 
 
 def learning_rate(settings: OnlineSettings, step: int) -> float:
     """From `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
     return max(settings.lr_floor, settings.lr / (1 + step / settings.lr_half))
-
-
-class Pool(NamedTuple):
-    """Sampled negatives: table rows [P] and the log of how often each is expected [P]."""
-
-    rows: torch.Tensor
-    log_expected: torch.Tensor
 
 
 class OnlineTrainer:
@@ -52,7 +46,7 @@ class OnlineTrainer:
     def learn(
         self,
         window: Window,
-        replay: list[Labelled],
+        replay: list[LabelledExample],
         items: ItemVectors,
         frequency: Frequency,
         number: int,
@@ -85,8 +79,8 @@ class OnlineTrainer:
 
     def _step(
         self,
-        positives: list[Labelled],
-        negatives: list[Labelled],
+        positives: list[LabelledExample],
+        negatives: list[LabelledExample],
         items: ItemVectors,
         frequency: Frequency,
         seed: tuple[int, int],
@@ -96,18 +90,18 @@ class OnlineTrainer:
             group["lr"] = learning_rate(self.settings, self.steps)
         pool = self._pool(positives, items, frequency, seed)
         shown = torch.tensor([row for example in (*positives, *negatives) for row in example.rows])
-        used = torch.unique(torch.cat([shown, pool.rows]))  # the same on every worker
+        used = torch.unique(torch.cat([shown, pool.rows_P]))  # the same on every worker
         leaf = items.leaf(used)
         self.user.train()
         # The pool is every worker's; dropout is each one's own.
         torch.manual_seed(_seed(self.settings.seed, *seed, self.rank + 1))
         own_positives = positives[self.rank :: self.world]
-        own = [*own_positives, *negatives[self.rank :: self.world]]
+        share = [*own_positives, *negatives[self.rank :: self.world]]
         self.optimiser.zero_grad(set_to_none=False)
         total = 0.0
-        if own:
+        if share:
             vectors = ItemTable(used, F.normalize(leaf, dim=-1))
-            taken, left = self._losses(own, len(own_positives), vectors, pool, bias)
+            taken, left = self._losses(share, len(own_positives), vectors, pool, bias)
             total = float(taken.detach().sum())
             weight = sum(len(n.rows) * n.weight for n in negatives)
             loss = taken.sum() / max(1, len(positives)) + self.settings.impressions * left.sum() / max(1.0, weight)
@@ -124,27 +118,34 @@ class OnlineTrainer:
         return total / max(1, len(positives))
 
     def _losses(
-        self, own: list[Labelled], positives: int, items: ItemTable, pool: Pool, bias: np.ndarray | None
+        self,
+        examples: list[LabelledExample],
+        positives: int,
+        items: ItemTable,
+        pool: NegativePool,
+        bias: np.ndarray | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(InfoNCE of each positive, weighted unlikelihood of each item left alone)."""
-        interests_BQD, real_BQ = interests_of(self.user, own)
-        example_M = torch.tensor([b for b, row in enumerate(own) for _ in row.rows])
-        rows_M = torch.tensor([r for row in own for r in row.rows])
-        weight_M = torch.tensor([row.weight for row in own for _ in row.rows])
-        targets_MD, pool_PD = items(rows_M), items(pool.rows)
+        interests_BQD, real_BQ = interests_of(self.user, examples)
+        example_M = torch.tensor([b for b, row in enumerate(examples) for _ in row.rows])
+        rows_M = torch.tensor([r for row in examples for r in row.rows])
+        weight_M = torch.tensor([row.weight for row in examples for _ in row.rows])
+        targets_MD, pool_PD = items(rows_M), items(pool.rows_P)
         users_MD = nearest(interests_BQD[example_M], real_BQ[example_M], targets_MD.detach())
         first = positives  # positives come first and have one item each
-        log_expected = pool.log_expected
+        log_expected = pool.log_expected_P
         if bias is not None:  # an additive term of the score: the negatives' relative to the target's
             bias_I = torch.from_numpy(bias)
-            log_expected = log_expected[None] - bias_I[pool.rows][None] + bias_I[rows_M[:first]][:, None]
+            log_expected = log_expected[None] - bias_I[pool.rows_P][None] + bias_I[rows_M[:first]][:, None]
         taken = info_nce(
-            users_MD[:first], targets_MD[:first], rows_M[:first], pool_PD, pool.rows, log_expected, self.user.scale
+            users_MD[:first], targets_MD[:first], rows_M[:first], pool_PD, pool.rows_P, log_expected, self.user.scale
         )
-        left = unlikelihood(users_MD[first:], targets_MD[first:], pool_PD, pool.log_expected, self.user.scale)
+        left = unlikelihood(users_MD[first:], targets_MD[first:], pool_PD, pool.log_expected_P, self.user.scale)
         return taken * weight_M[:first], left * weight_M[first:]
 
-    def _pool(self, positives: list[Labelled], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]) -> Pool:
+    def _pool(
+        self, positives: list[LabelledExample], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]
+    ) -> NegativePool:
         """Uniform draws and the batch's own targets, the latter as often as the stream says they are expected."""
         generator = torch.Generator().manual_seed(_seed(self.settings.seed, *seed))
         base = len(items.ids)
@@ -156,7 +157,7 @@ class OnlineTrainer:
             rows = torch.cat([rows, mixed])
             share = torch.from_numpy(frequency.share([items.ids[row] for row in rows.tolist()]))
         expected = self.settings.negatives / max(1, base) + self.settings.in_batch * share
-        return Pool(rows, expected.log().expand(len(rows)))
+        return NegativePool(rows, expected.log().expand(len(rows)))
 
     def _reduce(self, total: float, leaf: torch.Tensor) -> float:
         """Sum the gradients (and the loss) of all workers."""

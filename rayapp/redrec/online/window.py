@@ -10,13 +10,13 @@ import torch
 from rayapp.redrec.model.history import TowerInput, tower_batch, tower_input
 from rayapp.redrec.model.redrec import UserSide
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.learner_state import Example
+from rayapp.redrec.online.learner_state import JoinedExample
 
 
-class Labelled(NamedTuple):
+class LabelledExample(NamedTuple):
     """One example: the tower's input, the scenarios whose queries answer it, and the table rows of its items."""
 
-    example: Example
+    example: JoinedExample
     input: TowerInput
     queries: np.ndarray
     rows: list[int]
@@ -26,17 +26,17 @@ class Labelled(NamedTuple):
 class Window(NamedTuple):
     """What a window teaches, in the log's order; positives have one item each."""
 
-    positives: list[Labelled]
-    negatives: list[Labelled]
+    positives: list[LabelledExample]
+    negatives: list[LabelledExample]
     unknown_items: int
 
 
-def mentioned(examples: list[Example]) -> set[str]:
+def mentioned(examples: list[JoinedExample]) -> set[str]:
     """Every item that these examples need."""
     return {i for e in examples for i in (*e.item_ids, *(b.item_id for b in e.history))}
 
 
-def prepare(examples: list[Example], items: ItemVectors, user: UserSide, negative_weight: float = 1.0) -> Window:
+def prepare(examples: list[JoinedExample], items: ItemVectors, user: UserSide, negative_weight: float = 1.0) -> Window:
     """Examples with their known items; the unknown ones that a user took are counted."""
     window = Window([], [], 0)
     unknown = 0
@@ -49,15 +49,15 @@ def prepare(examples: list[Example], items: ItemVectors, user: UserSide, negativ
         read = tower_input(example.history, items, user.vocabulary, user.mixer)
         queries = user.vocabulary.query_scenarios(name or "")
         weight = 1.0 if example.positive else negative_weight
-        labelled = Labelled(example, read, queries, rows, weight)
+        labelled = LabelledExample(example, read, queries, rows, weight)
         (window.positives if example.positive else window.negatives).append(labelled)
     return window._replace(unknown_items=unknown)
 
 
-def interests_of(user: UserSide, rows: list[Labelled]) -> tuple[torch.Tensor, torch.Tensor]:
+def interests_of(user: UserSide, rows: list[LabelledExample]) -> tuple[torch.Tensor, torch.Tensor]:
     """Interest vectors of every query asked: ([B, C*K, D], which of them are real [B, C*K])."""
     batch, vectors = tower_batch([r.input for r in rows], [r.queries for r in rows], user.config.dim)
     interests_BCKD = user(batch, vectors)
-    asked = torch.tensor([len(r.queries) for r in rows])
-    real_BC = torch.arange(interests_BCKD.shape[1])[None] < asked[:, None]
+    queries = torch.tensor([len(r.queries) for r in rows])
+    real_BC = torch.arange(interests_BCKD.shape[1])[None] < queries[:, None]
     return interests_BCKD.flatten(1, 2), real_BC.repeat_interleave(interests_BCKD.shape[2], dim=1)

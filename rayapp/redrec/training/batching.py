@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import torch
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.mixing import Mixer, Mixing
 from rayapp.redrec.model.padding import pad
@@ -33,7 +33,7 @@ class Batcher:
         with np.errstate(divide="ignore"):
             self.keep = np.minimum(1.0, np.sqrt(config.popular / share)) if config.popular else None
 
-    def train(self, sequences: list[Sequence], rng: np.random.Generator) -> Batch | None:
+    def train(self, sequences: list[EventSequence], rng: np.random.Generator) -> Batch | None:
         """Every user's sequence with up to `cuts` random cuts and the W next events of the cut's scenario."""
         C, W, length = self.config.cuts, self.config.window, self.config.length
         rows = []
@@ -78,18 +78,18 @@ class Batcher:
         )
 
 
-def _later(row: Sequence, window: int) -> np.ndarray:
+def _later(row: EventSequence, window: int) -> np.ndarray:
     """[N, W]: for every position the indices of the W events of its scenario from it on, N where there are no more."""
     n = len(row.items)
     later = np.empty((n, window), dtype=np.int64)
     for scenario in np.unique(row.scenarios):
-        own = np.flatnonzero(row.scenarios == scenario)
-        beyond = np.append(own, np.full(window, n))
-        later[own] = beyond[np.arange(len(own))[:, None] + np.arange(window)]
+        positions = np.flatnonzero(row.scenarios == scenario)
+        beyond = np.append(positions, np.full(window, n))
+        later[positions] = beyond[np.arange(len(positions))[:, None] + np.arange(window)]
     return later
 
 
-def length_buckets(sequences: list[Sequence], size: int, rng: np.random.Generator) -> list[list[Sequence]]:
+def length_buckets(sequences: list[EventSequence], size: int, rng: np.random.Generator) -> list[list[EventSequence]]:
     """Shuffled batches of users of similar length: less padding, the same examples."""
     order = rng.permutation(len(sequences))
     chunk = size * 32

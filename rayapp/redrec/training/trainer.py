@@ -12,7 +12,7 @@ import torch
 
 from rayapp.content.settings import DEFAULT_ENCODER
 from rayapp.data.cooccurrence import cooccurrence_vectors
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.heads import ItemTower
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
@@ -69,7 +69,6 @@ class Trainer:
         self.wrapped = wrapped or model
         self.sampler = sampler
         self.batcher = batcher
-        model.weigh_pool = sampler.hard > 0
         learned = [p for p in model.parameters() if p.requires_grad]
         self.device = learned[0].device
         decay = [p for p in learned if p.ndim > 1]
@@ -86,7 +85,7 @@ class Trainer:
         x = min(1.0, (self.progress - warmup) / (1 - warmup))
         return self.config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * x)))
 
-    def step(self, sequences: list[Sequence], rng: np.random.Generator) -> float | None:
+    def step(self, sequences: list[EventSequence], rng: np.random.Generator) -> float | None:
         """One optimiser step on these users; None when they hold nothing to learn."""
         batch = self.batcher.train(sequences, rng)
         if batch is None:
@@ -98,10 +97,10 @@ class Trainer:
             group["lr"] = self.rate()
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
-            loss = self.wrapped(batch, pools)
+            loss, pool_mass = self.wrapped(batch, pools, weigh_pools=self.sampler.hard > 0)
         loss.backward()
         if self.sampler.hard:
-            self.sampler.keep(sampled, self.model.pool_mass)
+            self.sampler.keep(sampled, pool_mass)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         return float(loss.detach())
@@ -112,7 +111,7 @@ class Trainer:
 
     def epoch(
         self,
-        sequences: list[Sequence],
+        sequences: list[EventSequence],
         rng: np.random.Generator,
         on_step: Callable[[float], bool] | None = None,
         steps: int | None = None,
@@ -154,13 +153,13 @@ def start_ids(tower: ItemTower, histories: list[np.ndarray], warm: bool) -> None
             weight[placed] = 0.5 * vectors[placed].to(weight)
 
 
-def target_counts(sequences: list[Sequence], items: int) -> np.ndarray:
+def target_counts(sequences: list[EventSequence], items: int) -> np.ndarray:
     """How often each item is a training target (every event but a user's first), int64 [I]."""
     rows = [s.items[1:] for s in sequences]
     return np.bincount(np.concatenate(rows) if rows else [], minlength=items)
 
 
-def scenario_counts(sequences: list[Sequence], items: int, scenarios: int) -> np.ndarray:
+def scenario_counts(sequences: list[EventSequence], items: int, scenarios: int) -> np.ndarray:
     """How often each item has an event in each scenario, int64 [S + 1, I]."""
     counts = np.zeros((scenarios + 1, items), dtype=np.int64)
     for sequence in sequences:
@@ -168,7 +167,7 @@ def scenario_counts(sequences: list[Sequence], items: int, scenarios: int) -> np
     return counts
 
 
-def scenario_items(sequences: list[Sequence], items: int, scenarios: int) -> dict[int, np.ndarray]:
+def scenario_items(sequences: list[EventSequence], items: int, scenarios: int) -> dict[int, np.ndarray]:
     """The items with events in each scenario: its negatives."""
     counts = scenario_counts(sequences, items, scenarios)
     return {s: np.flatnonzero(row) for s, row in enumerate(counts) if row.any()}

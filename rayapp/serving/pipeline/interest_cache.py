@@ -26,7 +26,7 @@ class InterestCache:
     @staticmethod
     def key(model_version: str, scenario_rows: np.ndarray, read: TowerInput) -> Key:
         digest = hashlib.blake2b(model_version.encode(), digest_size=16)
-        for array in (scenario_rows, *read.sequence, read.vectors):
+        for array in (scenario_rows, *read.sequence.columns, read.vectors):
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.digest()

@@ -6,17 +6,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.split import leave_one_out, leave_one_out_by_scenario
 
 events = st.lists(st.tuples(st.integers(1, 2), st.integers(0, 6)), max_size=14)
 
 
-def sequence(rows: list[tuple[int, int]]) -> Sequence:
+def sequence(rows: list[tuple[int, int]]) -> EventSequence:
     """Events of (scenario, day); items are numbered in time order."""
     table = np.array(sorted(rows, key=lambda row: row[::-1]), dtype=np.int64).reshape(-1, 2)
     n = len(table)
-    return Sequence(np.arange(n), table[:, 0], np.ones(n, dtype=np.int64), table[:, 1])
+    return EventSequence(np.arange(n), table[:, 0], np.ones(n, dtype=np.int64), table[:, 1])
 
 
 @given(st.lists(events, max_size=4), st.integers(1, 2))

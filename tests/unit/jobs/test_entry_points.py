@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jobs.train_redrec import load_train_config
+from jobs import RECIPES
 from rayapp.cli.main import cli
 from rayapp.data.sample_world import write_sample_world
+from rayapp.training.redrec_settings import load_train_config
 
 JOBS = (
     "train_redrec",
@@ -160,7 +161,8 @@ def test_the_command_line_explains_itself_and_needs_a_system() -> None:
 
 def test_every_packaged_recipe_of_red_rec_is_read_by_its_name() -> None:
     named = {
-        name: load_train_config(name, {"minutes": 0.5}) for name in ("feed", "next_item", "cross_scenario", "news")
+        name: load_train_config(name, {"minutes": 0.5}, packaged=RECIPES)
+        for name in ("feed", "next_item", "cross_scenario", "news")
     }
     assert all(settings.minutes == 0.5 for settings in named.values())
     assert named["feed"].model.interests == 3

@@ -17,7 +17,7 @@ from rayapp.redrec.model.artifact import ItemSpace, load_user_side, model_descri
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.learner_state import LearnerState, Row
+from rayapp.redrec.online.learner_state import LearnerState, LogRow
 from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.reservoir import Reservoir
 
@@ -35,13 +35,13 @@ def write_model(folder: Path) -> dict:
     return model_description(model, "enc")
 
 
-def log() -> list[Row]:
+def log() -> list[LogRow]:
     """Clicks of 30 users, and impressions that are left alone."""
     rows = []
     for n in range(90):
         action = Action.IMPRESSION if n % 3 == 2 else Action.CLICK
         event = Event(f"e{n}", f"u{n % 30}", "homefeed", action, n, n, item_id=f"i{(7 * n) % 20}", request_id=f"r{n}")
-        rows.append(Row(event, 1000 * n))
+        rows.append(LogRow(event, 1000 * n))
     return rows
 
 

@@ -14,7 +14,7 @@ from rayapp.redone.corpus.mixture import (
     random_mixtures,
     rank_correlation,
 )
-from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, Pool, proxy_losses
+from rayapp.redone.corpus.proxies import HELD_OUT, LENGTH, TextPool, proxy_losses
 
 PRIOR = np.array([0.5, 0.3, 0.2])
 
@@ -72,7 +72,7 @@ def test_of_many_runs_of_an_uneven_loss_the_boosted_trees_are_taken() -> None:
 def test_a_tiny_model_learns_the_source_that_it_is_given() -> None:
     rng = np.random.default_rng(0)
     pools = [
-        Pool(name, (low + rng.integers(0, 4, size=(HELD_OUT + 64) * LENGTH)).tolist())
+        TextPool(name, (low + rng.integers(0, 4, size=(HELD_OUT + 64) * LENGTH)).tolist())
         for name, low in (("low", 0), ("high", 60))
     ]
     low = proxy_losses(pools, np.array([1.0, 0.0]), vocabulary=64, steps=12, seed=0)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from rayapp.redone.training.packing import IGNORED, Piece, Row, pack
-from rayapp.redone.training.prefix_attention import NAME, SHORTEST, layout
-from rayapp.redone.training.rows import as_dataset, collated, losses
+from rayapp.redone.training.packing import IGNORED, PackedRow, Piece, pack
+from rayapp.redone.training.prefix_attention import NAME, SHORTEST, layout_of
+from rayapp.redone.training.rows import as_dataset, collated, token_losses
 
 LENGTH = 24
 tokens = st.lists(st.integers(1, 30), min_size=1, max_size=12).map(tuple)
@@ -25,7 +25,7 @@ def pieces(draw: st.DrawFn) -> Piece:
     return Piece(draw(prefixes), ids, (*[IGNORED] * learned, *ids[learned:]), draw(st.sampled_from([1.0, 0.5])))
 
 
-def visible(row: Row) -> np.ndarray:
+def visible(row: PackedRow) -> np.ndarray:
     """[L, L] bool: whether one position may attend to another. What it means to share a prefix, spelt out."""
     same = row.groups[:, None] == row.groups[None, :]
     own = (row.members[:, None] == row.members[None, :]) | (row.members[None, :] == 0)
@@ -69,7 +69,7 @@ def test_what_does_not_fit_is_cut_or_refused() -> None:
 @given(st.lists(pieces(), min_size=1, max_size=30))
 def test_the_layout_lets_each_place_see_what_it_may(found: list[Piece]) -> None:
     (*_, row) = pack(found, LENGTH)
-    laid = layout(row.groups, row.members)
+    laid = layout_of(row.groups, row.members)
     sees = np.zeros((len(row.ids), len(row.ids)), dtype=int)
     placed = []
     for own, seen, hidden in laid.buckets:
@@ -121,7 +121,7 @@ def test_a_model_says_and_learns_the_same_packed_and_alone(key_heads: int) -> No
     batch = collated([rows[n] for n in range(len(rows))])
     labels, open_, _, _ = (batch.pop(name) for name in ("labels", "open", "weights", "rows"))
     places = (labels[0, 1:] != IGNORED).nonzero().squeeze(1)
-    loss = losses(model(**batch, use_cache=False).logits[0, places], labels[0, 1:], places, open_).sum()
+    loss = token_losses(model(**batch, use_cache=False).logits[0, places], labels[0, 1:], places, open_).sum()
     loss.backward()
     assert loss.item() == pytest.approx(lost, rel=1e-5)
     for name, weight in model.named_parameters():

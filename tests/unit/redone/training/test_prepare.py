@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.recipe import Recipe
-from rayapp.redone.training.packing import IGNORED, Row
+from rayapp.redone.training.packing import IGNORED, PackedRow
 from rayapp.redone.training.prepare import Preparation, Prepared
 
 SOURCES = [
@@ -59,7 +59,7 @@ def prepared(folder: Path, tokenizer: Any, tokens: int = 6000, **changes: Any) -
     return Preparation(recipe, folder, tokenizer, Contamination([REPEATED])).run()
 
 
-def learned(rows: list[Row], tokenizer: Any) -> list[tuple[str, str]]:
+def learned(rows: list[PackedRow], tokenizer: Any) -> list[tuple[str, str]]:
     """(what a member shows with its prefix, what is learned of it)."""
     found = []
     for row in rows:

@@ -52,7 +52,7 @@ def test_it_learns_and_its_loss_is_that_of_the_examples_alone(language_model: Pa
             logits = model(input_ids=ids).logits[0, :-1]
         each = torch.nn.functional.cross_entropy(logits, labels[1:], ignore_index=IGNORED, reduction="sum")
         before += piece.weight * float(each)
-    trainer = packed_trainer(recipe, model, tokenizer, rows, rows, tmp_path / "run", [])
+    trainer = packed_trainer(recipe, model, tokenizer, rows=rows, held_out=rows, folder=tmp_path / "run", callbacks=[])
     # All rows together: the constant that rows are divided by is their mean, so this is the weighted mean.
     evaluated = trainer.evaluate()["eval_loss"]
     assert evaluated * learned_weight(rows) * len(rows) == pytest.approx(before, rel=1e-3)

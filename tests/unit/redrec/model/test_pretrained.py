@@ -15,9 +15,9 @@ from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.artifact import load_user_side, model_description, save_user_side
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.item_reader import ItemReader
 from rayapp.redrec.model.pretrained import Learning, learned_state
 from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
+from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 
 VOCABULARY = Vocabulary(("feed", "ads"), ("click",))
 TEXTS = ["red scarf", "blue scarf", "red teapot", "blue teapot warm", "green", "warm red scarf"]
@@ -78,7 +78,7 @@ def test_what_learns_is_what_is_kept(decoder: str, learning: Learning, tmp_path:
     sampler = NegativeSampler({1: np.arange(6), 2: np.arange(6)}, np.ones(6), 6, 0, 0)
     before = {name: value.clone() for name, value in model.user.state_dict().items()}
     rows = batch()
-    model(rows, sampler.draw([1], rows.targets_BCW.flatten())).backward()
+    model(rows, sampler.draw([1], rows.targets_BCW.flatten())).mean.backward()
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
     moved = {n for n, value in model.user.state_dict().items() if not torch.equal(value, before[n])}
     inside = {name for name in moved if name.startswith("tower.decoder")}
@@ -97,14 +97,14 @@ def test_what_learns_is_what_is_kept(decoder: str, learning: Learning, tmp_path:
 def test_an_encoder_learns_to_tell_items_apart_and_serves_as_a_folder(decoder: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = ModelConfig(dim=8, width=16, layers=1, interests=1, length=8, dropout=0.0, use_ids=False)
-    reader = ItemReader(decoder, TEXTS, "lora")
+    reader = TrainableEncoder(decoder, TEXTS, "lora")
     model = RedRec(config, VOCABULARY, torch.zeros(7, 16), reader)
     sampler = NegativeSampler({1: np.arange(6)}, np.ones(6), 6, 0, 0)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)
     rows, losses = batch(), []
     for _ in range(30):
         model.train()
-        loss = model(rows, sampler.draw([1], rows.targets_BCW.flatten()))
+        loss = model(rows, sampler.draw([1], rows.targets_BCW.flatten())).mean
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.split import leave_one_out
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE
-from rayapp.redrec.loss.negatives import NegativeSampler, Pool
+from rayapp.redrec.loss.negatives import NegativePool, NegativeSampler
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.redrec import ModelConfig, RedRec, before
 from rayapp.redrec.training.batching import BatchConfig, Batcher
@@ -30,7 +30,7 @@ def test_what_a_user_had_before_a_cut_counts_once() -> None:
     assert list(zip(which.tolist(), item.tolist(), strict=True)) == [(0, 3), (1, 3), (1, 1), (3, 0), (3, 4)]
 
 
-def loss_by_hand(model: RedRec, batch: Batch, pools: dict[int, Pool]) -> float:
+def loss_by_hand(model: RedRec, batch: Batch, pools: dict[int, NegativePool]) -> float:
     """One target after the other: its logit against its scenario's draws, less log-Q and what repeats cost."""
     vectors, user = model.item_vectors(torch.arange(ITEMS + 1)), model.user
     interests = user(batch, vectors[batch.items_BL])
@@ -64,7 +64,7 @@ def test_a_target_is_told_from_the_items_of_its_own_scenario(seed: int, drawn: i
     for _ in range(12):
         scenario = rng.integers(1, 3, LENGTH)
         items = np.where(scenario == 1, rng.integers(0, 35, LENGTH), rng.integers(25, ITEMS, LENGTH))
-        rows.append(Sequence(items, scenario, ones, np.arange(LENGTH) * 60))
+        rows.append(EventSequence(items, scenario, ones, np.arange(LENGTH) * 60))
     config = msgspec.structs.replace(SETTINGS, id_dropout=0.0)
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
     model = RedRec(config, Vocabulary(("homefeed", "search"), ("click",)), content)
@@ -75,10 +75,10 @@ def test_a_target_is_told_from_the_items_of_its_own_scenario(seed: int, drawn: i
     sampler = NegativeSampler(scenario_items(rows, ITEMS, 2), counts, drawn, 16, seed)
     pools = sampler.draw([1, 2], batch.targets_BCW[batch.target_mask_BCW])
     with torch.no_grad():
-        assert float(model(batch, pools)) == pytest.approx(loss_by_hand(model, batch, pools), rel=1e-4)
+        assert float(model(batch, pools).mean) == pytest.approx(loss_by_hand(model, batch, pools), rel=1e-4)
 
 
-def sequences(again: bool) -> list[Sequence]:
+def sequences(again: bool) -> list[EventSequence]:
     """Users who never take an item twice, or who take the last one again."""
     rng = np.random.default_rng(0)
     found = []
@@ -87,11 +87,11 @@ def sequences(again: bool) -> list[Sequence]:
         if again:
             items[1::2] = items[::2]
         ones = np.ones(LENGTH, dtype=np.int64)
-        found.append(Sequence(items.astype(np.int64), ones, ones, np.arange(LENGTH) * 60))
+        found.append(EventSequence(items.astype(np.int64), ones, ones, np.arange(LENGTH) * 60))
     return found
 
 
-def trained(rows: list[Sequence]) -> RedRec:
+def trained(rows: list[EventSequence]) -> RedRec:
     torch.manual_seed(0)
     config = TrainConfig(model=SETTINGS, window=1, cuts=LENGTH, batch=32, lr=0.02, negatives=ITEMS, in_batch=0)
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])

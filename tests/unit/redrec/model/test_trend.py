@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.split import leave_one_out_by_scenario
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_scorer
@@ -61,7 +61,7 @@ def test_the_time_of_a_request_is_that_of_the_newest_event_it_may_read() -> None
     assert moments(seconds, seen, asked).tolist() == [[20, NEVER, END_OF_TIME]]
 
 
-def followers_of_fashion() -> list[Sequence]:
+def followers_of_fashion() -> list[EventSequence]:
     """Every week everybody takes five other items in scenario 2. A user does in an early and in a late week; before the
     latter an item of scenario 1, any of ten, that says nothing but when that is."""
     rng = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def followers_of_fashion() -> list[Sequence]:
         early, late = rng.integers(0, WEEKS // 2), rng.integers(WEEKS // 2, WEEKS)
         at = np.array([early, early, late, late]) * WEEK_S + np.array([0, 60, 120, 180]) + TIME[0]
         items = np.array([early, early, 22, late]) * 5 + rng.integers(0, [5, 5, 10, 5])
-        found.append(Sequence(items.astype(np.int64), np.array([2, 2, 1, 2]), np.ones(4, dtype=np.int64), at))
+        found.append(EventSequence(items.astype(np.int64), np.array([2, 2, 1, 2]), np.ones(4, dtype=np.int64), at))
     return found
 
 

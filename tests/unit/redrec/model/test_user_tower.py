@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import layout
+from rayapp.redrec.model.temporal_encoding import temporal_encoding
 from rayapp.redrec.model.user_tower import UserTower
 
 
@@ -28,7 +28,7 @@ def hidden(model: UserTower, read: list[torch.Tensor], asked: list[torch.Tensor]
     vectors, scenarios, actions, seconds = read
     nothing = torch.zeros(len(vectors), 1, 1, dtype=torch.long)
     batch = Batch(scenarios, scenarios, actions, seconds, *asked, nothing, nothing.bool())
-    return model(vectors, batch, layout("dense", scenarios, seconds, *asked[:2]))
+    return model(vectors, batch, temporal_encoding("dense", scenarios, seconds, *asked[:2]))
 
 
 def test_shape() -> None:

@@ -15,9 +15,9 @@ from rayapp.redrec.model.artifact import ItemSpace, load_user_side, model_descri
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors, NewItem, load_index_delta
-from rayapp.redrec.online.learner_state import LearnerState, Row
+from rayapp.redrec.online.learner_state import LearnerState, LogRow
 from rayapp.redrec.online.online_model import OnlineModel
-from rayapp.redrec.online.prequential import target_ranks
+from rayapp.redrec.online.prequential import positive_ranks
 from rayapp.redrec.online.reservoir import Reservoir
 
 # Even items have a text, odd ones are known by their id alone.
@@ -42,11 +42,13 @@ def online(model: RedRec, space: ItemSpace, folder: Path, **settings: object) ->
     return OnlineModel(user, ItemVectors(space, all_ids), OnlineSettings(**values), *parts)  # type: ignore[arg-type]
 
 
-def clicks(items: list[str], user: str = "u") -> list[Row]:
-    return [Row(Event(f"{user}{n}", user, "homefeed", Action.CLICK, n, n, item_id=i), n) for n, i in enumerate(items)]
+def clicks(items: list[str], user: str = "u") -> list[LogRow]:
+    return [
+        LogRow(Event(f"{user}{n}", user, "homefeed", Action.CLICK, n, n, item_id=i), n) for n, i in enumerate(items)
+    ]
 
 
-def learn(model: OnlineModel, rows: list[Row], steps: int = 20) -> None:
+def learn(model: OnlineModel, rows: list[LogRow], steps: int = 20) -> None:
     examples, _ = model.advance(rows)
     for number in range(steps):
         model.learn(model.prepare(examples), number)
@@ -75,14 +77,14 @@ def test_a_new_item_without_text_is_found_after_a_few_clicks(trained: tuple[RedR
     model.items.add([NewItem("left", None, nothing, False), NewItem("right", None, nothing, False)])
     model.advance([*clicks(["i0", "i2"], "l"), *clicks(["i10", "i12"], "r")])
     rows = [
-        Row(Event(f"{u}-new", u, "homefeed", Action.CLICK, 99, 99, item_id=i), 99)
+        LogRow(Event(f"{u}-new", u, "homefeed", Action.CLICK, 99, 99, item_id=i), 99)
         for u, i in (("l", "left"), ("r", "right"))
     ]
     examples, _ = model.advance(rows)
     for number in range(60):
         model.learn(model.prepare(examples), number)
     positives = model.prepare(examples).positives
-    assert target_ranks(model.user, positives, model.items).tolist() == [1, 1]
+    assert positive_ranks(model.user, positives, model.items).tolist() == [1, 1]
 
 
 def test_what_was_learned_comes_back_and_is_the_index_delta(trained: tuple[RedRec, ItemSpace], tmp_path: Path) -> None:

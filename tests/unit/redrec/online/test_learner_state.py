@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rayapp.domain import Action, Event, Forget
-from rayapp.redrec.online.learner_state import DAY_MS, LearnerState, Row
+from rayapp.redrec.online.learner_state import DAY_MS, LearnerState, LogRow
 
 
 def event(n: int, user: str = "u", item: str = "i", action: Action = Action.CLICK, scenario: str = "homefeed") -> Event:
@@ -16,14 +16,14 @@ def event(n: int, user: str = "u", item: str = "i", action: Action = Action.CLIC
 rows = st.lists(
     st.one_of(
         st.builds(
-            lambda n, u, i, a, p: Row(event(n, u, i, a), 10_000 * n, p),
+            lambda n, u, i, a, p: LogRow(event(n, u, i, a), 10_000 * n, p),
             st.integers(0, 30),
             st.sampled_from("uvw"),
             st.sampled_from("abcd"),
             st.sampled_from([Action.CLICK, Action.LIKE, Action.IMPRESSION, Action.HIDE]),
             st.sampled_from([0, 1]),
         ),
-        st.builds(lambda u, t: Row(Forget(True, u, t), t), st.sampled_from("uvw"), st.integers(0, 30_000)),
+        st.builds(lambda u, t: LogRow(Forget(True, u, t), t), st.sampled_from("uvw"), st.integers(0, 30_000)),
     ),
     max_size=40,
 )
@@ -31,8 +31,8 @@ rows = st.lists(
 
 def test_an_example_sees_only_what_came_before_it() -> None:
     state = LearnerState(length=10)
-    state.advance([Row(event(1, item="a"), 1)])
-    examples, counted = state.advance([Row(event(2, item="b"), 2), Row(event(3, item="c"), 3)])
+    state.advance([LogRow(event(1, item="a"), 1)])
+    examples, counted = state.advance([LogRow(event(2, item="b"), 2), LogRow(event(3, item="c"), 3)])
     assert counted == 2
     assert [[b.item_id for b in e.history] for e in examples] == [["a"], ["a", "b"]]
     assert [e.item_ids for e in examples] == [["b"], ["c"]]
@@ -40,21 +40,23 @@ def test_an_example_sees_only_what_came_before_it() -> None:
 
 def test_duplicates_count_once_within_a_day_and_again_after_it() -> None:
     state = LearnerState(length=10)
-    assert state.advance([Row(event(1), 1)])[1] == 1
-    assert state.advance([Row(event(1), DAY_MS)])[1] == 0
-    assert state.advance([Row(event(1), 2 * DAY_MS)])[1] == 1
+    assert state.advance([LogRow(event(1), 1)])[1] == 1
+    assert state.advance([LogRow(event(1), DAY_MS)])[1] == 0
+    assert state.advance([LogRow(event(1), 2 * DAY_MS)])[1] == 1
 
 
 def test_forgetting_drops_what_came_before() -> None:
     state = LearnerState(length=10)
-    examples, _ = state.advance([Row(event(1, item="a"), 1), Row(Forget(True, "u", 2), 2), Row(event(3, item="c"), 3)])
+    examples, _ = state.advance(
+        [LogRow(event(1, item="a"), 1), LogRow(Forget(True, "u", 2), 2), LogRow(event(3, item="c"), 3)]
+    )
     assert [(e.item_ids, e.history) for e in examples] == [(["c"], [])]
     assert [b.item_id for b in state.history("u")] == ["c"]
 
 
 def test_histories_keep_the_newest_of_every_scenario() -> None:
     state = LearnerState(length=2)
-    state.advance([Row(event(n, item=str(n), scenario=s), n) for n, s in enumerate(["search", *["homefeed"] * 5])])
+    state.advance([LogRow(event(n, item=str(n), scenario=s), n) for n, s in enumerate(["search", *["homefeed"] * 5])])
     assert [b.item_id for b in state.history("u")] == ["0", "4", "5"]
 
 

@@ -7,13 +7,13 @@ import numpy as np
 
 from rayapp.redrec.model.history import Behaviour
 from rayapp.redrec.online.frequency import Frequency
-from rayapp.redrec.online.learner_state import Example
+from rayapp.redrec.online.learner_state import JoinedExample
 from rayapp.redrec.online.reservoir import Reservoir
 
 
-def example(n: int, history: int = 2) -> Example:
+def example(n: int, history: int = 2) -> JoinedExample:
     behaviours = [Behaviour(1000 * k, f"e{k}", f"i{k}", "toys", "click") for k in range(history)]
-    return Example(f"u{n % 7}", behaviours, "toys", [f"t{n}"], True)
+    return JoinedExample(f"u{n % 7}", behaviours, "toys", [f"t{n}"], True)
 
 
 def filled(count: int, size: int = 50, windows: int = 20) -> Reservoir:
@@ -47,7 +47,7 @@ def test_it_goes_on_from_disk_as_if_nothing_had_happened(tmp_path: Path) -> None
 def test_only_what_is_kept_is_built_and_histories_are_bounded() -> None:
     built = []
 
-    def build(n: int) -> Example:
+    def build(n: int) -> JoinedExample:
         built.append(n)
         return example(n, history=30)
 

@@ -15,9 +15,9 @@ from rayapp.redrec.model.mixing import Mixer
 from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
-from rayapp.redrec.online.learner_state import Example, LearnerState, Row
+from rayapp.redrec.online.learner_state import JoinedExample, LearnerState, LogRow
 from rayapp.redrec.online.online_model import OnlineModel
-from rayapp.redrec.online.prequential import evaluate_window, target_ranks
+from rayapp.redrec.online.prequential import evaluate_window, positive_ranks
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.redrec.online.trainer import learning_rate
 from rayapp.redrec.online.window import mentioned, prepare
@@ -39,9 +39,9 @@ def trained(tmp_path: Path) -> tuple[RedRec, ItemSpace, Path]:
     return model, space, tmp_path
 
 
-def events(items: list[str], scenario: str = "toys") -> list[Row]:
+def events(items: list[str], scenario: str = "toys") -> list[LogRow]:
     return [
-        Row(Event(f"{scenario}{n}", "u", scenario, Action.CLICK, 1000 * n, 1000 * n, item_id=item), n)
+        LogRow(Event(f"{scenario}{n}", "u", scenario, Action.CLICK, 1000 * n, 1000 * n, item_id=item), n)
         for n, item in enumerate(items)
     ]
 
@@ -89,8 +89,8 @@ def test_later_items_become_known_once_and_unknown_ones_are_counted(
 
 
 def learned(
-    folder: Path, model: RedRec, space: ItemSpace, rows: list[Row], drained: tuple[int, ...] = (), **settings: float
-) -> tuple[list[float], OnlineModel, list[Example]]:
+    folder: Path, model: RedRec, space: ItemSpace, rows: list[LogRow], drained: tuple[int, ...] = (), **settings: float
+) -> tuple[list[float], OnlineModel, list[JoinedExample]]:
     """Thirty steps on what the last row (and what is drained) teaches, after the others."""
     values = {"lr": 3e-3, "lr_floor": 1e-3, "negatives": 16, "in_batch": 4, "seed": 1, "replay": 0.0, **settings}
     user = load_user_side(folder, model_description(model, "enc"))
@@ -116,7 +116,7 @@ def test_what_was_left_alone_scores_lower_afterwards(trained: tuple[RedRec, Item
     model, space, folder = trained
     shown = Event("s", "u", "toys", Action.IMPRESSION, 5000, 5000, item_id="i3", request_id="r")
     other = Event("o", "v", "toys", Action.IMPRESSION, 5000, 5000, item_id="i3", request_id="r")
-    rows = [*events(["i1", "i3", "i5"]), Row(shown, 10), Row(other, 70_000)]
+    rows = [*events(["i1", "i3", "i5"]), LogRow(shown, 10), LogRow(other, 70_000)]
 
     def score(user: UserSide, items: ItemVectors) -> float:
         history = [Behaviour(1000 * n, f"e{n}", f"i{n}", "toys", "click") for n in (1, 3, 5)]
@@ -142,7 +142,7 @@ def test_evaluation_ranks_among_all_items(trained: tuple[RedRec, ItemSpace, Path
     assert found["toys"]["hr@50"] == 1
     interests = user_interests(model.user, [p.input for p in positives], [p.queries for p in positives])
     scores = (interests[1].reshape(-1, 8) @ items.vectors.T).max(0)
-    assert target_ranks(model.user, positives, items)[1] == (scores >= scores[items.rows["i3"]]).sum()
+    assert positive_ranks(model.user, positives, items)[1] == (scores >= scores[items.rows["i3"]]).sum()
 
 
 def test_the_learning_rate_never_falls_below_its_floor() -> None:

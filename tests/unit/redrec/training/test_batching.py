@@ -6,17 +6,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.training.batching import BatchConfig, Batcher
 
 ITEMS = 50
 rows = st.lists(st.lists(st.integers(1, 2), min_size=2, max_size=12), min_size=1, max_size=4)
 
 
-def sequence(scenarios: list[int], first: int) -> Sequence:
+def sequence(scenarios: list[int], first: int) -> EventSequence:
     n = len(scenarios)
     ones = np.ones(n, dtype=np.int64)
-    return Sequence(first + np.arange(n), np.array(scenarios), ones, np.arange(n) * 60)
+    return EventSequence(first + np.arange(n), np.array(scenarios), ones, np.arange(n) * 60)
 
 
 @given(rows, st.integers(1, 4), st.integers(1, 12), st.integers(0, 99))
@@ -43,11 +43,11 @@ def test_popular_targets_are_dropped_but_never_a_whole_batch() -> None:
     counts = np.array([1000, 1, 1, 1])
     batcher = Batcher(BatchConfig(8, 1, 4, popular=1e-3), 4, 1, counts)
     ones = np.ones(4, dtype=np.int64)
-    mixed = Sequence(np.array([1, 0, 2, 0]), ones, ones, ones)
+    mixed = EventSequence(np.array([1, 0, 2, 0]), ones, ones, ones)
     batch = batcher.train([mixed] * 50, np.random.default_rng(0))
     assert batch is not None
     kept = batch.targets_BCW[batch.target_mask_BCW]
     assert (kept == 0).sum() < 20 < (kept == 2).sum() == 50
-    alone = batcher.train([Sequence(np.array([1, 0]), ones[:2], ones[:2], ones[:2])], np.random.default_rng(1))
+    alone = batcher.train([EventSequence(np.array([1, 0]), ones[:2], ones[:2], ones[:2])], np.random.default_rng(1))
     assert alone is not None
     assert alone.target_mask_BCW.any()

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.heads import ItemTower
@@ -36,10 +36,10 @@ SETTINGS = TrainConfig(
 )
 
 
-def sequences() -> list[Sequence]:
+def sequences() -> list[EventSequence]:
     rng = np.random.default_rng(0)
     ones = np.ones(6, dtype=np.int64)
-    return [Sequence(rng.choice(ITEMS, 6, replace=False), ones, ones, np.arange(6) * 60) for _ in range(64)]
+    return [EventSequence(rng.choice(ITEMS, 6, replace=False), ones, ones, np.arange(6) * 60) for _ in range(64)]
 
 
 def trainer() -> Trainer:
@@ -79,7 +79,7 @@ def test_workers_take_as_many_steps_as_they_agreed_on() -> None:
 
 def test_items_are_counted_in_the_scenario_of_the_event() -> None:
     two = np.array([1, 2, 1])
-    row = Sequence(np.array([4, 4, 5]), two, two, two)
+    row = EventSequence(np.array([4, 4, 5]), two, two, two)
     counts = scenario_counts([row], 6, 2)
     assert counts[1].tolist() == [0, 0, 0, 0, 1, 1]
     assert counts[2].tolist() == [0, 0, 0, 0, 1, 0]

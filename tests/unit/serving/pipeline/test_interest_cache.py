@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rayapp.data.sequences import Sequence
+from rayapp.data.sequences import EventSequence
 from rayapp.redrec.model.history import TowerInput
 from rayapp.serving.pipeline.interest_cache import InterestCache
 
@@ -11,7 +11,7 @@ from rayapp.serving.pipeline.interest_cache import InterestCache
 def read(length: int = 3, action: int = 1, shift: float = 0.0) -> TowerInput:
     ones = np.ones(length, dtype=np.int64)
     vectors = np.arange(length * 4, dtype=np.float32).reshape(length, 4) + np.float32(shift)
-    return TowerInput(Sequence(0 * ones, ones, action * ones, np.arange(length)), vectors, ["a"] * length)
+    return TowerInput(EventSequence(0 * ones, ones, action * ones, np.arange(length)), vectors, ["a"] * length)
 
 
 ROWS = np.array([1, 2])

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.layout import SLOT, Layout, gap_buckets, layout
 from rayapp.redrec.model.mixing import Mixing
 from rayapp.redrec.model.redrec import ModelConfig, UserSide
+from rayapp.redrec.model.temporal_encoding import SLOT, TemporalEncoding, gap_buckets, temporal_encoding
 
 SCENARIOS = torch.tensor([[1, 2, 1, 1, 2]])
 SECONDS = torch.tensor([[0, 1, 3, 6, 9]])
 
 
-def told(mixing: Mixing, cut: int = 4, scenario: int = 1) -> Layout:
-    return layout(mixing, SCENARIOS, SECONDS, torch.tensor([[cut]]), torch.tensor([[scenario]]))
+def told(mixing: Mixing, cut: int = 4, scenario: int = 1) -> TemporalEncoding:
+    return temporal_encoding(mixing, SCENARIOS, SECONDS, torch.tensor([[cut]]), torch.tensor([[scenario]]))
 
 
 def test_gaps_are_log_buckets_and_the_first_has_its_own() -> None:

@@ -13,7 +13,7 @@ from rayapp.content.decoder_encoder import MAX_TOKENS, SPECIAL, DecoderTower, to
 from rayapp.redrec.model.pretrained import Learning, decoder_of
 
 
-class ItemReader(nn.Module):
+class TrainableEncoder(nn.Module):
     """The I items' texts as tokens, and the tower that reads them; row I is padding, an empty text."""
 
     def __init__(
@@ -51,9 +51,9 @@ class ItemReader(nn.Module):
         """[I + 1, H], the last row zero; texts of like length together."""
         order = self.lengths[:-1].argsort()
         parts = [self(rows) for rows in order.split(batch)]
-        found = torch.zeros(len(self.lengths), parts[0].shape[1], device=parts[0].device)
-        found[order] = torch.cat(parts)
-        return found
+        vectors = torch.zeros(len(self.lengths), parts[0].shape[1], device=parts[0].device)
+        vectors[order] = torch.cat(parts)
+        return vectors
 
     def save(self, folder: Path) -> None:
         """A folder that `decoder:FOLDER` names as an encoder: LoRA merged, the special token beside it."""

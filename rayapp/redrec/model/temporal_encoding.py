@@ -17,7 +17,7 @@ GAP_BUCKETS = 24
 SLOT = 256  # concatenated: where the ranks of the next scenario begin, whatever the batch is padded to
 
 
-class Layout(NamedTuple):
+class TemporalEncoding(NamedTuple):
     """B users, L events, C cuts: ranks count from 1 (0 is the begin token), ages from 0 at the newest visible event.
 
     scenario_BL is what the tower is told, 0 where it is told nothing.
@@ -30,13 +30,15 @@ class Layout(NamedTuple):
     age_BCL: Tensor
 
 
-def layout(mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor) -> Layout:
+def temporal_encoding(
+    mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
+) -> TemporalEncoding:
     """Of sequences in time order."""
     B, L = scenarios_BL.shape
     rank_L = torch.arange(L, device=scenarios_BL.device)
     if mixing == "scenario":
         nothing_BL = torch.zeros_like(scenarios_BL)
-        return Layout(
+        return TemporalEncoding(
             scenarios_BL,
             nothing_BL + 1,
             torch.ones_like(cut_BC),
@@ -47,10 +49,12 @@ def layout(mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Ten
         return _concatenated(scenarios_BL, seconds_BL, cut_BC, cut_scenario_BC)
     age_BCL = (cut_BC[..., None] - 1 - rank_L).clamp(min=0)
     told_BL = torch.zeros_like(scenarios_BL) if mixing == "time" else scenarios_BL
-    return Layout(told_BL, (rank_L + 1).expand(B, -1), cut_BC + 1, gap_buckets(seconds_BL), age_BCL)
+    return TemporalEncoding(told_BL, (rank_L + 1).expand(B, -1), cut_BC + 1, gap_buckets(seconds_BL), age_BCL)
 
 
-def _concatenated(scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor) -> Layout:
+def _concatenated(
+    scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
+) -> TemporalEncoding:
     """Scenario s has the ranks from s x SLOT on, so that a cut does not tell how much comes after it elsewhere."""
     many = int(max(scenarios_BL.max(), cut_scenario_BC.max())) + 1
     so_far_BLS = torch.nn.functional.one_hot(scenarios_BL, many).cumsum(1)
@@ -63,7 +67,7 @@ def _concatenated(scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_
     sorted_scenarios_BL = scenarios_BL.gather(1, order_BL)
     gaps_BL = gap_buckets(seconds_BL.gather(1, order_BL))
     gaps_BL[:, 1:][sorted_scenarios_BL[:, 1:] != sorted_scenarios_BL[:, :-1]] = 0
-    return Layout(
+    return TemporalEncoding(
         scenarios_BL,
         scenarios_BL * SLOT + place_BL,
         cut_scenario_BC * SLOT + own_BC + 1,

@@ -1,0 +1,49 @@
+"""A data folder as the dataset that training workers share: one row a user."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pyarrow.compute as pc
+import ray.data
+
+from rayapp.data.folder import DataFolder, item_rows, normalise_interactions, of_scenarios, vocabulary_of
+from rayapp.data.sequences import user_sequences
+from rayapp.data.vocabulary import Vocabulary
+from rayapp.domain import Item
+from rayapp.training.redrec_settings import TrainingError
+
+
+class TrainingData(NamedTuple):
+    """User sequences (rayapp/data/sequences.py: SEQUENCE_SCHEMA), the catalogue in row order, the vocabulary."""
+
+    sequences: ray.data.Dataset
+    items: list[Item]
+    vocabulary: Vocabulary
+
+
+def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks: int = 4) -> TrainingData:
+    """Interactions normalised and partitioned by user into `blocks`.
+
+    `scenarios`: only the events of these; all by default. Raises TrainingError for one without events.
+    """
+    items = folder.items()
+    rows = item_rows(items)
+    table = folder.interactions()
+    unknown = set(scenarios) - set(pc.unique(table["scenario"]).to_pylist())
+    if unknown:
+        raise TrainingError(f"{folder.path} has no events of scenario {', '.join(sorted(unknown))}")
+    vocabulary = vocabulary_of(of_scenarios(table, scenarios))
+    where = str(folder.path)
+    if folder.archive:
+        interactions = ray.data.from_arrow(of_scenarios(table, scenarios))
+    else:
+        interactions = ray.data.read_parquet(str(folder.path / "interactions.parquet")).map_batches(
+            lambda t: of_scenarios(normalise_interactions(t, where), scenarios),
+            batch_format="pyarrow",
+            batch_size=None,
+        )
+    dataset = interactions.repartition(blocks, keys=["user_id"]).map_batches(
+        lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None
+    )
+    return TrainingData(dataset.materialize(), items, vocabulary)

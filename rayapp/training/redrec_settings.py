@@ -1,0 +1,53 @@
+"""Training settings of RED-Rec: a YAML file with options on top, and the language models it names made available."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from rayapp.content.item_encoder import DECODER
+from rayapp.errors import UserError
+from rayapp.llm.base_model import model_folder
+from rayapp.redrec.training.trainer import TrainConfig
+
+
+class TrainingError(UserError):
+    """A training cannot start with what it was given, or it ended without a result."""
+
+
+def load_train_config(file: str, overrides: Mapping[str, object], *, packaged: Path) -> TrainConfig:
+    """The YAML `file`, or the one of this name in the folder `packaged`, with the overrides that are not None on top.
+
+    Raises TrainingError with the key at fault.
+    """
+    named = packaged / f"{file}.yaml"
+    try:
+        base = msgspec.yaml.decode((named if named.is_file() else Path(file)).read_bytes(), type=dict)
+        return msgspec.convert({**base, **{k: v for k, v in overrides.items() if v is not None}}, TrainConfig)
+    except OSError as error:
+        raise TrainingError(f"training config {file} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise TrainingError(
+            f"training config {file}: {error}; see rayapp/redrec/training/trainer.py for every key"
+        ) from None
+
+
+def with_model_folders(settings: TrainConfig, cache: Path) -> TrainConfig:
+    """Language models by folders that workers can load, unpacked below `cache`.
+
+    Raises TrainingError for an encoder that cannot learn.
+    """
+    model = settings.model
+    encoder = settings.encoder
+    if model.item_learning != "frozen":
+        if not encoder.startswith(DECODER) or "|" in encoder:
+            raise TrainingError(
+                f"model.item_learning: {model.item_learning} needs a decoder as the encoder, such as "
+                f"{DECODER}SmolLM2-135M-Instruct; it is {encoder}"
+            )
+        encoder = DECODER + model_folder(encoder.removeprefix(DECODER), cache)
+    if model.user_model:
+        model = msgspec.structs.replace(model, user_model=model_folder(model.user_model, cache))
+    return msgspec.structs.replace(settings, encoder=encoder, model=model)
