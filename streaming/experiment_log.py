@@ -77,7 +77,7 @@ class ExperimentLog:
         for place in consumer.offsets_for_times(new, timeout=10) if new else ():
             low, high = marks[place.partition]
             self.at[topic, place.partition] = high if place.offset == OFFSET_END else max(low, place.offset)
-        found = []
+        found: list[Range] = []
         for partition, (low, high) in sorted(marks.items()):
             start = max(low, self.at[topic, partition])
             found += [Range(topic, partition, s, min(high, s + ROWS)) for s in range(start, high, ROWS)]

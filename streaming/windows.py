@@ -106,7 +106,7 @@ def plan_window(
         return None
     total = sum(high - start for _, start, high in waiting)
     left = min(total, max_rows)
-    ranges = []
+    ranges: list[Range] = []
     for index, (partition, start, high) in enumerate(waiting):
         have = high - start
         remaining = sum(h - s for _, s, h in waiting[index:])

@@ -11,7 +11,7 @@ from msgspec import Meta
 from rayapp.section import Count, Positive, Section
 
 
-class Llm(Section):
+class Llm(Section, frozen=True):
     """RedOne. `model`: RedOne-135M or SmolLM2-135M-Instruct (both packaged), any Hugging Face id or folder, a
     folder with a LoRA adapter, or BASE+ADAPTER; served as `name`.
 
