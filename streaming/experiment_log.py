@@ -66,7 +66,12 @@ class ExperimentLog:
         warnings = [f"{self.unreadable:,} records could not be read and are left out"] if self.unreadable else []
         totals = self.totals
         return report(
-            self.started.experiment, totals.table(), totals.latencies, len(totals.moved), warnings, totals.drafts
+            self.started.experiment,
+            totals.table(),
+            totals.latencies,
+            moved=len(totals.moved),
+            warnings=warnings,
+            drafts=totals.drafts,
         )
 
     def _ranges(self, consumer: Consumer, short: str) -> list[Range]:

@@ -63,6 +63,7 @@ def plan_window(
     topic: str,
     starts: Mapping[int, int],
     watermarks: Mapping[int, tuple[int, int]],
+    *,
     max_rows: int,
     skip_gaps: bool = False,
 ) -> Plan | None:

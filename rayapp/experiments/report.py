@@ -77,6 +77,7 @@ def report(
     experiment: Experiment,
     table: pd.DataFrame,
     latencies: Mapping[str, Sequence[float]] | None = None,
+    *,
     moved: int = 0,
     warnings: Sequence[str] = (),
     drafts: Mapping[str, Mapping[str, Sequence[int]]] | None = None,

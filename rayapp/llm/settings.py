@@ -33,7 +33,7 @@ class Llm(Section, frozen=True):
     prefills: Literal["one", "each"] = "one"
     deadline_s: Positive = 30.0
     batch: Count = 32
-    backlog_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
+    backlog_share: Annotated[float, Meta(gt=0, le=1.0)] = 0.25
 
 
 class LlmAccess(msgspec.Struct, frozen=True):
