@@ -38,7 +38,7 @@ TOPICS = ("behaviour", "exposures", "verdicts")
 @click.option("--rows", default=100_000, type=click.IntRange(1), help="At most this many records at a time.")
 @click.option("--on-gap", type=click.Choice(["stop", "skip"]), default="stop", help="When retention was faster.")
 @click.option("--rewrite", "rewriting", is_flag=True, help="Also take forgotten users out of every file.")
-def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
+def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
     root = Path(to) if to else config.state_path / "archive"
     wait_for_broker(config.bootstrap)
     connect_ray()
@@ -49,7 +49,7 @@ def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool
         marks = watermarks(consumer, topic)
         at = ends(root, short)
         number = written = 0
-        while (plan := plan_window(number, topic, at, marks, rows, on_gap == "skip")) is not None:
+        while (plan := plan_window(number, topic, at, marks, max_rows=rows, skip_gaps=on_gap == "skip")) is not None:
             for gap in plan.gaps:
                 console.print(f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
             table = read_rows(config.bootstrap, plan)

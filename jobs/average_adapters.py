@@ -20,7 +20,7 @@ from rayapp.terminal import console
 @click.option("--second", required=True, type=click.Path(path_type=Path), help="Folder of the other.")
 @click.option("--weight", default=0.5, type=click.FloatRange(0, 1), help="Of the second.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the mean; a new one.")
-def main(config: Config, first: Path, second: Path, weight: float, output: Path) -> dict[str, Any]:
+def main(config: Config, *, first: Path, second: Path, weight: float, output: Path) -> dict[str, Any]:
     folder = averaged(first, second, weight, output)
     console.print(f"{1 - weight:g} of {first} and {weight:g} of {second} are in {folder}")
     return {"output": folder, "weights": {str(first): 1 - weight, str(second): weight}}

@@ -29,7 +29,7 @@ from rayapp.terminal import console, print_table
 )
 @click.option("--seed", default=0, help="Of the draw.")
 @click.option("--to", type=click.Path(path_type=Path), help="Default: moderation_calibration.json in the state folder.")
-def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
+def main(config: Config, *, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
     drawn = []
     for labelled in SETS:
         texts, truths = read_split(data, labelled, "dev")

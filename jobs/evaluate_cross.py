@@ -38,6 +38,7 @@ COLD = 5  # an item with fewer training events than this is cold
 @click.option("--knn-decay", default=0.6, help="Weight of a history item per place behind the newest (item-kNN).")
 def main(
     config: Config,
+    *,
     data: str,
     together: tuple[str, ...],
     alone: tuple[str, ...],

@@ -73,6 +73,7 @@ TRAIN = 3000  # training examples of each set for the baselines
 )
 def main(
     config: Config,
+    *,
     data: Path,
     models: tuple[str, ...],
     parts: tuple[str, ...],

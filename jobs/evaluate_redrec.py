@@ -32,6 +32,7 @@ from rayapp.terminal import print_table
 @click.option("--baselines-only", is_flag=True, help="Leave the model out.")
 def main(
     config: Config,
+    *,
     data: str,
     models: str | None,
     name: str | None,

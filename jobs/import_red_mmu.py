@@ -33,7 +33,7 @@ def meanings_of(options: tuple[str, ...]) -> dict[int, Action]:
 @click.option(
     "--bit", "bits", multiple=True, help="ACTION=BIT of action_set, e.g. like=3 (repeatable); default: clicks."
 )
-def main(config: Config, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
+def main(config: Config, *, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
     meanings = meanings_of(bits)
     reported = 0
 

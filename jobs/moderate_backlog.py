@@ -33,7 +33,7 @@ TELL_S = 15.0
 @click.option("--engine", default="{}", help="JSON with keys of vLLM's EngineArgs.")
 @click.option("--part", default=512, type=click.IntRange(1), help="Notes a part: what a kill costs at most, an engine.")
 def main(
-    config: Config, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
+    config: Config, *, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
 ) -> dict[str, Any]:
     settings = _settings(engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):

@@ -52,6 +52,7 @@ OUTCOMES = ("right", "wrong", "cut off")
 )
 def main(
     config: Config,
+    *,
     data: Path,
     model: str | None,
     source: str,

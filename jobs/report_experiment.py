@@ -22,7 +22,7 @@ from streaming.topics import wait_for_broker
 @click.argument("name")
 @click.option("--before-days", default=BEFORE_DAYS, type=click.IntRange(0), help="Of habits, for CUPED.")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the lifts, as PNG or SVG.")
-def main(config: Config, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
+def main(config: Config, *, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
     started = open_store(config.store_url, wait_s=30).experiments().get(name)
     wait_for_broker(config.bootstrap)
     log = ExperimentLog(config.broker, started, scenarios=config.scenarios, before_days=before_days)

@@ -45,7 +45,7 @@ KINDS = ("boosted", "linear")
 @click.option("--steps", default=150, type=click.IntRange(10), help="Of each, with rows of 16 x 128 tokens.")
 @click.option("--seed", default=0)
 def main(
-    config: Config, runs: Path | None, recipe: Path | None, data: Path | None, proxies: int, steps: int, seed: int
+    config: Config, *, runs: Path | None, recipe: Path | None, data: Path | None, proxies: int, steps: int, seed: int
 ) -> dict[str, Any]:
     if (runs is None) == (recipe is None) or (recipe is not None and data is None):
         raise JobError("give --runs FOLDER, or --recipe YAML with --data FOLDER")

@@ -131,7 +131,14 @@ class Learner:
             return None
         self.reported = self.reported if self.pending else ""
         skip = self.settings.on_gap == "skip"
-        window = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
+        window = plan_window(
+            stand.window + 1,
+            stand.topic,
+            stand.offsets,
+            marks,
+            max_rows=self.settings.max_rows,
+            skip_gaps=skip,
+        )
         if window is None:
             self.read_up_to = now
             return None
