@@ -11,7 +11,7 @@ from rayapp.cores import usable_cores
 def connect_ray(quiet: bool = False) -> None:
     """Join the running cluster (inside a Ray job), or start a local one for this command alone.
 
-    `quiet`: without the workers' output and Ray's own remarks, of which a vLLM engine has pages.
+    `quiet`: without the output of workers and Ray's remarks, which are long for a vLLM engine.
     """
     import ray
 
@@ -26,6 +26,6 @@ def connect_ray(quiet: bool = False) -> None:
     if inside_job:
         ray.init(log_to_driver=not quiet, logging_level=level)
     else:
-        os.environ["RAY_AUTH_MODE"] = "disabled"  # a cluster of this command alone, on this machine only
+        os.environ["RAY_AUTH_MODE"] = "disabled"  # a private cluster of this command, on this machine only
         ray.init(address="local", num_cpus=max(4, usable_cores()), log_to_driver=not quiet, logging_level=level)
     ray.data.DataContext.get_current().enable_progress_bars = False
