@@ -41,7 +41,7 @@ TOPICS = ("behaviour", "exposures", "verdicts")
     help="What to do when retention removed records first.",
 )
 @click.option("--rewrite", "rewriting", is_flag=True, help="Also remove forgotten users from every file.")
-def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
+def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
     root = Path(to) if to else config.state_path / "archive"
     wait_for_broker(config.bootstrap)
     connect_ray()

@@ -24,7 +24,7 @@ from rayapp.terminal import console, print_table
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Cache folder shared by all nodes; default: <state>/cache."
 )
-def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
+def main(config: Config, *, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
     items = DataFolder(data).items()
     name = encoder or config.encoder
     connect_ray(quiet=True)

@@ -38,7 +38,7 @@ PROGRESS_EVERY_S = 15.0
     help="Notes per batch: at most this many per engine are judged again after an interruption.",
 )
 def main(
-    config: Config, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
+    config: Config, *, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
 ) -> dict[str, Any]:
     settings = _settings(engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):

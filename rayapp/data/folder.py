@@ -53,7 +53,7 @@ class DataFolder:
         files = sorted(self.path.glob("behaviour/date=*/[0-9]*.parquet"))
         if not files:
             raise DataFolderError(f"{self.path}/behaviour holds no file yet; run jobs.archive_events first")
-        table = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files])
+        table = pa.concat_tables([pq.read_table(f, partitioning=None)  # pyright: ignore[reportArgumentType] for f in files])
         table = table.sort_by([("partition", "ascending"), ("offset", "ascending")])
         gone: dict[str, int] = {}
         if (self.path / "forgotten.parquet").is_file():

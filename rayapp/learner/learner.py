@@ -230,7 +230,9 @@ class Learner:
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
         served = served_side(self.registry, self.position.manifest, say=self.say)
         taken = self.freshness.take()
-        self.candidate = CandidateVersion(manifest, self.model.user, served, self.model.save, taken, self.scratch)
+        self.candidate = CandidateVersion(
+            manifest, self.model.user, served, write=self.model.save, received_ms=taken, scratch=self.scratch
+        )
         self.proposed = time.monotonic()
         self.pending = False
 

@@ -62,7 +62,9 @@ def reader_of(settings: TrainConfig, texts: list[str]) -> TrainableEncoder | Non
     if config.item_learning == "frozen":
         return None
     folder = settings.encoder.removeprefix(DECODER)
-    return TrainableEncoder(folder, texts, config.item_learning, config.lora_rank, config.checkpointing)
+    return TrainableEncoder(
+        folder, texts, config.item_learning, rank=config.lora_rank, checkpointing=config.checkpointing
+    )
 
 
 def split_for_training(
@@ -88,6 +90,7 @@ def train_loop(config: dict[str, Any]) -> None:
     crew = Crew(rank, world, device)
     torch.set_num_threads(max(1, usable_cores() // world))
     shard = ray.train.get_dataset_shard("train")
+    assert shard is not None  # rayapp/training/redrec.py gives the trainer this dataset
     sequences = [
         s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)
     ]
@@ -100,11 +103,11 @@ def train_loop(config: dict[str, Any]) -> None:
     sampler = NegativeSampler(
         pools,
         counts,
-        settings.negatives,
-        settings.in_batch,
-        settings.seed + rank,
-        settings.hard,
-        crew.gathered,
+        uniform=settings.negatives,
+        in_batch=settings.in_batch,
+        seed=settings.seed + rank,
+        hard=settings.hard,
+        gather=crew.gathered,
     )
     batcher = Batcher(settings.batching, items, scenarios, counts)
     # DDP broadcasts rank 0's weights, so its id embeddings must start from the users of all workers.
@@ -112,7 +115,7 @@ def train_loop(config: dict[str, Any]) -> None:
     wrapped = model
     if world > 1:
         wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})
-    trainer = Trainer(settings, model, sampler, batcher, wrapped)
+    trainer = Trainer(settings, model, sampler=sampler, batcher=batcher, wrapped=wrapped)
     # With a split by scenario a target is ranked among its scenario's items, as in `jobs.evaluate_cross`.
     candidates = None
     if task.split == "scenario":

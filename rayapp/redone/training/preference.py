@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
 
 from rayapp.errors import UserError
 from rayapp.redone.recipe import Recipe

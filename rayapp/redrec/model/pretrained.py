@@ -42,9 +42,9 @@ class PretrainedTower(EventTokens):
     their cut. Ranks are the model's own positions; gap, action and scenario are embeddings beside the item vector.
     """
 
-    def __init__(self, decoder: nn.Module, dim: int, scenarios: int, actions: int, interests: int) -> None:
+    def __init__(self, decoder: nn.Module, dim: int, *, scenarios: int, actions: int, interests: int) -> None:
         width = int(decoder.config.hidden_size)  # type: ignore[union-attr,arg-type]
-        super().__init__(dim, width, scenarios, actions, interests, query_std=0.02)
+        super().__init__(dim, width, scenarios=scenarios, actions=actions, interests=interests, query_std=0.02)
         self.decoder = decoder
 
     def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:

@@ -21,6 +21,7 @@ class TrainableEncoder(nn.Module):
         folder: str,
         texts: list[str],
         learning: Learning,
+        *,
         rank: int = 16,
         checkpointing: bool = False,
         max_tokens: int = MAX_TOKENS,

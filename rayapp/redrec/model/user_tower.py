@@ -61,7 +61,7 @@ class EventTokens(nn.Module):
     """The input of a tower: tokens of events and queries, their positions, and the attention mask."""
 
     def __init__(
-        self, dim: int, width: int, scenarios: int, actions: int, interests: int, query_std: float = 0.1
+        self, dim: int, width: int, *, scenarios: int, actions: int, interests: int, query_std: float = 0.1
     ) -> None:
         super().__init__()
         self.interests = interests
@@ -106,6 +106,7 @@ class UserTower(EventTokens):
         self,
         dim: int,
         width: int,
+        *,
         layers: int,
         heads: int,
         dropout: float,
@@ -113,7 +114,7 @@ class UserTower(EventTokens):
         actions: int,
         interests: int,
     ) -> None:
-        super().__init__(dim, width, scenarios, actions, interests)
+        super().__init__(dim, width, scenarios=scenarios, actions=actions, interests=interests)
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
