@@ -52,7 +52,7 @@ def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: b
         marks = watermarks(consumer, topic)
         at = ends(root, short)
         number = written = 0
-        while (plan := plan_window(number, topic, at, marks, rows, on_gap == "skip")) is not None:
+        while (plan := plan_window(number, topic, at, marks, max_rows=rows, skip_gaps=on_gap == "skip")) is not None:
             for gap in plan.gaps:
                 console.print(
                     f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were removed by retention"

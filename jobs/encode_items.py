@@ -32,10 +32,10 @@ def main(config: Config, *, data: str, encoder: str, encoders: int, cache: Path 
     encoding = encode_with_ray(
         name,
         items,
-        (cache or config.state_path / "cache").resolve(),
-        config.llm_cache.resolve(),
-        encoders,
-        lambda done, total: console.print(f"  {done:,} of {total:,}"),
+        cache=(cache or config.encoder_cache.vectors).resolve(),
+        models=config.llm_cache.resolve(),
+        encoders=encoders,
+        on_progress=lambda done, total: console.print(f"  {done:,} of {total:,}"),
     )
     for text in encoding["unreadable"][:5]:
         console.print(f"  left out: {text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,15 +54,17 @@ def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> t
 
     recipe, data = options.recipe, options.data
     tokenizer = AutoTokenizer.from_pretrained(base)
-    scores = None
+    scores: Callable[[list[str]], np.ndarray] | None = None
     if any(source.kind == "text" for source in recipe.sources) and recipe.cleaning.quality is not None:
         small = AutoModelForCausalLM.from_pretrained(base, dtype="auto").eval()
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
 
-        def scores(texts: list[str]) -> np.ndarray:
+        def quality(texts: list[str]) -> np.ndarray:
             say(f"      quality of {len(texts):,} texts")
             return mean_losses(small, tokenizer, texts)
+
+        scores = quality
 
     known = evaluation_texts(data, options.official)
     prepared = Preparation(recipe, data, tokenizer, known=known, scores=scores).run()

@@ -91,9 +91,8 @@ def train_loop(config: dict[str, Any]) -> None:
     torch.set_num_threads(max(1, usable_cores() // world))
     shard = ray.train.get_dataset_shard("train")
     assert shard is not None  # rayapp/training/redrec.py gives the trainer this dataset
-    sequences = [
-        s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)
-    ]
+    tables = arrow_tables(shard.iter_batches(batch_size=4096, batch_format="pyarrow"))
+    sequences = [sequence for table in tables for sequence in sequences_of(table)]
     train, validation = split_for_training(sequences, task.holdout, task.split)
     train = [s for s in train if len(s.items) > 1]  # a user with one event has nothing to predict
     model = build_model(settings, task.vocabulary, task.content, task.texts).to(device)

@@ -57,7 +57,7 @@ def reward_trainer(
     )
     return _TokenizedGRPOTrainer(
         model=model,
-        reward_funcs=task_rewards,
+        reward_funcs=[task_rewards],  # pyright: ignore[reportArgumentType] - TRL types completions as messages only
         args=arguments,
         train_dataset=Dataset.from_dict(
             {

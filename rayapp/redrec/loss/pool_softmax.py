@@ -83,7 +83,7 @@ def pool_mass(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Tensor:
 
 class _LogPartition(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd passes its inputs by position
         ctx: Any,
         users_MD: Tensor,
         pool_PD: Tensor,

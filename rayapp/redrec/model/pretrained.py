@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ def decoder_of(folder: str, learning: Learning, rank: int = 16, checkpointing: b
     """
     from transformers import AutoModel
 
-    decoder: nn.Module = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    decoder: Any = AutoModel.from_pretrained(folder, dtype=torch.float32)
     if checkpointing:
         decoder.gradient_checkpointing_enable()
     if learning == "full":

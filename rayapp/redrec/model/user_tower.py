@@ -102,6 +102,8 @@ class EventTokens(nn.Module):
 class UserTower(EventTokens):
     """From item vectors with their encodings to hidden states of the queries."""
 
+    frequencies: Tensor
+
     def __init__(
         self,
         dim: int,
@@ -143,9 +145,10 @@ class UserTower(EventTokens):
         Q = C * K
         by = self.rotation(self.places(encoding))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
-        for block in self.blocks[:-1]:
+        *blocks, last = [block for block in self.blocks if isinstance(block, Block)]
+        for block in blocks:
             tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
-        last = self.blocks[-1]  # no token attends to items after the last layer
+        # No token attends to items after the last layer.
         q = last(tokens[:, :Q], by_q, last.keys(tokens[:, Q:], by_x), bias[:, :, :Q])
         return self.norm(q).unflatten(1, (C, K))
 

@@ -231,7 +231,7 @@ def _next(learner: Learner) -> Plan:
         learner.position.topic,
         learner.position.offsets,
         watermarks(learner.consumer, learner.position.topic),
-        1000,
+        max_rows=1000,
     )
     assert found is not None
     return found
