@@ -1,4 +1,4 @@
-"""Behaviour, exposures and verdicts from Kafka to date-partitioned Parquet: a data folder that outlives retention."""
+"""Archive behaviour, exposures and verdicts from Kafka as date-partitioned Parquet: a data folder beyond retention."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ from streaming.windows import plan_window
 TOPICS = ("behaviour", "exposures", "verdicts")
 
 
-@job(
-    "Write what Kafka holds to Parquet, from where the last run stopped. With --rewrite forgotten users are taken out."
-)
+@job("Archive the records in Kafka as Parquet, continuing after the last run. --rewrite removes forgotten users.")
 @click.option("--to", "to", type=click.Path(), help="Archive folder; default: <state>/archive.")
-@click.option("--rows", default=100_000, type=click.IntRange(1), help="At most this many records at a time.")
-@click.option("--on-gap", type=click.Choice(["stop", "skip"]), default="stop", help="When retention was faster.")
-@click.option("--rewrite", "rewriting", is_flag=True, help="Also take forgotten users out of every file.")
+@click.option("--rows", default=100_000, type=click.IntRange(1), help="Maximum number of records per read.")
+@click.option(
+    "--on-gap",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    help="What to do when retention removed records first.",
+)
+@click.option("--rewrite", "rewriting", is_flag=True, help="Also remove forgotten users from every file.")
 def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
     root = Path(to) if to else config.state_path / "archive"
     wait_for_broker(config.bootstrap)
@@ -51,7 +54,9 @@ def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: b
         number = written = 0
         while (plan := plan_window(number, topic, at, marks, max_rows=rows, skip_gaps=on_gap == "skip")) is not None:
             for gap in plan.gaps:
-                console.print(f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
+                console.print(
+                    f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were removed by retention"
+                )
             table = read_rows(config.bootstrap, plan)
             if short == "behaviour":
                 note_forgotten(root, forgotten_rows(table, topic, config.scenarios))
@@ -62,7 +67,7 @@ def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: b
             at.update(plan.ends())
             number += 1
             left = sum(max(0, high - at.get(p, 0)) for p, (_, high) in marks.items())
-            console.print(f"{topic}: {written:,} records written, {left:,} to go")
+            console.print(f"{topic}: {written:,} records written, {left:,} left")
         result["records"][short] = written
     reader = open_store(config.store_url, wait_s=30).catalogue()
     stored = (item.item for page in reader.scan() for item in page if item.item is not None)

@@ -1,4 +1,4 @@
-"""The mean of two adapters of which one was trained on from the other."""
+"""Average the weights of two adapters, one of which continued the training of the other."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from rayapp.terminal import console
 
 
 @job(
-    "Average an adapter with one that was trained on from it: often better than either where they are good at different sets."
+    "Average the weights of an adapter and of one that continued its training (model soup); often better than either when "
+    "they excel on different sets."
 )
-@click.option("--first", required=True, type=click.Path(path_type=Path), help="Folder of the one.")
-@click.option("--second", required=True, type=click.Path(path_type=Path), help="Folder of the other.")
-@click.option("--weight", default=0.5, type=click.FloatRange(0, 1), help="Of the second.")
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder of the mean; a new one.")
+@click.option("--first", required=True, type=click.Path(path_type=Path), help="Folder of the first adapter.")
+@click.option("--second", required=True, type=click.Path(path_type=Path), help="Folder of the second adapter.")
+@click.option("--weight", default=0.5, type=click.FloatRange(0, 1), help="Weight of the second adapter.")
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="Folder for the average; must not exist."
+)
 def main(config: Config, *, first: Path, second: Path, weight: float, output: Path) -> dict[str, Any]:
     folder = averaged(first, second, weight, output)
-    console.print(f"{1 - weight:g} of {first} and {weight:g} of {second} are in {folder}")
+    console.print(f"{folder}: {1 - weight:g} x {first} + {weight:g} x {second}")
     return {"output": folder, "weights": {str(first): 1 - weight, str(second): weight}}
 
 

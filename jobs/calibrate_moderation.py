@@ -1,4 +1,4 @@
-"""Hold the model's probabilities against labelled notes: one temperature, one shift a category, written as JSON."""
+"""Calibrate a model's moderation probabilities on labelled notes: one temperature and a shift per category, as JSON."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from rayapp.moderation.operating_points import operating_points
 from rayapp.terminal import console, print_table
 
 
-@job("Fit the moderation labels of a model to labelled notes (dev splits); writes a calibration file.")
+@job("Calibrate a model's moderation probabilities on labelled notes (dev splits); writes a calibration file.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with moderation/ and tweeteval/.")
-@click.option("--notes", default=600, type=click.IntRange(50), help="Notes of each set, drawn at random.")
+@click.option("--notes", default=600, type=click.IntRange(50), help="Number of notes drawn at random from each set.")
 @click.option(
     "--prevalence",
     default=0.05,
     type=click.FloatRange(0, 0.3, min_open=True),
-    help="Share of the notes of the network that has a category; thresholds hold for it.",
+    help="Prevalence of a category in the network's notes, for which thresholds are valid.",
 )
-@click.option("--seed", default=0, help="Of the draw.")
-@click.option("--to", type=click.Path(path_type=Path), help="Default: moderation_calibration.json in the state folder.")
+@click.option("--seed", default=0, help="Seed of the draw.")
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="Output file; default: moderation_calibration.json in the state folder.",
+)
 def main(config: Config, *, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
     drawn = []
     for labelled in SETS:
@@ -47,13 +51,13 @@ def main(config: Config, *, data: Path, notes: int, prevalence: float, seed: int
     title = f"{calibration.model_version}: temperature {calibration.temperature:.3f}, {len(drawn):,} notes"
     print_table(title, ["category", "calibrated", "shift"], rows)
     points = operating_points(calibration, labelled_notes)
-    columns = ["a policy's limit", "finds of the notes with a category", "hits of those without", "is right in"]
+    columns = ["threshold", "recall", "false-positive rate", "precision"]
     print_table(
-        f"where one note in {1 / prevalence:.0f} has a category",
+        f"at a prevalence of 1 in {1 / prevalence:.0f} notes",
         columns,
         [[f"{n:g}", *map(_percent, shares)] for n, *shares in points],
     )
-    console.print(f"written to {target}; name it in the config: llm: {{calibration: {target}}}")
+    console.print(f"written to {target}; set it in the configuration: llm: {{calibration: {target}}}")
     return msgspec.to_builtins(calibration) | {"limits": [point._asdict() for point in points]}
 
 

@@ -1,4 +1,4 @@
-"""Encode a catalogue's texts and pictures ahead of training and serving, on as many machines as there are."""
+"""Encode the texts and pictures of a catalogue before training and serving, in parallel over the cluster."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from rayapp.data.folder import DataFolder
 from rayapp.terminal import console, print_table
 
 
-@job("Content vectors of a data folder's items by Ray Data; only what was never encoded is. Run again to resume.")
+@job("Compute the content vectors of a data folder's items with Ray Data; cached ones are skipped. Resumable.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with items.parquet.")
-@click.option("--encoder", default="", help="As in the config (`encoder`), which is the default.")
-@click.option("--encoders", default=1, type=click.IntRange(1), help="Encoders side by side, one GPU each if there are.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Default: <state>/cache; shared by all nodes.")
+@click.option("--encoder", default="", help="Encoder; default: `encoder` of the configuration.")
+@click.option(
+    "--encoders", default=1, type=click.IntRange(1), help="Encoders in parallel, one GPU each if there are GPUs."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="Cache folder shared by all nodes; default: <state>/cache."
+)
 def main(config: Config, *, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
     items = DataFolder(data).items()
     name = encoder or config.encoder

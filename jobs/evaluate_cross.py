@@ -1,4 +1,4 @@
-"""What one model over all scenarios is worth beside a model of each scenario alone: leave-one-out in each scenario."""
+"""Compare one model of all scenarios with models of single scenarios: leave-one-out within each scenario."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from rayapp.stats.paired import gain
 from rayapp.stores.registry import Registry
 from rayapp.terminal import print_table
 
-COLD = 5  # an item with fewer training events than this is cold
+COLD = 5  # items with fewer training events are cold
 
 
-@job("One model over all scenarios beside a model of each scenario alone, on the same targets, paired by user.")
+@job("Compare a model of all scenarios with models of single scenarios on the same targets, paired by user.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with several scenarios.")
 @click.option("--together", required=True, multiple=True, help="Model trained with --split scenario (repeatable).")
 @click.option(
     "--alone",
     multiple=True,
-    help="Model trained with --split scenario --scenario NAME, one a scenario; "
-    "without, the models of all scenarios are compared with the first.",
+    help="Model trained with --split scenario --scenario NAME, one per scenario (repeatable); "
+    "without any, the other models are compared with the first.",
 )
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option(
     "--target",
     type=click.Choice(["test", "validation"]),
     default="test",
-    help="The last event of each scenario, or the last but one.",
+    help="Target event: the last of each scenario (test) or the one before (validation).",
 )
-@click.option("--knn-decay", default=0.6, help="Weight of a history item per place behind the newest (item-kNN).")
+@click.option(
+    "--knn-decay", default=0.6, help="item-kNN: factor on a history item's weight per position before the newest."
+)
 def main(
     config: Config,
     *,
@@ -71,7 +73,7 @@ def main(
 
 
 def groups_of(pairs: list[Pair], cold: np.ndarray) -> dict[str, np.ndarray]:
-    """Which targets are counted, bool [N]."""
+    """Groups of targets by name, as masks bool [N]."""
     users, scenarios = (np.array(column) for column in zip(*pairs, strict=True))
     _, owner, count = np.unique(users, return_inverse=True, return_counts=True)
     several = count[owner] > 1
@@ -85,8 +87,7 @@ def groups_of(pairs: list[Pair], cold: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def report(ranks: dict[str, dict[str, np.ndarray]], users: np.ndarray, groups: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Tables on the console; everything, and the gains over the models alone (or else over the first model), as plain
-    values."""
+    """Print tables; return all metrics, with gains over the single-scenario models (or over the first model)."""
     result: dict[str, Any] = {"groups": {}}
     reference = "each alone" if "each alone" in ranks else next(arm for arm in ranks if arm not in BASELINES)
     for label, member in groups.items():

@@ -1,10 +1,10 @@
-"""What fresh parameters are worth: a log replayed in event time, the same learner served at different intervals.
+"""The value of fresh parameters: a log replayed in event time, one learner served at different intervals.
 
-Of what lies before `--start` the first model is trained on the older part and
-the learner goes through the rest; from the start on every event is ranked
-among all items by every arm before anything learns from it.
+Of the events before `--start` the older part trains the first model, and the
+learner learns from the rest. From the start on every arm ranks each event
+among all items before any model learns from it (prequential evaluation).
 All arms have the newest histories, an index with the newest items and an
-additive decayed log-popularity term; they differ in how old their parameters are.
+additive decayed log-popularity term; they differ in the age of their parameters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from rayapp.training.redrec_settings import load_train_config
 
 UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 SAVE_EVERY_S = 300.0
-# Settings that say when something happens in a running system: here events say it.
+# Settings that schedule a running system; here events do.
 WHEN = {"max_age_s", "publish_s", "gate_wait_s", "max_rows", "on_gap", "keep_versions", "workers"}
 
 
@@ -109,21 +109,32 @@ def _train_first(settings: TrainConfig, data: Path, root: Path) -> None:
     )
 
 
-@job("Prequential HR and MRR over event time for frozen to continuous updates; a table and a plot. Resumes.")
+@job(
+    "Prequential HR and MRR over event time, from frozen parameters to continuous updates; a table and a plot. Resumable."
+)
 @click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
-@click.option("--start", default="0.5", help="First event to evaluate: ISO date (UTC), or share of events before it.")
-@click.option("--first-share", default=0.6, help="Part of the events before the start that trains the first model.")
+@click.option(
+    "--start", default="0.5", help="First event to evaluate: an ISO date (UTC), or the share of events before it."
+)
+@click.option("--first-share", default=0.6, help="Share of the events before --start that trains the first model.")
 @click.option("--arms", default="frozen,1d,1h,10m,continuous", help="Synchronisation intervals, longest first.")
 @click.option("--minutes", default=5.0, help="Training time of the first model.")
-@click.option("--train-config", type=click.Path(), default="feed", help="Of the first model, as in train_redrec.")
-@click.option("--window", default=64, type=click.IntRange(1), help="Events a window.")
+@click.option(
+    "--train-config",
+    type=click.Path(),
+    default="feed",
+    help="Training settings of the first model, as in train_redrec.",
+)
+@click.option("--window", default=64, type=click.IntRange(1), help="Events per window.")
 @click.option("--limit", default=0, help="Stop after this many events (0: all).")
-@click.option("--half-life", default="10m", help="Of the popularity term.")
+@click.option("--half-life", default="10m", help="Half-life of the popularity term.")
 @click.option("--baseline", default="10m", help="Window of the popularity baseline.")
-@click.option("--bucket", default="1h", help="Event time a row of the table and point of the plot.")
-@click.option("--learner", "learner_json", default="{}", help="JSON: learner settings on top of the config's.")
-@click.option("--seed", default=0, help="Seed of first model and learner.")
-@click.option("--plot", "plot_file", type=click.Path(), help="PNG; default: beside the run's state.")
+@click.option("--bucket", default="1h", help="Event time per row of the table and point of the plot.")
+@click.option(
+    "--learner", "learner_json", default="{}", help="JSON of learner settings, over those of the configuration."
+)
+@click.option("--seed", default=0, help="Seed of the first model and of the learner.")
+@click.option("--plot", "plot_file", type=click.Path(), help="Plot file (PNG); default: in the run's state folder.")
 def main(config: Config, **options: Any) -> dict[str, Any]:
     folder = DataFolder(options["data"])
     arms = arms_of(options["arms"])
@@ -153,12 +164,12 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     run = _resumed(
         registry,
         learner,
-        settings,
-        saved,
-        events[:split],
-        partial(encoded_texts, cache=config.encoder_cache, say=console.print),
+        settings=settings,
+        saved=saved,
+        before=events[:split],
+        encode=partial(encoded_texts, cache=config.encoder_cache, say=console.print),
     )
-    _replay(run, stream, options["window"], saved, bucket)
+    _replay(run, stream, window=options["window"], saved=saved, bucket_ms=bucket)
     if not run.ranks:
         raise JobError(f"--limit {options['limit']} ends before the start: raise it")
     names = [*arms, f"popularity, half-life {options['half_life']}", f"popularity, last {options['baseline']}"]
@@ -173,6 +184,7 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
 def _resumed(
     registry: Registry,
     learner: Any,
+    *,
     settings: Settings,
     saved: Path,
     before: list[Event],
@@ -183,19 +195,19 @@ def _resumed(
     torch.manual_seed(learner.seed)
     no_text = space.project(encode(space.encoder, [""]), [""])[0]
     if (saved / "run.pt").is_file():
-        run = PrequentialRun.load(saved, manifest.config, space, learner, settings, no_text)
+        run = PrequentialRun.load(saved, manifest.config, space, learner=learner, settings=settings, no_text=no_text)
         console.print(f"resumed after {run.done:,} events")
         return run
-    model = OnlineModel.load(registry.fetch(manifest.version), manifest.config, space, learner)
+    model = OnlineModel.load(registry.fetch(manifest.version), manifest.config, space, settings=learner)
     run = PrequentialRun(model, settings, no_text)
     run.warm(before)
     return run
 
 
-def _replay(run: PrequentialRun, stream: list[Event], window: int, saved: Path, bucket_ms: int) -> None:
+def _replay(run: PrequentialRun, stream: list[Event], *, window: int, saved: Path, bucket_ms: int) -> None:
     last_save, last_bucket, since = time.monotonic(), None, len(run.ranks)
     start = next((n for n, e in enumerate(stream) if e.timestamp_ms >= run.settings.start_ms), len(stream))
-    console.print(f"{start:,} events to learn from before the start, then {len(stream) - start:,} to evaluate")
+    console.print(f"{start:,} events to learn from, then {len(stream) - start:,} to evaluate")
     while run.done < len(stream):
         end = run.done + window
         part = stream[run.done : start if run.done < start < end else end]  # no window across the start

@@ -1,4 +1,4 @@
-"""Leave-one-out evaluation with full ranking beside popularity and item-kNN."""
+"""Leave-one-out evaluation with full ranking, compared with popularity and item-kNN."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from rayapp.stores.registry import Registry
 from rayapp.terminal import print_table
 
 
-@job("HR and NDCG at 5, 10, 50, 100 and MRR, all items ranked, history items kept and masked, beside simple baselines.")
+@job("HR and NDCG at 5, 10, 50, 100 and MRR over all items, with history items kept and masked, and simple baselines.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
 @click.option("--models", type=str, help="Registry root; default: <state>/models.")
 @click.option("--name", type=str, help="Model name; default: redrec-<folder name>.")
-@click.option("--version", default="CURRENT", help="Version, alias, HEAD or CURRENT.")
+@click.option("--version", default="CURRENT", help="Version number, alias, HEAD or CURRENT.")
 @click.option(
-    "--target", type=click.Choice(["test", "validation"]), default="test", help="Last event, or last but one."
+    "--target",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    help="Target: last event (test) or the one before.",
 )
-@click.option("--knn-decay", default=0.6, help="Weight of a history item per place behind the newest (item-kNN).")
-@click.option("--baselines-only", is_flag=True, help="Leave the model out.")
+@click.option(
+    "--knn-decay", default=0.6, help="item-kNN: factor on a history item's weight per position before the newest."
+)
+@click.option("--baselines-only", is_flag=True, help="Evaluate only the baselines.")
 def main(
     config: Config,
     *,

@@ -1,4 +1,4 @@
-"""Does the right note come first: retrieval by embedding, by words, and by both fused, as search does it."""
+"""Retrieval quality of search: by embedding, by keywords (BM25), and by both fused, as in serving."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rayapp.search.fusion import reciprocal_rank_fusion
 from rayapp.search.keywords import KeywordIndex
 from rayapp.terminal import console, print_table
 
-DEPTH = 60  # as many as search takes from each list for 20 results
+DEPTH = 60  # candidates that search takes from each list for 20 results
 AT = (1, 10)
 
 
 class SearchSet(NamedTuple):
-    """Queries, notes, and of every query the one note that answers it (a row of `notes`)."""
+    """Queries and notes; `answers`: for each query the row in `notes` of the one relevant note."""
 
     name: str
     queries: list[str]
@@ -33,7 +33,7 @@ class SearchSet(NamedTuple):
 
 
 def tasks(data: Path) -> list[SearchSet]:
-    """Raises JobError."""
+    """The public sets. Raises JobError when one is missing."""
     english, chinese = data / "keyphrase" / "stackexchange.parquet", data / "relevance" / "qbqtc_zh.parquet"
     for file in (english, chinese):
         if not file.is_file():
@@ -49,7 +49,7 @@ def tasks(data: Path) -> list[SearchSet]:
 
 
 def ranks(hits_of_queries: list[list[str]], answers: list[int]) -> np.ndarray:
-    """Of every query the place of its answer, from 1; infinite where it is not in the list."""
+    """The rank of each query's answer, from 1; infinite if it is not in the list."""
     places = [
         hits.index(str(a)) + 1 if str(a) in hits else np.inf for hits, a in zip(hits_of_queries, answers, strict=True)
     ]
@@ -60,9 +60,9 @@ def scores(places: np.ndarray) -> list[float]:
     return [float((places <= at).mean()) for at in AT] + [float(np.where(places <= 10, 1 / places, 0).mean())]
 
 
-@job("Retrieval quality of search: hit rate at 1 and 10, and MRR@10, by embedding, by words, and fused.")
+@job("Retrieval quality of search: hit rate at 1 and 10, and MRR@10, by embedding, by keywords, and fused.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with keyphrase/ and relevance/.")
-@click.option("--limit", default=0, help="Notes and queries of each set; 0: all.")
+@click.option("--limit", default=0, help="Maximum number of queries of each set (0: all).")
 def main(config: Config, *, data: Path, limit: int) -> dict[str, Any]:
     torch.set_num_threads(2)
     encode = partial(encoded_texts, config.encoder, cache=config.encoder_cache, say=console.print)
@@ -86,7 +86,7 @@ def main(config: Config, *, data: Path, limit: int) -> dict[str, Any]:
             values = scores(ranks(hits_of_queries, task.answers))
             table.append([f"{task.name}, {name}", *values])
             result[f"{task.name}/{name}"] = dict(zip(("hit@1", "hit@10", "mrr@10"), values, strict=True))
-    print_table("one right note a query", ["", "hit@1", "hit@10", "MRR@10"], table)
+    print_table("one relevant note per query", ["", "hit@1", "hit@10", "MRR@10"], table)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Read the RED-MMU release (note_embeddings, multiscene_lastn) into a data folder that `train_redrec` takes."""
+"""Convert the RED-MMU release (note_embeddings, multiscene_lastn) to a data folder for `train_redrec`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRAIN_WITH = "python -m jobs.train_redrec --data {} --train-config FILE   # FILE
 
 
 def meanings_of(options: tuple[str, ...]) -> dict[int, Action]:
-    """`ACTION=BIT` to the bit's action. Raises JobError."""
+    """Actions by bit, from `ACTION=BIT` options. Raises JobError."""
     meanings = {}
     for option in options:
         name, _, bit = option.partition("=")
@@ -27,11 +27,14 @@ def meanings_of(options: tuple[str, ...]) -> dict[int, Action]:
     return meanings
 
 
-@job("Read the RED-MMU release into a data folder: notes, their vectors, events of homefeed and ads.")
+@job("Convert the RED-MMU release to a data folder: notes, their vectors, events of homefeed and ads.")
 @click.option("--source", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the release.")
-@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="The data folder to write.")
+@click.option("--to", "target", required=True, type=click.Path(path_type=Path), help="Data folder to write.")
 @click.option(
-    "--bit", "bits", multiple=True, help="ACTION=BIT of action_set, e.g. like=3 (repeatable); default: clicks."
+    "--bit",
+    "bits",
+    multiple=True,
+    help="ACTION=BIT: meaning of a bit of action_set, such as like=3 (repeatable); default: all are clicks.",
 )
 def main(config: Config, *, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
     meanings = meanings_of(bits)

@@ -2,7 +2,7 @@
 
 One long-lived TorchTrainer holds the window loop (`fit()` costs about 20 s, a
 window inside it a fraction of one). The checkpoint is the version: weights,
-optimiser, histories and offsets in one folder, so a restart goes on from HEAD.
+optimiser, histories and offsets in one folder, so a restart continues from HEAD.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from streaming.topics import wait_for_broker
 
 
 def learn_loop(settings: dict[str, Any]) -> None:
-    """What every training worker runs until it is stopped or `windows` are done."""
+    """What every training worker runs, until it is stopped or `windows` are done."""
     context = ray.train.get_context()
     crew = Crew(context.get_world_rank(), context.get_world_size())
     torch.set_num_threads(1)  # the sum of a gradient must not depend on how many cores there are
@@ -45,7 +45,7 @@ def learn_loop(settings: dict[str, Any]) -> None:
 
 
 def own_arm(experiment: Experiment, name: str, default: str) -> Callable[[str], bool]:
-    """Is a user in an arm that the model line `name` serves? Raises ExperimentError when there is no such arm."""
+    """A predicate: is a user in an arm that model `name` serves? Raises ExperimentError when no arm is."""
     arms = experiment.arms_of(name, default)
     if not arms:
         served = {arm.name: arm.params.model or default for arm in experiment.arms}
@@ -53,25 +53,27 @@ def own_arm(experiment: Experiment, name: str, default: str) -> Callable[[str], 
     return lambda user_id: (arm := experiment.arm(user_id)) is not None and arm.name in arms
 
 
-@job("Learn from the behaviour stream and publish versions, from HEAD's offsets on. Runs until stopped.")
+@job("Learn from the behaviour stream and publish versions, starting at HEAD's offsets. Runs until stopped.")
 @click.option("--name", default="redrec", help="Model name in the registry.")
-@click.option("--workers", type=click.IntRange(1), help="Training workers; default: learner.workers of the config.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Training workers; default: learner.workers of the configuration."
+)
 @click.option(
     "--learn-from",
     type=click.Choice(["all", "own-arm"]),
     default="all",
-    help="Whose behaviour is learned from; own-arm: users of --experiment whom this model serves.",
+    help="Users to learn from: all, or (own-arm) those that --experiment assigns to this model.",
 )
-@click.option("--experiment", type=click.Path(), help="YAML of the experiment that own-arm means.")
+@click.option("--experiment", type=click.Path(), help="YAML of the experiment for own-arm.")
 @click.option("--windows", type=click.IntRange(0), default=0, help="Stop after this many windows (0: never).")
 def main(
     config: Config, *, name: str, workers: int | None, learn_from: str, experiment: str | None, windows: int
 ) -> dict[str, Any]:
     if (learn_from == "own-arm") != (experiment is not None):
-        raise JobError("--learn-from own-arm needs --experiment FILE, and --experiment means nothing without it")
+        raise JobError("--learn-from own-arm needs --experiment FILE, and --experiment is only used with it")
     own_experiment = load_experiment(experiment) if experiment else None
     if own_experiment is not None:
-        own_arm(own_experiment, name, config.name)  # says now what would be wrong
+        own_arm(own_experiment, name, config.name)  # fail fast
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
     wait_for_broker(config.bootstrap)
@@ -79,7 +81,8 @@ def main(
     registry = Registry(config.models, name)
     start = registry.resolve("HEAD")
     console.print(
-        f"learning on from {name}@{start}" + (f", from its arm of {own_experiment.name}" if own_experiment else "")
+        f"learning from {name}@{start} on"
+        + (f", from users of its arm of {own_experiment.name}" if own_experiment else "")
     )
     connect_ray()
     trainer = ray.train.torch.TorchTrainer(

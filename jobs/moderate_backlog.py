@@ -1,4 +1,4 @@
-"""A backlog of notes judged at once, on engines of the job's own: a Parquet table, or all of `rayapp.items`."""
+"""Judge a backlog of notes offline, with engines of this job: a Parquet table, or all of `rayapp.items`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from rayapp.cli.job import JobError, job
-from rayapp.cluster import connect_ray
+from rayapp.cluster import arrow_tables, connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
@@ -22,16 +22,21 @@ from rayapp.stores.open import open_store
 from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
 
-TELL_S = 15.0
+PROGRESS_EVERY_S = 15.0
 
 
-@job("Judge a backlog of notes with ray.data.llm. Run again, it goes on where it was cut off.")
+@job("Judge a backlog of notes with ray.data.llm. Resumable.")
 @click.option("--notes", type=click.Path(path_type=Path), help="Parquet file or folder: item_id, and title or text.")
 @click.option("--verdicts", type=click.Path(path_type=Path), help="Folder for the verdicts of --notes.")
 @click.option("--topic", is_flag=True, help="Judge rayapp.items; verdicts are stored and written to rayapp.verdicts.")
-@click.option("--engines", default=1, type=click.IntRange(1), help="vLLM engines side by side, one GPU each.")
-@click.option("--engine", default="{}", help="JSON with keys of vLLM's EngineArgs.")
-@click.option("--part", default=512, type=click.IntRange(1), help="Notes a part: what a kill costs at most, an engine.")
+@click.option("--engines", default=1, type=click.IntRange(1), help="vLLM engines in parallel, one GPU each.")
+@click.option("--engine", default="{}", help="JSON object with keys of vLLM's EngineArgs.")
+@click.option(
+    "--part",
+    default=512,
+    type=click.IntRange(1),
+    help="Notes per batch: at most this many per engine are judged again after an interruption.",
+)
 def main(
     config: Config, *, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
 ) -> dict[str, Any]:
@@ -54,16 +59,16 @@ def main(
     if rows.take(1):  # counts would miss a note whose text changed since it was judged
         last_line, begun = time.monotonic(), math.inf
         answers = judged(rows, config.llm_access, engines=engines, engine=settings)
-        for batch in answers.iter_batches(batch_size=part, batch_format="pyarrow"):
+        for batch in arrow_tables(answers.iter_batches(batch_size=part, batch_format="pyarrow")):
             judged_rows = batch.to_pylist()
             backlog.keep(judged_rows)
             now = time.monotonic()
             counts.update(_what(row) for row in judged_rows)
             begun = min(begun, *(row["begun"] for row in judged_rows))
             rate = counts.total() / (time.time() - begun)  # loading an engine is not judging
-            if now - last_line > TELL_S or counts.total() == total - before:
+            if now - last_line > PROGRESS_EVERY_S or counts.total() == total - before:
                 last_line = now
-                console.print(f"  {before + counts.total():,} of {total:,}, {rate:.1f} a second")
+                console.print(f"  {before + counts.total():,} of {total:,}, {rate:.1f} per second")
     print_table("verdicts", ["", "notes"], [[name, count] for name, count in sorted(counts.items())])
     versions = {"model_version": judge.model_version, "policy_version": judge.policy_version}
     return {

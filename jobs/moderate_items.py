@@ -1,6 +1,6 @@
-"""The moderator as a job: every new, changed or reported note is judged by RedOne, off the request path.
+"""The moderator as a job: RedOne judges every new, changed or reported note, off the request path.
 
-Beside it, in a thread of its own, RedOne writes what readers of a note would search next.
+In another thread RedOne writes the queries that readers of a note may search next.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from streaming.producer import EventProducer
 from streaming.topics import wait_for_broker
 
 
-@job("Judge the notes that wait in the moderation queue. Runs until stopped.")
+@job("Judge the notes in the moderation queue. Runs until stopped.")
 @click.option("--once", is_flag=True, help="Stop when the queue is empty.")
 def main(config: Config, *, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
@@ -42,7 +42,7 @@ def main(config: Config, *, once: bool) -> dict[str, Any] | None:
     queue = WorkQueue(notes, share=config.llm.backlog_share, say=console.print, paced=not once)
     version, policy = judge.versions
     with store.lease("moderator") as lease:
-        console.print(f"model {version}, policy {policy}; {notes.sweep():,} notes to judge (again)")
+        console.print(f"model {version}, policy {policy}; {notes.sweep():,} notes to judge")
         if once:
             return {"judged": _once(queue, notes), "model_version": version, "policy_version": policy}
         with stop_signals() as stop:
@@ -52,16 +52,16 @@ def main(config: Config, *, once: bool) -> dict[str, Any] | None:
             threading.Thread(target=work, name="post-view", daemon=True).start()
             queue.run(stop, lost=lease.lost)
         if lease.lost.is_set():
-            raise LeaseTaken("the moderator's lease ran out while it stood still; it starts anew")
+            raise LeaseTaken("the moderator's lease expired while it was not running; it restarts")
     return None
 
 
 def _once(queue: WorkQueue[WaitingNote], notes: NoteWorker) -> int:
-    """Work the queue off without pauses; how many notes."""
+    """Judge everything in the queue without pauses; the number of notes."""
     judged = 0
     while done := queue.step():
         judged += done
-        console.print(f"  {judged:,} judged, {notes.queue.waiting():,} wait")
+        console.print(f"  {judged:,} judged, {notes.queue.waiting():,} waiting")
     return judged
 
 

@@ -11,7 +11,7 @@ from rayapp.training.redone_data import packed_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
 
-@job("Stage 2, supervised fine-tuning on tasks, moderation and general instructions, packed. Run again to resume.")
+@job("Stage 2, supervised fine-tuning on tasks, moderation and general instructions, packed. Resumable.")
 @stage_options("finetune")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
     return run_stage(config, options, prepare=packed_data, say=console.print)

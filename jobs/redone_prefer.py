@@ -1,4 +1,4 @@
-"""Stage 3, preference optimisation: DPO with an SFT term on right against wrong answers."""
+"""Stage 3, preference optimisation: DPO with an SFT term on pairs of right and wrong answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rayapp.training.redone_data import preference_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
 
-@job("Stage 3, preference optimisation: DPO with an SFT term on right against wrong answers. Run again to resume.")
+@job("Stage 3, preference optimisation: DPO with an SFT term on pairs of right and wrong answers. Resumable.")
 @stage_options("prefer")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
     return run_stage(config, options, prepare=preference_data, say=console.print)

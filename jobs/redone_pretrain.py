@@ -11,7 +11,7 @@ from rayapp.training.redone_data import packed_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
 
-@job("Stage 1, continued pretraining: cleaned social text and general text, packed. Run again to resume.")
+@job("Stage 1, continued pretraining: cleaned social text and general text, packed. Resumable.")
 @stage_options("pretrain")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
     return run_stage(config, options, prepare=packed_data, say=console.print)

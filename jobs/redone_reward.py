@@ -11,7 +11,7 @@ from rayapp.training.redone_data import reward_data
 from rayapp.training.redone_stage import StageOptions, run_stage, stage_options
 
 
-@job("Stage 4, reinforcement learning: the model's own answers, rewarded by the tasks' metrics. Run again to resume.")
+@job("Stage 4, reinforcement learning: the model's own answers, rewarded by the tasks' metrics. Resumable.")
 @stage_options("reward")
 def main(config: Config, options: StageOptions) -> dict[str, Any]:
     return run_stage(config, options, prepare=reward_data, say=console.print)

@@ -1,4 +1,4 @@
-"""The data mixture by regression (RegMix): from published runs, or from tiny models trained here on a recipe's sources."""
+"""Data mixtures by regression (RegMix): on published runs, or on proxy models trained on a recipe's sources."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ TARGET = "metric/the_pile_pile_cc_val_loss"
 KINDS = ("boosted", "linear")
 
 
-@job("Find a mixture of sources by tiny models and regression; with --runs, check the regression on published runs.")
+@job("Find a mixture of sources by regression on proxy models; with --runs, check the regression on published runs.")
 @click.option(
-    "--runs", type=click.Path(path_type=Path), help="Folder with regmix_*.parquet: predict, and compare ranks."
+    "--runs", type=click.Path(path_type=Path), help="Folder with regmix_*.parquet: predict losses and compare ranks."
 )
-@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe whose text sources are mixed.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder that the sources lie below.")
-@click.option("--proxies", default=24, type=click.IntRange(4), help="Tiny models, each on a random mixture.")
-@click.option("--steps", default=150, type=click.IntRange(10), help="Of each, with rows of 16 x 128 tokens.")
-@click.option("--seed", default=0)
+@click.option("--recipe", type=click.Path(path_type=Path), help="Recipe whose text sources are to be mixed.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder that contains the sources.")
+@click.option("--proxies", default=24, type=click.IntRange(4), help="Number of proxy models, each on a random mixture.")
+@click.option("--steps", default=150, type=click.IntRange(10), help="Training steps of each proxy, of 16 x 128 tokens.")
+@click.option("--seed", default=0, help="Seed of mixtures and proxy models.")
 def main(
     config: Config, *, runs: Path | None, recipe: Path | None, data: Path | None, proxies: int, steps: int, seed: int
 ) -> dict[str, Any]:
@@ -53,11 +53,11 @@ def main(
         return _published(runs)
     assert recipe is not None
     assert data is not None
-    return _searched(config, load_recipe(recipe, "pretrain"), data, proxies, steps, seed)
+    return _searched(config, load_recipe(recipe, "pretrain"), data, proxies=proxies, steps=steps, seed=seed)
 
 
 def _published(folder: Path) -> dict[str, Any]:
-    """Fitted on the 512 runs of 1M models; Spearman of predicted against true loss of runs of other mixtures and sizes."""
+    """Fit on the 512 runs of 1M models; Spearman correlation of predicted and true loss on other mixtures and sizes."""
     shares, losses = _runs(folder, "train", "1m")
     result: dict[str, Any] = {"runs": len(shares)}
     rows: list[list[Any]] = []
@@ -80,11 +80,11 @@ def _runs(folder: Path, split: str, size: str) -> tuple[np.ndarray, np.ndarray]:
             raise JobError(f"--runs {folder}: {file.name} is not there; give the folder of the published runs")
     mixture, losses = (pq.read_table(file).to_pandas().set_index("index").sort_index() for file in files)
     if not mixture.index.equals(losses.index):
-        raise JobError(f"{files[0].name} and {files[1].name} are not of the same runs")
+        raise JobError(f"{files[0].name} and {files[1].name} describe different runs")
     return mixture.to_numpy(dtype=float), losses[TARGET].to_numpy(dtype=float)
 
 
-def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: int, seed: int) -> dict[str, Any]:
+def _searched(config: Config, recipe: Recipe, data: Path, *, proxies: int, steps: int, seed: int) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder(recipe.model, config.llm_cache))
@@ -102,7 +102,7 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
                 f"source {source.name} has {len(pools[-1].rows)} rows of {LENGTH} tokens; {2 * HELD_OUT} are needed"
             )
     if len(pools) < 2:
-        raise JobError("a mixture needs two text sources or more; the recipe has fewer")
+        raise JobError("a mixture needs at least two text sources; add some to the recipe")
     prior = np.array([len(pool.rows) for pool in pools], dtype=float)
     prior /= prior.sum()
     mixtures = random_mixtures(prior, proxies, np.random.default_rng(seed))
@@ -110,9 +110,9 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
     results_file = config.state_path / "train" / f"mixture-{hashlib.sha256(key.encode()).hexdigest()[:8]}.jsonl"
     results_file.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in results_file.read_text().splitlines()] if results_file.is_file() else []
-    console.print(f"{proxies} tiny models on {', '.join(p.name for p in pools)}; {len(done)} were trained before")
+    console.print(f"{proxies} proxy models on {', '.join(p.name for p in pools)}; {len(done)} trained before")
     for number in range(len(done), proxies):
-        pool_losses = proxy_losses(pools, mixtures[number], len(tokenizer), steps, seed)
+        pool_losses = proxy_losses(pools, mixtures[number], vocabulary=len(tokenizer), steps=steps, seed=seed)
         done.append(pool_losses.tolist())
         with results_file.open("a") as file:
             file.write(json.dumps(done[-1]) + "\n")
@@ -120,14 +120,16 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
     losses = np.array(done).mean(1)
     model, rank = best_regression(mixtures, losses, seed)
     best, predicted = best_mixture(model, prior, np.random.default_rng(seed))
-    even = proxy_losses(pools, prior, len(tokenizer), steps, seed).mean()
-    true = proxy_losses(pools, best / best.sum(), len(tokenizer), steps, seed).mean()
+    even = proxy_losses(pools, prior, vocabulary=len(tokenizer), steps=steps, seed=seed).mean()
+    true = proxy_losses(pools, best / best.sum(), vocabulary=len(tokenizer), steps=steps, seed=seed).mean()
     rows = [[pool.name, initial, tuned] for pool, initial, tuned in zip(pools, prior, best, strict=True)]
     print_table("mixture", ["source", "share of the text", "best"], rows)
-    console.print(f"regression: {model.kind}; Spearman on runs that it was not fitted on {rank:.3f}")
-    console.print(f"held-out loss: by size {even:.3f}, best mixture {true:.3f} (predicted {predicted:.3f})")
+    console.print(f"regression: {model.kind}; Spearman correlation on held-out runs {rank:.3f}")
+    console.print(
+        f"held-out loss: in proportion to size {even:.3f}, best mixture {true:.3f} (predicted {predicted:.3f})"
+    )
     if true >= even:
-        console.print("the mixture found is no better than that by size; more --proxies or --steps would tell more")
+        console.print("the mixture is no better than proportions by size; raise --proxies or --steps for a better fit")
     results_file.unlink()
     return {
         "regression": model.kind,

@@ -1,4 +1,4 @@
-"""The catalogue writer as a job: items topic to item store, texts encoded on the way."""
+"""The catalogue writer as a job: from the items topic to the item store, encoding the texts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def known_content(config: Config) -> dict[str, np.ndarray]:
     return ItemSpace(registry.space_folder(manifest.space), manifest.config).content_by_key()
 
 
-@job("Keep the catalogue and its content vectors in the store. Runs until stopped.")
+@job("Write the catalogue and its content vectors to the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
     torch.set_num_threads(1)
     wait_for_broker(config.bootstrap)

@@ -1,4 +1,4 @@
-"""The history writer as a job: behaviour topic to history store, bad records to the dead-letter topic."""
+"""The history writer as a job: from the behaviour topic to the history store; bad records are dead letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streaming.topics import wait_for_broker
 from streaming.writer import follow
 
 
-@job("Keep every user's recent behaviour and seen set in the store. Runs until stopped.")
+@job("Write each user's recent behaviour and seen items to the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
     wait_for_broker(config.bootstrap)
     store = open_store(config.store_url, wait_s=30)

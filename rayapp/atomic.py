@@ -1,4 +1,4 @@
-"""A folder that is there whole or not at all, made once by whichever process comes first."""
+"""Atomic, once-only creation of a directory across processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from filelock import FileLock
 
 
 def whole_folder(target: Path, write: Callable[[Path], None]) -> str:
-    """`target`, resolved; where it is not there yet, what `write` put into an empty folder.
+    """The resolved path of `target`, which `write` fills (as an empty folder) if it does not exist yet.
 
-    Replicas and jobs start together: one writes, the others wait for it. What a kill left half-written is written anew.
+    Of processes that start together one writes and the others wait. A folder left incomplete by a kill is rewritten.
     """
     if not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)

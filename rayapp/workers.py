@@ -1,4 +1,4 @@
-"""The workers of one learner or one training: rank 0 says what is done next, all do it."""
+"""The workers of one learner or training: rank 0 decides what to do next, all ranks do it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Crew:
-    """One worker among `world`; alone it talks to nobody."""
+    """One of `world` workers and its collectives; a single worker does not communicate."""
 
     def __init__(self, rank: int = 0, world: int = 1, device: torch.device | None = None) -> None:
-        """`device`: where this worker's collectives run (a GPU where the backend is NCCL)."""
+        """`device`: where the collectives run (a GPU with the NCCL backend)."""
         self.rank = rank
         self.world = world
         self.device = device or torch.device("cpu")
@@ -25,7 +25,7 @@ class Crew:
         return self.rank == 0
 
     def agree(self, decision: T | None) -> T:
-        """What rank 0 says, everywhere; every worker must ask as often as the others."""
+        """Rank 0's decision, on all ranks; a collective, which every rank must call equally often."""
         if self.world == 1:
             assert decision is not None
             return decision
@@ -35,7 +35,7 @@ class Crew:
         return agreed
 
     def summed(self, counts: np.ndarray) -> np.ndarray:
-        """Of all workers."""
+        """The sum over all workers."""
         if self.world == 1:
             return counts
         total = torch.from_numpy(counts).to(self.device)
@@ -43,7 +43,7 @@ class Crew:
         return total.cpu().numpy()
 
     def gathered(self, rows_N: torch.Tensor) -> torch.Tensor:
-        """[world x N], in the order of the workers; N must be the same on each."""
+        """[world x N]: the rows of all workers in rank order; N must be the same on each."""
         if self.world == 1:
             return rows_N
         parts = [torch.empty_like(rows_N, device=self.device) for _ in range(self.world)]
@@ -51,7 +51,7 @@ class Crew:
         return torch.cat(parts).cpu()
 
     def collected(self, rows: list[T]) -> list[T]:
-        """Of all workers, in their order, at rank 0; elsewhere the worker's own."""
+        """The rows of all workers in rank order at rank 0; on other ranks the worker's own."""
         if self.world == 1:
             return rows
         parts: list[Any] | None = [None] * self.world if self.leads else None

@@ -1,4 +1,4 @@
-"""The broker and the store that run on this machine when no real ones are given, as supervisord programs."""
+"""The embedded broker and store, as supervisord programs, for systems without external ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rayapp.errors import UserError
 
 
 class EmbeddedMissing(UserError):
-    """A part that only the `embedded` extra brings; the text says how to get it."""
+    """A part of the `embedded` extra is not installed; the message says how to install it."""
 
 
 def broker_command(config: Config) -> list[str]:
-    """noida-db with Kafka alone; it saves to disk on SIGTERM."""
-    try:  # its console script would not pass signals on to the binary
+    """noida-db, only its Kafka part; it saves to disk on SIGTERM."""
+    try:  # its console script does not forward signals to the binary
         binary = Path(str(importlib.resources.files("noida_db") / "noida-db"))
     except ModuleNotFoundError:
         raise EmbeddedMissing(

@@ -1,4 +1,4 @@
-"""An experiment's report as tables on the terminal."""
+"""Print an experiment's report as tables."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ def print_report(report: Report) -> None:
     for warning in report.warnings:
         console.print(f"[bold red]{warning}")
     users = ", ".join(f"{arm} {count:,}" for arm, count in report.users.items())
-    columns = ["metric", "arm", "value", "control", "lift", "95% at a fixed end", "p, adjusted", "95% at any time", ""]
+    columns = [
+        "metric",
+        "arm",
+        "value",
+        "control",
+        "lift",
+        "95% CI, fixed horizon",
+        "p, adjusted",
+        "95% CI, always valid",
+        "",
+    ]
     print_table(f"{report.experiment}: users {users}", columns, [_row(comparison) for comparison in report.comparisons])
     if report.preferences:
-        columns = ["arm", "users who prefer its own ranker", "the other", "neither", "share of clicks over half", "p"]
+        columns = ["arm", "users preferring its ranker", "preferring the other", "ties", "click credit over 0.5", "p"]
         rows = [
             [arm, p.first, p.second, p.ties, f"{p.credit:+.3f}", f"{p.pvalue:.4f}"]
             for arm, p in report.preferences.items()
         ]
-        print_table("interleaved: whose notes are clicked", columns, rows)
+        print_table("interleaving (team draft)", columns, rows)
     if report.guardrails:
-        rows = [[g.metric, g.arm, g.value, g.limit, "holds" if g.holds else "BROKEN"] for g in report.guardrails]
-        print_table("guardrails", ["", "arm", "value", "limit", ""], rows)
+        rows = [[g.metric, g.arm, g.value, g.limit, "ok" if g.holds else "VIOLATED"] for g in report.guardrails]
+        print_table("guardrails", ["metric", "arm", "value", "limit", ""], rows)
 
 
 def _row(comparison: Comparison) -> list[Any]:
@@ -33,10 +43,12 @@ def _row(comparison: Comparison) -> list[Any]:
         comparison.value,
         comparison.control,
         "" if comparison.lift is None else f"{comparison.lift:+.2%}",
-        "too little to say"
+        "not enough data"
         if comparison.low is None or comparison.high is None
         else f"{comparison.low:+.2%} to {comparison.high:+.2%}",
         "" if comparison.pvalue_adjusted is None else f"{comparison.pvalue_adjusted:.4f}",
-        "too few users" if comparison.always is None else f"{comparison.always[0]:+.2%} to {comparison.always[1]:+.2%}",
+        "not enough users"
+        if comparison.always is None
+        else f"{comparison.always[0]:+.2%} to {comparison.always[1]:+.2%}",
         "significant" if comparison.significant else "",
     ]

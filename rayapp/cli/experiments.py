@@ -1,4 +1,4 @@
-"""`rayapp experiment`: begin, list, report and stop experiments of the running system."""
+"""`rayapp experiment`: start, list, report and stop experiments of the running system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rayapp.cli.http import ApiRefusal, call
 from rayapp.config import Config
 from rayapp.experiments.experiment import ExperimentError
 
-READING_S = 600.0  # how long a first report may take: a long log is read once
+READING_S = 600.0  # limit of the first report, which reads the whole log
 
 
 def create(config: Config, file: Path) -> None:
@@ -32,7 +32,7 @@ def create(config: Config, file: Path) -> None:
 
 def show_all(config: Config) -> None:
     table = Table(title="experiments", title_justify="left")
-    for column in ("name", "layer", "namespace", "coverage", "arms", "scenarios", "began", ""):
+    for column in ("name", "layer", "namespace", "coverage", "arms", "scenarios", "started", "state"):
         table.add_column(column, overflow="fold")
     for state in call(config, "GET", "/v1/experiments")["experiments"]:
         experiment = state["experiment"]
@@ -51,11 +51,11 @@ def show_all(config: Config) -> None:
 
 def stop(config: Config, name: str) -> None:
     answer = call(config, "POST", f"/v1/experiments/{quote(name, safe='')}/stop")
-    click.echo(f"{name}: {'was stopped before' if answer['outcome'] == 'unchanged' else 'stopped'}")
+    click.echo(f"{name}: {'was already stopped' if answer['outcome'] == 'unchanged' else 'stopped'}")
 
 
 def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
-    """Waits while a long log is read for the first time."""
+    """Print the report; waits while a long log is read for the first time."""
     from rayapp.cli.experiment_report import print_report
     from rayapp.experiments.plot import write_plot
     from rayapp.experiments.report import Report
@@ -67,7 +67,7 @@ def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:
         print_report(msgspec.convert(result, Report))
     if plot is not None:
         write_plot(msgspec.convert(result, Report), plot)
-        click.echo(f"drawn in {plot}", err=True)
+        click.echo(f"plot: {plot}", err=True)
 
 
 def _report(config: Config, name: str) -> dict[str, Any]:

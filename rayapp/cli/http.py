@@ -1,4 +1,4 @@
-"""The running system's HTTP surface, for the console script."""
+"""HTTP client of the running system, for the console script."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SystemAway(Unavailable):
 
 
 class ApiRefusal(UserError):
-    """The system answered with an error: its own message and code."""
+    """The system answered with an error; message and code are the system's."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -32,12 +32,12 @@ def key_header(config: Config) -> dict[str, str]:
 
 
 def call(config: Config, method: str, path: str, timeout: float = 60, **options: Any) -> dict[str, Any]:
-    """A JSON answer. Raises ApiRefusal for anything but success, SystemAway without an answer."""
+    """The JSON answer. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
     try:
         answer = httpx.request(method, base_url(config) + path, headers=key_header(config), timeout=timeout, **options)
     except httpx.HTTPError as error:
         raise SystemAway(
-            f"{base_url(config)} does not answer ({error}); is the system up? See: rayapp status"
+            f"{base_url(config)} does not answer ({error}); check that the system is up with: rayapp status"
         ) from None
     if answer.is_success:
         return answer.json()

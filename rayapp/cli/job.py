@@ -1,4 +1,4 @@
-"""What every job shares: the click wrapper, the Ray connection, result table and `--out`."""
+"""The wrapper of all jobs: common options, errors as one line, the result as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rayapp.errors import UserError
 
 
 class JobError(UserError):
-    """What a job was given cannot be used."""
+    """The input of a job cannot be used."""
 
 
 class BadInput(click.ClickException):
@@ -26,10 +26,15 @@ class BadInput(click.ClickException):
 
 
 def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], click.Command]:
-    """A job's `main(config, **options)`: adds --config and --out, turns known errors into one line."""
+    """Wrap a job's `main(config, **options)`: adds --config and --out, and turns known errors into one line."""
 
     def decorate(main: Callable[..., dict[str, Any] | None]) -> click.Command:
-        @click.option("--config", "config_file", type=click.Path(), help="YAML file; without it the defaults apply.")
+        @click.option(
+            "--config",
+            "config_file",
+            type=click.Path(),
+            help="Configuration YAML; default: RAYAPP_CONFIG, else the defaults.",
+        )
         @click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
         @functools.wraps(main)
         def run(config_file: str | None, out: str | None, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`rayapp data load` and `rayapp replay`: sending data to a running system, with progress."""
+"""`rayapp data load` and `rayapp replay`: send data to a running system, with progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streaming.topics import wait_for_broker
 
 
 class Bar:
-    """A progress bar on a terminal, one line at the end elsewhere."""
+    """A progress bar on a terminal; elsewhere one line at the end."""
 
     def __init__(self, label: str, total: int | None) -> None:
         self.label = label
@@ -44,7 +44,7 @@ class Bar:
 
 
 def load_folder(config: Config, path: str) -> None:
-    """Items first, then interactions in time order, as if they came from clients."""
+    """Send the items, then the interactions in time order, as if clients had sent them. Raises DataFolderError."""
     folder = DataFolder(path)
     unknown = set(folder.interactions()["scenario"].unique().to_pylist()) - set(config.scenarios)
     if unknown:

@@ -25,7 +25,9 @@ class Group(click.Group):
 
 @click.group(cls=Group, context_settings={"show_default": True})
 @click.version_option(__version__)
-@click.option("--state", default=".rayapp", envvar=env.STATE, help="Folder of models, logs and embedded data.")
+@click.option(
+    "--state", default=".rayapp", envvar=env.STATE, help="State folder: models, logs, embedded broker and store."
+)
 @click.pass_context
 def cli(ctx: click.Context, state: str) -> None:
     """Online recommendations, search and moderation for a social network of notes."""
@@ -33,7 +35,7 @@ def cli(ctx: click.Context, state: str) -> None:
 
 
 class NeverStarted(UserError):
-    """A command needs a system, and none was ever started in this state folder."""
+    """No system was ever started in this state folder."""
 
 
 def running_config(state: str) -> Config:
@@ -46,19 +48,24 @@ def running_config(state: str) -> Config:
 
 @cli.command()
 @click.option(
-    "--data", type=click.Path(), help="Data folder; without it the last one, at first a generated sample world."
+    "--data", type=click.Path(), help="Data folder; default: that of the last start, at first a generated sample world."
 )
-@click.option("--config", "config_file", type=click.Path(), help="YAML file over the defaults.")
+@click.option("--config", "config_file", type=click.Path(), help="Configuration YAML, over the defaults.")
 @click.option("--port", type=click.IntRange(1, 65535), help="HTTP port (default 8000).")
-@click.option("--kafka", help="A real broker, HOST:PORT, in place of the embedded one.")
-@click.option("--store", help="A real store, redis://…, in place of the embedded one.")
+@click.option("--kafka", help="Use the Kafka broker at HOST:PORT instead of the embedded one.")
+@click.option("--store", help="Use the store at redis://… instead of the embedded one.")
 @click.option(
-    "--llm/--no-llm", "llm", default=None, help="With or without the language model; else as last time, at first with."
+    "--llm/--no-llm",
+    "llm",
+    default=None,
+    help="Start with or without the language model; default: as at the last start, at first with.",
 )
-@click.option("--detach", is_flag=True, help="Return when ready; without it, stay and stop everything on Ctrl-C.")
+@click.option(
+    "--detach", is_flag=True, help="Return when ready; default: stay in the foreground, and stop everything on Ctrl-C."
+)
 @click.pass_obj
 def up(state: str, **options: object) -> None:
-    """Start everything; a second start goes on where the first one stopped."""
+    """Start the system; an interrupted start continues where it stopped."""
     from rayapp.cli.up import run_up
 
     run_up(state, **options)  # type: ignore[arg-type]
@@ -67,18 +74,18 @@ def up(state: str, **options: object) -> None:
 @cli.command()
 @click.pass_obj
 def down(state: str) -> None:
-    """Stop everything that `up` started; data and models stay."""
+    """Stop everything that `up` started; data and models are preserved."""
     from rayapp.cli.paths import Layout
     from rayapp.cli.supervision import Supervisor
 
-    click.echo("stopped" if Supervisor(Layout(state)).stop_all() else "nothing runs")
+    click.echo("stopped" if Supervisor(Layout(state)).stop_all() else "nothing is running")
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(state: str, as_json: bool) -> None:
-    """Health, components, versions, lag, freshness, restarts."""
+    """Show health, components, versions, lag, freshness and restarts."""
     from rayapp.cli.status import show_status
 
     show_status(running_config(state), as_json)
@@ -93,7 +100,7 @@ def data() -> None:
 @click.argument("folder", type=click.Path())
 @click.pass_obj
 def load(state: str, folder: str) -> None:
-    """Send a data folder to the running system as ordinary stream data, in time order."""
+    """Send a data folder to the running system as stream data, in time order."""
     from rayapp.cli.load import load_folder
 
     load_folder(running_config(state), folder)
@@ -101,7 +108,7 @@ def load(state: str, folder: str) -> None:
 
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--rate", type=click.FloatRange(min=0.001), help="Events a second; without it as fast as it goes.")
+@click.option("--rate", type=click.FloatRange(min=0.001), help="Events per second; default: as fast as possible.")
 @click.pass_obj
 def replay(state: str, file: Path, rate: float | None) -> None:
     """Send a behaviour log (.jsonl or .parquet) to Kafka, marked origin=replay."""
@@ -111,30 +118,32 @@ def replay(state: str, file: Path, rate: float | None) -> None:
 
 
 @cli.command()
-@click.option("--users", type=click.IntRange(1), default=200, help="How many users.")
-@click.option("--rate", type=click.FloatRange(min=0.01), default=10.0, help="Feed requests a second.")
-@click.option("--duration", type=click.FloatRange(min=1), default=120.0, help="Seconds.")
+@click.option("--users", type=click.IntRange(1), default=200, help="Number of users.")
+@click.option("--rate", type=click.FloatRange(min=0.01), default=10.0, help="Feed requests per second.")
+@click.option("--duration", type=click.FloatRange(min=1), default=120.0, help="Duration in seconds.")
 @click.option("--seed", type=int, default=0, help="Seed of interests and clicks.")
-@click.option("--bucket", type=click.FloatRange(min=1), default=30.0, help="Seconds a row of the table.")
+@click.option("--bucket", type=click.FloatRange(min=1), default=30.0, help="Seconds per row of the table.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
 @click.pass_obj
-def simulate(state: str, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None) -> None:
-    """Synthetic users look, click and search over HTTP; prints click rates over time."""
+def simulate(
+    state: str, *, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
+) -> None:
+    """Let synthetic users browse, click and search over HTTP; prints click rates over time."""
     from rayapp.cli.simulate import run_simulation
 
-    run_simulation(running_config(state), users, rate, duration, seed, bucket, out)
+    run_simulation(running_config(state), users=users, rate=rate, duration=duration, seed=seed, bucket=bucket, out=out)
 
 
 @cli.group()
 def model() -> None:
-    """Versions of the model."""
+    """Manage model versions."""
 
 
 @model.command("list")
 @click.option("--name", default="redrec", help="Model name.")
 @click.pass_obj
 def list_models(state: str, name: str) -> None:
-    """Versions with metrics, and why any was rejected."""
+    """List versions with their metrics and the reason for any rejection."""
     from rayapp.cli.models import list_versions
 
     list_versions(running_config(state), name)
@@ -145,7 +154,7 @@ def list_models(state: str, name: str) -> None:
 @click.option("--name", default="redrec", help="Model name.")
 @click.pass_obj
 def rollback(state: str, version: int | None, name: str) -> None:
-    """Serve an older version (default: the one before) until `resume`."""
+    """Serve an older version (default: the previous one) until `resume`."""
     from rayapp.cli.models import roll_back
 
     roll_back(running_config(state), name, version)
@@ -155,22 +164,22 @@ def rollback(state: str, version: int | None, name: str) -> None:
 @click.option("--name", default="redrec", help="Model name.")
 @click.pass_obj
 def resume(state: str, name: str) -> None:
-    """Let publishing move the served version again."""
-    from rayapp.cli.models import let_go
+    """Serve the newest usable version again and let publishing move it."""
+    from rayapp.cli.models import resume_publishing
 
-    let_go(running_config(state), name)
+    resume_publishing(running_config(state), name)
 
 
 @cli.group()
 def experiment() -> None:
-    """Experiments on the running system."""
+    """Manage experiments on the running system."""
 
 
 @experiment.command("create")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.pass_obj
 def create_experiment(state: str, file: Path) -> None:
-    """Begin the experiment of a YAML or JSON file; again with more coverage, it grows."""
+    """Start an experiment from a YAML or JSON file, or raise the coverage of a running one."""
     from rayapp.cli.experiments import create
 
     create(running_config(state), file)
@@ -179,7 +188,7 @@ def create_experiment(state: str, file: Path) -> None:
 @experiment.command("list")
 @click.pass_obj
 def list_experiments(state: str) -> None:
-    """All experiments, the newest first."""
+    """List all experiments, newest first."""
     from rayapp.cli.experiments import show_all
 
     show_all(running_config(state))
@@ -187,11 +196,11 @@ def list_experiments(state: str) -> None:
 
 @experiment.command("report")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the lifts, as PNG or SVG.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also plot the lifts, as PNG or SVG.")
 @click.pass_obj
 def report_experiment(state: str, name: str, as_json: bool, plot: Path | None) -> None:
-    """Users, lifts and intervals until now."""
+    """Show users, lifts and intervals so far."""
     from rayapp.cli.experiments import report
 
     report(running_config(state), name, as_json, plot)
@@ -201,7 +210,7 @@ def report_experiment(state: str, name: str, as_json: bool, plot: Path | None) -
 @click.argument("name")
 @click.pass_obj
 def stop_experiment(state: str, name: str) -> None:
-    """From now on nobody is in it; its report stays."""
+    """Stop an experiment; its report remains available."""
     from rayapp.cli.experiments import stop
 
     stop(running_config(state), name)

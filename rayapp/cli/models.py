@@ -1,4 +1,4 @@
-"""`rayapp model`: list versions, pin an older one, let publishing go on."""
+"""`rayapp model`: list versions, pin an older one, resume publishing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_versions(config: Config, name: str) -> None:
 
 
 def roll_back(config: Config, name: str, version: int | None) -> None:
-    """Pin CURRENT to a usable version; replicas follow within a poll."""
+    """Pin CURRENT to a usable version; replicas follow at their next poll."""
     registry = Registry(config.models, name)
     current = registry.resolve("CURRENT")
     if version is None:
@@ -43,10 +43,10 @@ def roll_back(config: Config, name: str, version: int | None) -> None:
     click.echo(f"{name}: serving {version}, pinned until `rayapp model resume`")
 
 
-def let_go(config: Config, name: str) -> None:
-    """CURRENT goes to the newest usable version and moves with publishing again."""
+def resume_publishing(config: Config, name: str) -> None:
+    """Point CURRENT to the newest usable version and let publishing move it again."""
     registry = Registry(config.models, name)
     registry.unpin()
     usable = [v for v in registry.versions() if registry.manifest(v).usable]
     registry.point("CURRENT", usable[-1])
-    click.echo(f"{name}: serving {usable[-1]}, publishing goes on")
+    click.echo(f"{name}: serving {usable[-1]}, publishing resumed")

@@ -1,4 +1,4 @@
-"""Where a running system keeps its things below the state folder."""
+"""Paths of a running system below its state folder, and its processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rayapp.config import Config
 
 
 class Layout:
-    """Files below `<state>`; sockets are in the temporary folder (their paths must be short)."""
+    """Files below the state folder; sockets are in the temporary folder, because their paths must be short."""
 
     def __init__(self, state: str | Path) -> None:
         self.state = Path(state).resolve()
@@ -44,7 +44,7 @@ class Layout:
             folder.mkdir(parents=True, exist_ok=True)
 
     def ray_token(self) -> str:
-        """The cluster's token, made once."""
+        """The cluster's token, created once."""
         if not self.token.is_file():
             self.token.touch(mode=0o600)
             self.token.write_text(secrets.token_hex(32))
@@ -62,7 +62,7 @@ class Layout:
         partial.replace(file)
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process of this system, orphans too."""
+        """Every running process of this system, including orphans."""
         processes = []
         for process in psutil.process_iter():
             try:
@@ -73,7 +73,7 @@ class Layout:
         return processes
 
     def environment(self) -> dict[str, str]:
-        """What every process of the system is started with."""
+        """Environment of every process of the system."""
         binaries = str(Path(sys.executable).parent)
         return {
             "PATH": f"{binaries}:{os.environ.get('PATH', '').removeprefix(binaries + ':')}",  # a job's `python` is ours

@@ -1,4 +1,4 @@
-"""One line for everything that is missing or too small, before anything is started."""
+"""Checks before the start: one line, with its remedy, for everything that is missing or too small."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def port_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def port_problems(config: Config) -> list[str]:
-    """Ports of the parts we start ourselves that somebody else has."""
+    """Ports of the parts we start that another process uses."""
     ports = config.ports
     wanted = {"http": ports.http, "ray": ports.ray, "dashboard": ports.dashboard, "ray_client": ports.ray_client}
     wanted |= {"dashboard_agent": ports.dashboard_agent, "metrics": ports.metrics}
@@ -43,7 +43,9 @@ def port_problems(config: Config) -> list[str]:
     for name, port in wanted.items():
         if not port_free(port):
             remedy = "--port N" if name == "http" else f"ports: {{{name}: N}} in --config"
-            problems.append(f"port {port} ({name}) is in use; stop what holds it, or choose another with {remedy}")
+            problems.append(
+                f"port {port} ({name}) is in use; stop the process that holds it, or choose another with {remedy}"
+            )
     return problems
 
 
@@ -51,21 +53,21 @@ def machine_problems(state: Path) -> list[str]:
     problems = []
     cores = usable_cores()
     if cores < MIN_CORES:
-        problems.append(f"{cores} core is too few; {MIN_CORES} are needed: give the machine or container more")
+        problems.append(f"{cores} core is available, {MIN_CORES} are needed; give the machine or container more")
     memory = psutil.virtual_memory().available / GIB
     if memory < MIN_MEMORY_GIB:
-        problems.append(f"{memory:.1f} GiB of memory are free, {MIN_MEMORY_GIB:g} are needed; close something")
+        problems.append(f"{memory:.1f} GiB of memory are free, {MIN_MEMORY_GIB:g} are needed; close other programs")
     home = state
     while not home.exists():
         home = home.parent
     disk = shutil.disk_usage(home).free / GIB
     if disk < MIN_DISK_GIB:
-        problems.append(f"{disk:.1f} GiB of disk are free at {home}, {MIN_DISK_GIB:g} are needed; make room")
+        problems.append(f"{disk:.1f} GiB of disk are free at {home}, {MIN_DISK_GIB:g} are needed; free some space")
     return problems
 
 
 def service_problems(config: Config) -> list[str]:
-    """A broker or store that was given but does not answer."""
+    """A given broker or store that does not answer."""
     problems = []
     if config.kafka.bootstrap:
         try:

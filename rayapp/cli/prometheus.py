@@ -1,4 +1,4 @@
-"""Prometheus beside the system, where it is installed: its own configuration, this system's series and rules."""
+"""Prometheus beside the system, if it is installed: its configuration, with this system's series and rules."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rayapp.config import Config
 from rayapp.packaged import DEPLOY
 
 FOLDER = DEPLOY / "prometheus"
-KEPT = "15d"
+RETENTION = "15d"
 
 
 def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
-    """None where Prometheus is not installed or `ports: {prometheus: 0}` turns it off."""
+    """None if Prometheus is not installed or `ports: {prometheus: 0}` disables it."""
     binary = shutil.which("prometheus")
     if binary is None or not config.ports.prometheus:
         return None
@@ -24,18 +24,20 @@ def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
         binary,
         f"--config.file={layout.prometheus}",
         f"--storage.tsdb.path={layout.state / 'prometheus'}",
-        f"--storage.tsdb.retention.time={KEPT}",
+        f"--storage.tsdb.retention.time={RETENTION}",
         f"--web.listen-address=127.0.0.1:{config.ports.prometheus}",
         "--web.enable-lifecycle",
     ]
 
 
-def in_the_way(config: Config, states: dict[str, str]) -> str:
-    """Why ours cannot start, empty where it can: Debian's package starts one of its own, which is no reason to stop."""
+def port_conflict(config: Config, states: dict[str, str]) -> str:
+    """Why our Prometheus cannot start, or '': Debian's package starts one on the same port, which is no reason to stop."""
     port = config.ports.prometheus
     if "prometheus" not in states or states["prometheus"] in ("RUNNING", "STARTING") or port_free(port):
         return ""
-    return f"port {port} is in use: Prometheus is left out (another port: ports: {{prometheus: N}} in --config)"
+    return (
+        f"port {port} is in use: Prometheus is not started (choose another with ports: {{prometheus: N}} in --config)"
+    )
 
 
 def write_prometheus_config(config: Config, layout: Layout) -> None:
@@ -46,7 +48,7 @@ def write_prometheus_config(config: Config, layout: Layout) -> None:
     scrape["static_configs"] = [{"targets": [f"127.0.0.1:{config.ports.http}"]}]
     if config.api_keys:
         scrape["authorization"] = {"credentials": config.api_keys[0]}
-    # Ray's dashboards ask for Ray's own series; what is ours comes without Ray's prefix from /metrics.
+    # Ray's dashboards query Ray's series; ours come from /metrics, without Ray's prefix.
     ray = {
         "job_name": "ray",
         "static_configs": [{"targets": [f"127.0.0.1:{config.ports.metrics}"]}],

@@ -14,7 +14,7 @@ LLM = "redone"
 
 
 def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
-    """What is put to Serve's REST API."""
+    """The body of a PUT to Serve's REST API."""
     wanted: dict[str, Any] = msgspec.yaml.decode((SERVE_CONFIGS / f"{config.serving.profile}.yaml").read_bytes())
     wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
     gateway = next(d for a in wanted["applications"] for d in a.get("deployments", ()) if d["name"] == "gateway")

@@ -18,19 +18,19 @@ from rayapp.errors import UserError
 
 
 class SimulationError(UserError):
-    """The simulation cannot run, or nothing answered it."""
+    """The simulation cannot run, or no request was answered."""
 
 
 LISTS = ("served", "random", "popularity")
 
 
 def run_simulation(
-    config: Config, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
+    config: Config, *, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
 ) -> None:
     layout = Layout.of(config)
     data = layout.read(layout.system).get("data")
     if not data:
-        raise SimulationError("no data was loaded yet; run: rayapp up")
+        raise SimulationError("no data was loaded yet; load some with: rayapp up")
     folder = DataFolder(data)
     popularity = dict(Counter(folder.interactions()["item_id"].to_pylist()))
     key = config.api_keys[0] if config.api_keys else None
@@ -38,12 +38,12 @@ def run_simulation(
         base_url(config),
         folder.items(),
         popularity,
-        users,
-        rate,
-        duration,
-        seed,
-        bucket,
-        key,
+        users=users,
+        rate=rate,
+        duration=duration,
+        seed=seed,
+        bucket_s=bucket,
+        key=key,
     )
     click.echo(f"{users} new users, {rate:g} feeds/s for {duration:g} s; click rate of lists of 20")
     click.echo(f"{'seconds':>12}  {'served':>8} {'random':>8} {'popular':>8}   served/popular")
@@ -74,11 +74,11 @@ def run_simulation(
         arms = {f"{name} {arm}": tally._asdict() for (name, arm), tally in simulation.arms.items()}
         Path(out).write_text(json.dumps({"buckets": rows, "failures": simulation.failures, "arms": arms}, indent=1))
     if simulation.failures and not total["served"].shown:
-        raise SimulationError("no request was answered; is the system up? See: rayapp status")
+        raise SimulationError("no request was answered; check that the system is up with: rayapp status")
 
 
 def show_arms(arms: dict[tuple[str, str], ArmTally]) -> None:
-    """As the simulation itself knows it, the harmful notes too; intervals are in `rayapp experiment report`."""
+    """Rates by arm, from the simulation's ground truth (which notes are harmful); `rayapp experiment report` has intervals."""
     if not arms:
         return
     click.echo(f"{'experiment, arm':>32}  {'shown':>8} {'clicked':>8} {'harmful':>8} {'panels':>8} {'followed':>8}")

@@ -1,8 +1,8 @@
-"""Synthetic users with hidden interests who call the HTTP API, look, click and search.
+"""Synthetic users with hidden interests who browse, click and search over the HTTP API.
 
-Every list they are served is judged by the same click model as two lists they
-are not served, a random and a popularity one over items they have not seen, so
-the three click rates can be compared within one run.
+One click model judges the list a user is served and two counterfactual lists, a
+random and a popularity one over items the user has not seen, so the three click
+rates can be compared within one run.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from rayapp.data.sample_world import HiddenUser, hidden_user, is_harmful, topic_
 from rayapp.domain import Item
 
 K = 20
-REPORTS = 0.25  # of readers who are shown a harmful note report it
-READS_ON = 0.4  # of those who clicked a note look at what others searched next
+REPORTS = 0.25  # share of readers of a harmful note who report it
+READS_ON = 0.4  # share of readers who look at the queries after a note
 
 
 class Tally(NamedTuple):
-    """Shown and clicked of one kind of list within a time bucket."""
+    """Items shown and clicked in one kind of list within a time bucket."""
 
     shown: int = 0
     clicked: int = 0
@@ -41,7 +41,7 @@ class Tally(NamedTuple):
 
 
 class ArmTally(NamedTuple):
-    """What an arm of an experiment showed and what came of it. `panels`: queries offered after a note; `followed`: clicked."""
+    """Counts of an experiment's arm. `panels`: query panels shown after a note; `followed`: queries clicked there."""
 
     shown: int = 0
     clicked: int = 0
@@ -54,13 +54,14 @@ class ArmTally(NamedTuple):
 
 
 class Simulation:
-    """`rate` feed requests a second over `users` users, for `duration` seconds."""
+    """`rate` feed requests per second by `users` users, for `duration` seconds."""
 
     def __init__(
         self,
         url: str,
         items: list[Item],
         popularity: dict[str, int],
+        *,
         users: int,
         rate: float,
         duration: float,
@@ -86,7 +87,7 @@ class Simulation:
         self.client = httpx.AsyncClient(base_url=url, timeout=30, headers=headers)
 
     async def run(self, on_bucket: Callable[[int, dict[str, Tally]], None]) -> dict[int, dict[str, Tally]]:
-        """Open loop: requests start on time whether or not earlier ones were answered (at most 64 under way)."""
+        """Open loop: requests start on time whether or not earlier ones were answered (at most 64 in flight)."""
         start = time.monotonic()
         gate = asyncio.Semaphore(64)
         tasks: set[asyncio.Task[None]] = set()

@@ -1,7 +1,7 @@
 """The long-lived processes of one machine under supervisord: broker, store, Ray head, control loop.
 
-supervisord restarts what dies (a kill -9 too), passes signals on and leaves
-nothing behind; what runs inside Ray is the control loop's business.
+supervisord restarts what dies (also by kill -9), forwards signals and leaves
+nothing behind; the control loop supervises what runs inside Ray.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARTS = ("broker", "store", "ray", "control", "prometheus")
 
 
 class SupervisionError(UserError):
-    """A part did not start or stop; the text names its log."""
+    """A part did not start or stop; the message names its log."""
 
 
 def ray_command(config: Config, layout: Layout) -> list[str]:
@@ -44,7 +44,7 @@ def ray_command(config: Config, layout: Layout) -> list[str]:
         "--node-ip-address=127.0.0.1",
         f"--port={ports.ray}",
         f"--num-cpus={config.cpus}",
-        f"--temp-dir={layout.ray_temp}",  # shared, two systems of one machine would find each other's cluster
+        f"--temp-dir={layout.ray_temp}",  # if shared, two systems on one machine would join each other's cluster
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports.dashboard}",
@@ -112,7 +112,7 @@ class Supervisor:
 
     @property
     def rpc(self) -> Any:
-        """A fresh connection a call: the transport does not recover from a refused one."""
+        """A new connection per call: the transport does not recover from a refused one."""
         transport = SupervisorTransport(None, None, f"unix://{self.layout.socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
@@ -160,7 +160,7 @@ class Supervisor:
             raise SupervisionError(f"{name} did not start ({fault.faultString}); see {log}") from None
 
     def stop_all(self) -> bool:
-        """Control first (so it restarts nothing), Ray, store, broker, supervisord, orphans; False: nothing ran."""
+        """Control first (so it restarts nothing), Ray, store, broker, supervisord, orphans; False if nothing was running."""
         if not self.running():
             return self._sweep()
         for name in reversed(PARTS):
@@ -176,11 +176,11 @@ class Supervisor:
         return True
 
     def _sweep(self) -> bool:
-        """End whatever outlived its parents (a job killed half started leaves drivers that no tree shows)."""
+        """End processes that outlived their parents (a job killed while starting leaves drivers outside any process tree)."""
         processes = self.layout.processes()
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()  # first politely: the broker and the store save what they have
+                process.terminate()  # SIGTERM first: the broker and the store save their data
         psutil.wait_procs(processes, timeout=POLITE_S)
         deadline = time.monotonic() + 20
         while alive := self.layout.processes():
@@ -190,7 +190,7 @@ class Supervisor:
             psutil.wait_procs(alive, timeout=2)
             if time.monotonic() > deadline:
                 names = ", ".join(f"{p.name()} ({p.pid})" for p in alive)
-                raise SupervisionError(f"these processes cannot be ended: {names}; end them by hand, then try again")
+                raise SupervisionError(f"these processes cannot be ended: {names}; end them manually, then try again")
         return bool(processes)
 
     def _daemon(self) -> psutil.Process | None:

@@ -1,4 +1,4 @@
-"""`rayapp up`: preflight, parts, data, first model, serving, in this order, each step skipped when it is done."""
+"""`rayapp up`: preflight, parts, data, first model, serving, in this order; steps already done are skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rayapp.cli.first_model import first_model
 from rayapp.cli.load import Bar
 from rayapp.cli.paths import Layout
 from rayapp.cli.preflight import machine_problems, problems
-from rayapp.cli.prometheus import in_the_way
+from rayapp.cli.prometheus import port_conflict
 from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.cli.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
@@ -31,6 +31,7 @@ from streaming.topics import ensure_topics, wait_for_broker
 
 def run_up(
     state: str,
+    *,
     data: str | None,
     config_file: str | None,
     port: int | None,
@@ -41,16 +42,16 @@ def run_up(
 ) -> None:
     started = time.monotonic()
     layout = Layout(state)
-    config = effective_config(layout, config_file, port, kafka, store, llm)
+    config = effective_config(layout, config_file=config_file, port=port, kafka=kafka, store=store, llm=llm)
     supervisor = Supervisor(layout)
     layout.make()
     folder = DataFolder(data or remembered_data(layout))
     config = with_data_scenarios(config, folder.interactions()["scenario"].unique().to_pylist())
     if supervisor.running() and layout.config.is_file() and load_config(layout.config) != config:
-        say("the configuration changed: stopping what runs")
+        say("the configuration changed: stopping the running system")
         supervisor.stop_all()
     elif not supervisor.running() and supervisor.stop_all():
-        say("ended what an earlier start had left behind")
+        say("ended processes left behind by an earlier start")
     obstacles = machine_problems(layout.state) if supervisor.running() else problems(config)
     if obstacles:
         raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in obstacles)]))
@@ -72,7 +73,7 @@ def run_up(
     language_model(config)
     layout.write(layout.system, {"data": str(folder.path.resolve()), "digest": folder.digest()})
     supervisor.start("control")
-    if problem := in_the_way(config, supervisor.states()):
+    if problem := port_conflict(config, supervisor.states()):
         say(problem)
     else:
         supervisor.start("prometheus")
@@ -86,9 +87,9 @@ def run_up(
 
 
 def effective_config(
-    layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
+    layout: Layout, *, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
 ) -> Config:
-    """The file given, or what the last start used, with the options on top."""
+    """The given file, or the configuration of the last start, with the options on top."""
     config = load_config(layout.config) if config_file is None and layout.config.is_file() else load_config(config_file)
     config = msgspec.structs.replace(config, state=str(layout.state))
     if port is not None:
@@ -103,7 +104,7 @@ def effective_config(
 
 
 def remembered_data(layout: Layout) -> Path:
-    """The folder of the last start; at first the sample world, generated once."""
+    """The folder of the last start; at the first start the sample world, generated once."""
     last = layout.read(layout.system).get("data")
     if last and Path(last).is_dir():
         return Path(last)
@@ -112,7 +113,7 @@ def remembered_data(layout: Layout) -> Path:
 
 
 def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, dict[str, int]]:
-    """Send the folder once; returns where the log ended after it: {topic: {partition: next offset}}."""
+    """Send the folder once; returns the end of the log after it: {topic: {partition: next offset}}."""
     record = layout.sent / f"{folder.digest()}.json"
     sent = layout.read(record)
     if not sent:
@@ -136,15 +137,15 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
 
 
 def language_model(config: Config) -> None:
-    """Check model and policy before anything is deployed with them; the packaged model is unpacked once."""
+    """Check model and policy before they are deployed; the packaged model is unpacked once."""
     if not config.llm.enabled:
         return
     load_policy(config.llm.policy or None)
     if not config.llm.url:
         if importlib.util.find_spec("vllm") is None:
             raise SupervisionError(
-                "vLLM is not installed, and the language model needs it: install rayapp with its cpu or gpu extra "
-                "(make setup), name a server that runs elsewhere in `llm: {url: …}`, or start with --no-llm"
+                "vLLM is not installed, and the language model needs it; install rayapp with its cpu or gpu extra "
+                "(make setup), set `llm: {url: …}` to an external server, or start with --no-llm"
             )
         say(f"language model {config.llm.model}")
         model_folder(config.llm.model, config.llm_cache)

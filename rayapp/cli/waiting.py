@@ -1,4 +1,4 @@
-"""What `rayapp up` waits for, and what it says meanwhile."""
+"""What `rayapp up` waits for, with progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAUGHT_UP = 100
 
 
 def wait_for_ray(config: Config, layout: Layout) -> None:
-    """The Ray head's job API answers."""
+    """Until the Ray head's job API answers."""
     url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
     client = httpx.Client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
     deadline = time.monotonic() + 120
@@ -38,9 +38,9 @@ def wait_for_ray(config: Config, layout: Layout) -> None:
 
 
 def wait_ready(config: Config, layout: Layout) -> str:
-    """Poll /readyz until the whole system answers for itself."""
+    """Until /readyz reports the whole system ready; returns its URL."""
     url = base_url(config)
-    client = httpx.Client(timeout=5)  # one: making a client costs more than a request
+    client = httpx.Client(timeout=5)  # reused: creating a client costs more than a request
     deadline = time.monotonic() + READY_S
     shown = ""
     while True:
@@ -62,7 +62,7 @@ def wait_ready(config: Config, layout: Layout) -> str:
 
 
 def wait_caught_up(config: Config) -> None:
-    """The writers have applied what was loaded: from here on a click waits behind nothing."""
+    """Until the writers have applied the loaded data, so that a new click is not queued behind it."""
     registry = Registry(config.models, config.name)
     deadline = time.monotonic() + READY_S
     last_line = time.monotonic()
@@ -72,16 +72,16 @@ def wait_caught_up(config: Config) -> None:
             return
         if time.monotonic() > deadline:
             raise SupervisionError(
-                f"the writers are still behind ({behind}); see: rayapp status, and the Ray dashboard"
+                f"the writers still lag behind ({behind}); see: rayapp status, and the Ray dashboard"
             )
         if time.monotonic() - last_line > 5:
             last_line = time.monotonic()
-            say("applying what was loaded: " + ", ".join(f"{name} {n:,} to go" for name, n in behind.items()))
+            say("applying the loaded data: " + ", ".join(f"{name} {n:,} left" for name, n in behind.items()))
         time.sleep(0.3)
 
 
 def wait_language_model(config: Config, url: str) -> None:
-    """The engine takes longest to start; feeds, search and events work meanwhile."""
+    """Until the language model answers: its engine takes longest to start; feeds, search and events already work."""
     if not config.llm.enabled:
         return
     client = httpx.Client(timeout=10)
@@ -95,7 +95,7 @@ def wait_language_model(config: Config, url: str) -> None:
         if now - started > MODEL_READY_S:
             raise SupervisionError(
                 f"the language model does not answer after {MODEL_READY_S:.0f} s; see the Ray dashboard (Serve, "
-                "application redone), or leave it out with --no-llm. Everything else is running."
+                "application redone), or start without it (--no-llm). Everything else is running."
             )
         if now - last_line > 20:
             last_line = now

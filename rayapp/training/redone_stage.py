@@ -1,4 +1,4 @@
-"""A stage as a job: prepare once, train and resume, export a folder that vLLM serves, and say what is in it."""
+"""A post-training stage as a job: prepare the data once, train (resumable), export a folder that vLLM serves."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StageError(UserError):
 
 
 class StageOptions(NamedTuple):
-    """`adapter`: folder of an adapter to go on with, so that one adapter holds all stages; '' starts a new one."""
+    """`adapter`: folder of an adapter to continue, so that one adapter holds all stages; '' starts a new one."""
 
     recipe: Recipe
     adapter: str
@@ -50,21 +50,26 @@ Prepare = Callable[[Config, StageOptions, str, Say], tuple[Any, dict[str, Any]]]
 
 
 def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options that all stages share."""
+    """Options that all stages share."""
 
     def decorate(main: Callable[..., Any]) -> Callable[..., Any]:
-        @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder that sources lie below.")
-        @click.option("--recipe", required=True, type=click.Path(path_type=Path), help="YAML; see jobs/configs.")
+        @click.option(
+            "--data", required=True, type=click.Path(path_type=Path), help="Folder that contains the sources."
+        )
+        @click.option("--recipe", required=True, type=click.Path(path_type=Path), help="Recipe YAML; see jobs/configs.")
         @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for the result.")
-        @click.option("--adapter", default="", help="Go on with this LoRA adapter instead of a new one.")
-        @click.option("--model", help="Model to begin with, in place of the recipe's.")
-        @click.option("--tokens", type=click.IntRange(1), help="Budget, in place of the recipe's.")
-        @click.option("--seed", type=int, help="In place of the recipe's.")
-        @click.option("--only", multiple=True, help="Only this source of the recipe; give it again for more.")
-        @click.option("--official", type=click.Path(path_type=Path), help="Benchmark files that must not be learned.")
+        @click.option("--adapter", default="", help="Continue training this LoRA adapter; default: a new one.")
+        @click.option("--model", help="Base model; default: the recipe's.")
+        @click.option("--tokens", type=click.IntRange(1), help="Token budget; default: the recipe's.")
+        @click.option("--seed", type=int, help="Seed; default: the recipe's.")
+        @click.option("--only", multiple=True, help="Use only this source of the recipe (repeatable).")
+        @click.option(
+            "--official", type=click.Path(path_type=Path), help="Folder of benchmark files to exclude from training."
+        )
         @functools.wraps(main)
         def run(
             config: Config,
+            *,
             data: Path,
             recipe: Path,
             output: Path,
@@ -91,7 +96,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
     recipe, adapter, output, data, official = options
     base = model_folder(recipe.model, config.llm_cache)
     if adapter and not is_adapter(Path(adapter)):
-        raise StageError(f"adapter {adapter}: there is no adapter_config.json; give a folder that PEFT saved")
+        raise StageError(f"adapter {adapter}: it has no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
         raise StageError(
             "--adapter continues LoRA training, and the recipe's method is full; merge the adapter into the model instead"

@@ -112,7 +112,7 @@ def test_the_report_joins_answers_and_what_followed(begun: dict[str, dict[str, A
     assert any("share training traffic" in warning for warning in found["warnings"])
     shown = system.cli("experiment", "report", "first-model").stdout
     assert "users control" in shown
-    assert "too few users" in shown
+    assert "not enough users" in shown
     assert json.loads(system.cli("experiment", "report", "first-model", "--json").stdout)["users"] == found["users"]
 
 

@@ -64,7 +64,7 @@ def test_down_leaves_nothing_and_up_goes_on(system: System, experiment: None) ->
     assert system.cli("down").stdout.strip() == "stopped"
     assert system.processes() == []
     assert port_problems(system.config) == []
-    assert system.cli("down").stdout.strip() == "nothing runs"
+    assert system.cli("down").stdout.strip() == "nothing is running"
     out = system.up("--llm")
     assert "training" not in out
     assert "loading" not in out

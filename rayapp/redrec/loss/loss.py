@@ -36,9 +36,9 @@ def cluster(targets_NWD: Tensor, mask_NW: Tensor, clusters: int, iterations: int
 def match(interests_NKD: Tensor, centroids_NKD: Tensor, sizes_NK: Tensor) -> Tensor:
     """Optimal one-to-one matching of clusters to queries: int64 [N, K], the query of each cluster.
 
-    The Hungarian algorithm's optimum, found by trying all K! orders at once
-    for K <= 4 (24 gathers beat N calls) and by SciPy above. Empty clusters weigh
-    nothing, so they never take a query from a real one.
+    The optimum of the Hungarian algorithm: by enumeration of all K! orders for
+    K <= 4 (24 gathers beat N calls), by SciPy above. Empty clusters have weight
+    0, so they never take a query from a real one.
     """
     similarity = (centroids_NKD @ interests_NKD.transpose(1, 2)) * (sizes_NK > 0)[..., None]
     K = similarity.shape[-1]
@@ -54,7 +54,7 @@ def match(interests_NKD: Tensor, centroids_NKD: Tensor, sizes_NK: Tensor) -> Ten
 
 @torch.no_grad()
 def assign(interests_NKD: Tensor, targets_NWD: Tensor, mask_NW: Tensor) -> Tensor:
-    """The query that each target is a positive of: int64 [N, W]."""
+    """The query to which each target is assigned as a positive: int64 [N, W]."""
     K = interests_NKD.shape[1]
     if K == 1:
         return torch.zeros(mask_NW.shape, dtype=torch.long, device=mask_NW.device)
@@ -66,6 +66,7 @@ def assign(interests_NKD: Tensor, targets_NWD: Tensor, mask_NW: Tensor) -> Tenso
 def info_nce(
     users_MD: Tensor,
     targets_MD: Tensor,
+    *,
     target_ids_M: Tensor,
     negatives_PD: Tensor,
     negative_ids_P: Tensor,
@@ -90,13 +91,13 @@ def info_nce(
 
 
 def unlikelihood(
-    users_MD: Tensor, items_MD: Tensor, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
+    users_MD: Tensor, items_MD: Tensor, *, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
 ) -> Tensor:
-    """-log(1 - p) per row, [M]: p is the item's probability against all items, the pool standing for them.
+    """-log(1 - p) per row, [M]: p is the item's probability among all items, estimated on the pool.
 
-    For an item shown and left alone. Its gradient grows with p, so what the
-    model would not have shown anyway is left in peace (Welleck et al. 2020).
-    The pool only says how high a score is high; no gradient flows through it.
+    For an impression without feedback. Its gradient grows with p, so items with
+    a low probability are barely changed (Welleck et al. 2020). The pool only
+    normalises; no gradient flows through it.
     """
     with torch.no_grad():
         everything = torch.logsumexp(scale * (users_MD @ negatives_PD.T) - log_expected_P, dim=1)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Gather = Callable[[Tensor], Tensor]  # a worker's rows, as many on each, to those of all workers
+Gather = Callable[[Tensor], Tensor]  # from one worker's rows (equally many on each) to the rows of all workers
 
 
 class NegativePool(NamedTuple):
-    """P draws for the rows of one scenario, and the log of how often each is expected among them."""
+    """P sampled item rows for one scenario, and the log of each one's expected count among them."""
 
     rows_P: Tensor
     log_expected_P: Tensor
@@ -23,26 +23,27 @@ class NegativePool(NamedTuple):
 
 
 class NegativeSampler:
-    """Uniform draws from each scenario's items, the batch's own targets and what was hard a step before beside them.
+    """Negatives of three kinds: uniform draws from each scenario's items, the batch's targets, and hard ones.
 
-    The uniform part teaches the whole scenario, the in-batch part (drawn by
-    popularity, of every scenario and every worker) the popular items. The
+    The uniform part covers the whole scenario, the in-batch part (drawn by
+    popularity, over all scenarios and workers) the popular items. The
     expected count of item i for a row of scenario s is
     `uniform / |items of s|` (if i is one of them) plus
     `in_batch * workers * p(i)`, with p(i) the share of i among the training
     targets as they are sampled. A scenario with no more items than draws gives
-    each of them once, and where that is so in all of them there is no in-batch
-    part: that is the full softmax.
+    each item once, and if all scenarios do there is no in-batch part: that is
+    the full softmax.
 
-    The `hard` part is the draws that took most of the softmax in the step
-    before (`keep`); it was chosen, not drawn, so each of its items is expected
-    once more.
+    The `hard` part is the draws with the highest softmax mass in the previous
+    step (`keep`); these are selected, not drawn, so each adds one to its
+    expected count.
     """
 
     def __init__(
         self,
         scenario_items: dict[int, np.ndarray],
         target_counts: np.ndarray,
+        *,
         uniform: int,
         in_batch: int,
         seed: int,
@@ -66,7 +67,7 @@ class NegativeSampler:
         self.hardest.clear()
 
     def draw(self, scenarios: list[int], targets_M: Tensor) -> dict[int, NegativePool]:
-        """A pool for each of these scenarios, for a batch that has these targets (item rows) in them."""
+        """A pool for each of these scenarios, for a batch with these targets (item rows)."""
         shared = torch.empty(0, dtype=torch.long)
         if self.in_batch and len(targets_M):
             in_batch_rows = targets_M[torch.randint(len(targets_M), (self.in_batch,), generator=self.generator)]
@@ -85,7 +86,7 @@ class NegativeSampler:
         return NegativePool(rows, count.clamp(min=1e-12).log())
 
     def keep(self, pools: dict[int, NegativePool], mass: dict[int, Tensor]) -> None:
-        """Remember each scenario's hardest draws: `mass` [P] is the softmax that its rows gave them, summed."""
+        """Store each scenario's hardest draws; `mass` [P]: the softmax mass of each draw, summed over rows."""
         for scenario, pool in pools.items():
             in_scenario = self.member[scenario][pool.rows_P] > 0
             mass_I = torch.zeros(len(self.share)).index_add_(

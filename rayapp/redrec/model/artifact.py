@@ -1,9 +1,8 @@
 """A trained model on disk: the item side as a `space` shared by versions, the user side as a version.
 
-A space holds the item table (ids, scenarios, content keys and vectors), the
-frozen item projection. A version
-holds what the online learner changes. Vectors of two versions of one space
-can be compared; those of two spaces cannot.
+A space holds the item table (ids, scenarios, content keys and vectors) and the
+frozen item projection. A version holds what the online learner changes. Vectors
+of two versions of one space can be compared; those of two spaces cannot.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
 
 
 def model_description(model: RedRec, encoder: str) -> dict[str, Any]:
-    """What the manifest's `config` must say to build the model again."""
+    """The manifest's `config`: what is needed to rebuild the model."""
     return {
         "model": msgspec.to_builtins(model.config),
         "vocabulary": msgspec.to_builtins(model.vocabulary),
@@ -67,12 +66,17 @@ class ItemSpace:
         self.keys: list[str] = table["content_key"].to_pylist()
         self.content: torch.Tensor = load_file(folder / "content.safetensors")["content"]
         self.tower = ItemTower(
-            len(self.ids), self.content.shape[1], config.dim, 0.0, config.use_ids, config.id_dropout
+            len(self.ids),
+            self.content.shape[1],
+            config.dim,
+            dropout=0.0,
+            use_ids=config.use_ids,
+            id_dropout=config.id_dropout,
         ).eval()
         self.tower.load_state_dict(load_file(folder / "item_side.safetensors"))
 
     def content_by_key(self) -> dict[str, np.ndarray]:
-        """Content vectors by content key: what is here need not be encoded again."""
+        """Content vectors [E] by content key, so that these items need not be encoded again."""
         content = self.content.float().numpy()
         return dict(zip(self.keys, content, strict=True))
 

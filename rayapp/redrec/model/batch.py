@@ -1,4 +1,4 @@
-"""What the user tower reads, and what it is asked, as tensors."""
+"""The user tower's input as tensors: histories, and the cuts at which interests are computed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-END_OF_TIME = torch.iinfo(torch.long).max  # `cut_seconds` of a request of now
+END_OF_TIME = torch.iinfo(torch.long).max  # `cut_seconds` of a request made now
 
 
 class Batch(NamedTuple):
-    """B users, L events, C cuts, W targets a cut; item rows are int64, padding is row `items` with mask False."""
+    """B users, L events, C cuts, W targets per cut; item rows are int64, padding is row `items` with mask False."""
 
     items_BL: Tensor
     scenarios_BL: Tensor

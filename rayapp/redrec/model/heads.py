@@ -23,16 +23,15 @@ class ProjectionHead(nn.Module):
 
 
 class ItemTower(nn.Module):
-    """Content vector, and an id embedding beside it, to one item vector.
+    """From a content vector and an id embedding to one item vector.
 
-    content_IC holds the frozen text encoder's output for the I items known at
-    training. Items that came later have no id row (row `unknown` is zero), so
-    they are placed by content alone; in training an id is dropped now and then
-    so that content alone works.
+    Items that are newer than the training data have no id row (row `unknown` is
+    zero) and are placed by content only; id dropout in training makes content
+    sufficient.
     """
 
     def __init__(
-        self, items: int, content_dim: int, dim: int, dropout: float, use_ids: bool, id_dropout: float
+        self, items: int, content_dim: int, dim: int, *, dropout: float, use_ids: bool, id_dropout: float
     ) -> None:
         super().__init__()
         self.unknown = items

@@ -1,4 +1,4 @@
-"""A user's events to the user tower's input, the same for the request path and the online learner."""
+"""From a user's events to the user tower's input, shared by the request path and the online learner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TowerInput(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """A positive event as histories keep it; sorts by time, ties by event id, everywhere the same."""
+    """A positive event in a history; sorts by time, then by event id."""
 
     timestamp_ms: int
     event_id: str
@@ -39,14 +39,14 @@ class Behaviour(NamedTuple):
 
 
 def behaviour_of(event: Event) -> Behaviour | None:
-    """None for events that say nothing of what a user likes (impressions, hides, searches without an item)."""
+    """None for events that are not positive (impressions, hides) or have no item (searches)."""
     if not event.is_positive or event.item_id is None:
         return None
     return Behaviour(event.timestamp_ms, event.event_id, event.item_id, event.scenario, event.action.value)
 
 
 def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabulary, mixer: Mixer) -> TowerInput:
-    """The behaviours whose items are known, in time order, mixed."""
+    """The behaviours with known items, in time order, mixed over scenarios."""
     rows, vectors, ids = [], [], []
     for behaviour in sorted(history):
         item = lookup(behaviour.item_id)
@@ -66,7 +66,7 @@ def tower_input(history: list[Behaviour], lookup: ItemLookup, vocabulary: Vocabu
 
 
 def tower_batch(inputs: list[TowerInput], scenario_rows: list[np.ndarray], dim: int) -> tuple[Batch, torch.Tensor]:
-    """Users side by side: (batch, vectors [B, L, D]); user b is asked with the queries of scenario_rows[b]."""
+    """Users side by side: (batch, vectors [B, L, D]); user b has the queries of the scenarios scenario_rows[b]."""
     batch = pad([i.sequence for i in inputs], 0)
     B, L = batch.items_BL.shape
     C = max(len(rows) for rows in scenario_rows)
@@ -86,7 +86,7 @@ def tower_batch(inputs: list[TowerInput], scenario_rows: list[np.ndarray], dim: 
 
 
 def user_interests(user: UserSide, inputs: list[TowerInput], scenario_rows: list[np.ndarray]) -> list[np.ndarray]:
-    """Per user the interests [S', K, D] of the asked scenarios."""
+    """For each user the interests [S', K, D] of the requested scenarios."""
     batch, vectors = tower_batch(inputs, scenario_rows, user.config.dim)
     with torch.inference_mode():
         interests = user(batch, vectors).numpy()
@@ -94,7 +94,7 @@ def user_interests(user: UserSide, inputs: list[TowerInput], scenario_rows: list
 
 
 def distinct(interests_KD: np.ndarray, threshold: float = 0.98) -> np.ndarray:
-    """[K', D]: interests closer than cosine 0.98 are one (RED-Rec, section 3.3)."""
+    """[K', D]: interests without those closer than cosine `threshold` to an earlier one (RED-Rec, section 3.3)."""
     similarity = interests_KD @ interests_KD.T
     rows: list[int] = []
     for n in range(len(interests_KD)):

@@ -1,9 +1,9 @@
-"""What every interest starts from: the user's recent items, averaged with learned forgetting.
+"""A recency-weighted average of the user's items, with learned decay, as the base of every interest.
 
-The transformer's output is added to this average. An untrained or barely
-trained tower therefore already answers with items like those clicked last
-(the item-to-item recommender that small data cannot beat), and training is
-spent on what an average cannot say.
+The transformer's output is added to this average. A barely trained tower
+therefore already recommends items like the last ones clicked (an item-to-item
+recommender, which is hard to beat on small data), and training is spent on the
+remainder.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-FASTEST, SLOWEST = 0.5, 0.05  # forgetting an event at the start: the queries of a scenario lie between these
+FASTEST, SLOWEST = 0.5, 0.05  # initial decay rates per event; the queries of a scenario are spread between these
 
 
 class RecencyPool(nn.Module):
-    """Weights exp(-rate * age) times a factor for the pair of scenarios, learned for every query."""
+    """Weights exp(-rate * age) times a factor for the pair of scenarios, learned per query."""
 
     def __init__(self, scenarios: int, interests: int) -> None:
         super().__init__()
@@ -24,9 +24,9 @@ class RecencyPool(nn.Module):
         self.affinity = nn.Parameter(torch.eye(scenarios + 1))
 
     def forward(
-        self, vectors_BLD: Tensor, scenarios_BL: Tensor, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
+        self, vectors_BLD: Tensor, scenarios_BL: Tensor, *, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
     ) -> Tensor:
-        """[B, C, K, D]: for every query the weighted mean of the item vectors that its cut sees; zero if none."""
+        """[B, C, K, D]: for each query the weighted mean of the item vectors visible at its cut; zero if there are none."""
         rate_BCK = self.log_rate[cut_scenario_BC].exp()
         affinity_BCL = self.affinity[cut_scenario_BC[..., None], scenarios_BL[:, None]]
         logits = affinity_BCL[:, :, None] - rate_BCK[..., None] * age_BCL[:, :, None]

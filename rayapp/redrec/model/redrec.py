@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
 from rayapp.redrec.loss.negatives import NegativePool
-from rayapp.redrec.loss.pool_softmax import joined, log_partition, near_duplicates, no_pairs, places_of, pool_mass
+from rayapp.redrec.loss.pool_softmax import (
+    LogitTerms,
+    joined,
+    log_partition,
+    near_duplicates,
+    no_pairs,
+    places_of,
+    pool_mass,
+)
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
 from rayapp.redrec.model.mixing import Mixer, Mixing
@@ -26,12 +34,12 @@ from rayapp.redrec.model.user_tower import UserTower, visible
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Laptop size by default. `interests` is K per scenario, `length` the events a user tower reads.
+    """Laptop size by default. `interests` is K per scenario, `length` the number of events the user tower reads.
 
-    `repeats`: learn of every scenario how much less likely (or more) an item is that the user has had before.
-    `trend_days`: lengths of the periods for each of which it is learned what everybody takes then (none: it is not).
-    `user_model`: a decoder's folder or Hugging Face id in place of the transformer from scratch (`width`, `layers` and
-    `heads` are then its own), and how it learns; `item_learning` the same of the encoder, which must be a decoder.
+    `repeats`: learn a penalty (or bonus) per scenario for items that are in the user's history already.
+    `trend_days`: period lengths in days of the learned trend embeddings; empty disables them.
+    `user_model`: folder or Hugging Face id of a pretrained decoder to use as user tower (it sets `width`, `layers` and
+    `heads`); `user_learning`: how it is trained. `item_learning`: the same for the encoder, which must be a decoder.
     """
 
     dim: int = 64
@@ -55,7 +63,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserSide(nn.Module):
-    """What learns online: user tower, its projection head and the temperature."""
+    """The part that learns online: user tower, its projection head and the temperature."""
 
     def __init__(self, config: ModelConfig, vocabulary: Vocabulary) -> None:
         super().__init__()
@@ -69,12 +77,12 @@ class UserSide(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
         time, scenarios = vocabulary.time, len(vocabulary.scenarios)
         self.trend = Trend(config.trend_days, time, scenarios, config.dim) if config.trend_days else None
-        # Subtracted from the logit of what is in the history, by scenario of the request.
+        # Subtracted from the logits of items in the history, by scenario of the request.
         self.repeats = nn.Parameter(torch.zeros(len(vocabulary.scenarios) + 1)) if config.repeats else None
 
     @property
     def repeat_penalty(self) -> Tensor | None:
-        """[S + 1], in logits; learned faster than the weights of a network, because it has far to go."""
+        """[S + 1], in logits; scaled so that it learns faster than network weights, because its optimum is far from 0."""
         return None if self.repeats is None else 10 * self.repeats
 
     @property
@@ -83,13 +91,23 @@ class UserSide(nn.Module):
         return self.log_scale.clamp(0.0, math.log(100.0)).exp()
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
-        """Interest vectors [B, C, K, D], L2-normalised; vectors are those of batch.items."""
+        """Interest vectors [B, C, K, D], L2-normalised (RED-Rec, section 3.3); `vectors_BLD` are those of batch.items_BL."""
         encoding = temporal_encoding(
-            self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC
+            self.config.mixing,
+            batch.scenarios_BL,
+            batch.seconds_BL,
+            cut_BC=batch.cut_BC,
+            cut_scenario_BC=batch.cut_scenario_BC,
         )
         hidden = self.tower(vectors_BLD, batch, encoding)
         seen_BCL = visible(batch)
-        recent = self.recent(vectors_BLD, encoding.scenario_BL, seen_BCL, encoding.age_BCL, batch.cut_scenario_BC)
+        recent = self.recent(
+            vectors_BLD,
+            encoding.scenario_BL,
+            seen_BCL=seen_BCL,
+            age_BCL=encoding.age_BCL,
+            cut_scenario_BC=batch.cut_scenario_BC,
+        )
         interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
         if self.trend is not None:
             now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
@@ -101,9 +119,17 @@ def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | Pret
     scenarios, actions = len(vocabulary.scenarios), len(vocabulary.actions)
     if config.user_model:
         decoder = decoder_of(config.user_model, config.user_learning, config.lora_rank, config.checkpointing)
-        return PretrainedTower(decoder, config.dim, scenarios, actions, config.interests)
-    sizes = (config.dim, config.width, config.layers, config.heads, config.dropout)
-    return UserTower(*sizes, scenarios, actions, config.interests)
+        return PretrainedTower(decoder, config.dim, scenarios=scenarios, actions=actions, interests=config.interests)
+    return UserTower(
+        config.dim,
+        config.width,
+        layers=config.layers,
+        heads=config.heads,
+        dropout=config.dropout,
+        scenarios=scenarios,
+        actions=actions,
+        interests=config.interests,
+    )
 
 
 class Loss(NamedTuple):
@@ -115,12 +141,12 @@ class Loss(NamedTuple):
 
 
 class RedRec(nn.Module):
-    """The model over a fixed table of I items; `content` is the text encoder's output [I + 1, E], last row zero."""
+    """Both towers over a fixed table of I items; `content` [I + 1, E] is the encoder's output, its last row zero."""
 
     def __init__(
         self, config: ModelConfig, vocabulary: Vocabulary, content: Tensor, reader: TrainableEncoder | None = None
     ) -> None:
-        """`reader`: reads the items in place of `content` where the encoder itself learns."""
+        """`reader`: encodes the items instead of `content` when the encoder is trained too."""
         super().__init__()
         self.config = config
         self.vocabulary = vocabulary
@@ -128,17 +154,22 @@ class RedRec(nn.Module):
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
-            items, content.shape[1], config.dim, config.dropout, config.use_ids, config.id_dropout
+            items,
+            content.shape[1],
+            config.dim,
+            dropout=config.dropout,
+            use_ids=config.use_ids,
+            id_dropout=config.id_dropout,
         )
         self.user = UserSide(config, vocabulary)
 
     def item_vectors(self, rows: Tensor) -> Tensor:
-        """Item vectors [..., D] of known rows, L2-normalised."""
+        """Item vectors [..., D] of rows of the table, L2-normalised."""
         content = self.reader(rows) if self.reader is not None and self.training else self.content[rows].float()
         return F.normalize(self.item_tower(content, rows), dim=-1)
 
     def read_items(self) -> None:
-        """Bring `content` up to date with an encoder that learns."""
+        """Recompute `content` if the encoder is trained."""
         if self.reader is not None:
             self.eval()
             self.content = self.reader.everything().to(self.content.device)
@@ -152,7 +183,7 @@ class RedRec(nn.Module):
         """
         drawn = [pool.rows_P for pool in pools.values()]
         table = torch.unique(torch.cat([batch.items_BL.flatten(), batch.targets_BCW.flatten(), *drawn]))
-        vectors = self.item_vectors(table)  # every item once, however often it occurs
+        vectors = self.item_vectors(table)  # each item once, however often it occurs
         device = table.device
         place = torch.full((len(self.content),), -1, dtype=torch.long, device=device)
         place[table] = torch.arange(len(table), device=device)
@@ -175,7 +206,12 @@ class RedRec(nn.Module):
         losses, mass = [], {}
         for scenario, pool in pools.items():
             loss_M, mass_P = self._info_nce(
-                cuts.of(scenario), scenario, batch.items_BL, pool, vectors[place[pool.rows_P]], weigh_pools
+                cuts.of(scenario),
+                scenario,
+                items_BL=batch.items_BL,
+                pool=pool,
+                pool_PD=vectors[place[pool.rows_P]],
+                weigh=weigh_pools,
             )
             losses.append(loss_M)
             if mass_P is not None:
@@ -183,9 +219,9 @@ class RedRec(nn.Module):
         return Loss(torch.cat(losses).mean(), mass)
 
     def _info_nce(
-        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
+        self, cuts: Cuts, scenario: int, *, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """(loss [M], pool mass [P] where it is weighed) of one scenario's targets against its pool."""
+        """(loss [M], pool mass [P] if `weigh`) of one scenario's targets against its pool."""
         positive_M = self.user.scale * (cuts.users_MD * cuts.targets_MD).sum(-1)
         order_M = torch.arange(len(positive_M), device=positive_M.device)
         hidden = joined(
@@ -199,15 +235,16 @@ class RedRec(nn.Module):
             again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == cuts.targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
             repeats = places_of(which, item, pool.rows_P)
-        inputs = (self.user.scale * cuts.users_MD, pool_PD, pool.log_expected_P, hidden, repeats, penalty_M)
-        mass_P = pool_mass(*inputs) if weigh else None
-        others_M = log_partition(*inputs)
+        users_MD = self.user.scale * cuts.users_MD
+        terms = LogitTerms(pool.log_expected_P, hidden, repeats, penalty_M)
+        mass_P = pool_mass(users_MD, pool_PD, terms) if weigh else None
+        others_M = log_partition(users_MD, pool_PD, terms)
         return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
 
 
 class Cuts(NamedTuple):
-    """What M targets are predicted from: interest vectors, targets, scenarios, users (rows of the batch), places in
-    the history."""
+    """M targets with the interest vectors that predict them, their scenarios, users (rows of the batch) and cuts
+    (positions in the history)."""
 
     users_MD: Tensor
     targets_M: Tensor
@@ -222,7 +259,7 @@ class Cuts(NamedTuple):
 
 
 def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:
-    """(which of M cuts, ascending, item): everything that the user had before each cut, every item once."""
+    """(cut index in M, ascending; item): the items of the user's history before each cut, each item once."""
     L = items_BL.shape[1]
     same = items_BL[:, :, None] == items_BL[:, None, :]
     first_BL = ~same.tril(-1).any(-1)

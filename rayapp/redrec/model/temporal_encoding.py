@@ -1,7 +1,7 @@
-"""Where in time the tower is told that an event stands: its rank and the gap before it (RED-Rec, section 3.2).
+"""Positional and time-gap encoding of history events (RED-Rec, section 3.2).
 
-One layout for each way of mixing, so that the paper's ablation changes nothing
-else: which events are visible at a cut is always a matter of time alone.
+One encoding for each mixing, so that the paper's ablation changes nothing else:
+which events are visible at a cut depends only on time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch import Tensor
 from rayapp.redrec.model.mixing import Mixing
 
 GAP_BUCKETS = 24
-SLOT = 256  # concatenated: where the ranks of the next scenario begin, whatever the batch is padded to
+SLOT = 256  # concatenated: offset between the ranks of two scenarios, independent of the batch's padding
 
 
 class TemporalEncoding(NamedTuple):
     """B users, L events, C cuts: ranks count from 1 (0 is the begin token), ages from 0 at the newest visible event.
 
-    scenario_BL is what the tower is told, 0 where it is told nothing.
+    scenario_BL is the scenario embedding's index, 0 where the tower does not see the scenario.
     """
 
     scenario_BL: Tensor
@@ -31,31 +31,31 @@ class TemporalEncoding(NamedTuple):
 
 
 def temporal_encoding(
-    mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
+    mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, *, cut_BC: Tensor, cut_scenario_BC: Tensor
 ) -> TemporalEncoding:
-    """Of sequences in time order."""
+    """The encoding of sequences in time order."""
     B, L = scenarios_BL.shape
     rank_L = torch.arange(L, device=scenarios_BL.device)
     if mixing == "scenario":
-        nothing_BL = torch.zeros_like(scenarios_BL)
+        zeros_BL = torch.zeros_like(scenarios_BL)
         return TemporalEncoding(
             scenarios_BL,
-            nothing_BL + 1,
+            zeros_BL + 1,
             torch.ones_like(cut_BC),
-            nothing_BL,
+            zeros_BL,
             torch.zeros(B, cut_BC.shape[1], L, dtype=torch.long, device=cut_BC.device),
         )
     if mixing == "concatenated":
         return _concatenated(scenarios_BL, seconds_BL, cut_BC, cut_scenario_BC)
     age_BCL = (cut_BC[..., None] - 1 - rank_L).clamp(min=0)
-    told_BL = torch.zeros_like(scenarios_BL) if mixing == "time" else scenarios_BL
-    return TemporalEncoding(told_BL, (rank_L + 1).expand(B, -1), cut_BC + 1, gap_buckets(seconds_BL), age_BCL)
+    encoded_BL = torch.zeros_like(scenarios_BL) if mixing == "time" else scenarios_BL
+    return TemporalEncoding(encoded_BL, (rank_L + 1).expand(B, -1), cut_BC + 1, gap_buckets(seconds_BL), age_BCL)
 
 
 def _concatenated(
     scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
 ) -> TemporalEncoding:
-    """Scenario s has the ranks from s x SLOT on, so that a cut does not tell how much comes after it elsewhere."""
+    """Scenario s has ranks from s x SLOT on, so that a cut does not leak how many events follow in other scenarios."""
     many = int(max(scenarios_BL.max(), cut_scenario_BC.max())) + 1
     so_far_BLS = torch.nn.functional.one_hot(scenarios_BL, many).cumsum(1)
     place_BL = so_far_BLS.gather(2, scenarios_BL[..., None])[..., 0]

@@ -1,10 +1,10 @@
-"""What everybody takes at the time: vectors of calendar periods, part of every interest.
+"""Time-dependent popularity embeddings: a vector per calendar period, added to every interest.
 
-What is taken changes within weeks, and a history says it only as far as it is
-recent. A period's vector is learned from what anyone took after an event in
-it, so a user's newest event, in whatever scenario, tells what is going on now
-as well as what the user likes. Temporal dynamics as in Koren (KDD 2009), in
-the space where users and items meet: nothing changes for the item index.
+Popularity changes within weeks, and a history reflects it only if it is recent.
+A period's vector is learned from the targets that follow an event in it, so a
+user's newest event, in any scenario, also dates the request. Temporal dynamics
+as in Koren (KDD 2009), in the joint space of users and items: the item index
+is unchanged.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from rayapp.redrec.model.batch import END_OF_TIME
 NEVER = torch.iinfo(torch.long).min  # the time of a history without events
 DAY_S = 86_400
 MOST_PERIODS = 4096
-SPEED = 5.0  # learned faster than the weights of a network: every period has few events
+SPEED = 5.0  # scales the learning rate: every period has few events
 
 
 class Trend(nn.Module):
-    """For each length of periods and each scenario a vector [D] a period, summed; zero at the start."""
+    """For each period length and scenario a vector [D] per period; their sum, zero at initialisation."""
 
     def __init__(self, days: tuple[float, ...], time: tuple[int, int], scenarios: int, dim: int) -> None:
-        """`time`: first and last second that training sees. Raises ValueError where `periods` does."""
+        """`time`: first and last second of the training data. Raises ValueError as `periods` does."""
         super().__init__()
         self.since, self.until = time
         self.dim = dim
@@ -33,7 +33,7 @@ class Trend(nn.Module):
         self.tables = nn.ParameterList(nn.Parameter(torch.zeros(n, (scenarios + 1) * dim)) for n in counts)
 
     def forward(self, seconds_BC: Tensor, scenario_BC: Tensor) -> Tensor:
-        """[B, C, D] for requests of these scenarios at these times: zero at NEVER; later than training, its end."""
+        """[B, C, D] for requests of these scenarios at these times: zero at NEVER; times after training count as its end."""
         trend = torch.zeros(*seconds_BC.shape, self.dim, device=seconds_BC.device)
         for length, table in zip(self.lengths, self.tables, strict=True):
             period_BC = (seconds_BC.clamp(self.since, self.until) - self.since) // length
@@ -44,7 +44,7 @@ class Trend(nn.Module):
 
 
 def periods(days: tuple[float, ...], time: tuple[int, int]) -> list[tuple[int, int]]:
-    """(seconds, how many of them are in `time`) of each length. Raises ValueError for too many or none."""
+    """(seconds, number of periods in `time`) for each length. Raises ValueError for too many or non-positive ones."""
     lengths = []
     for length in days:
         seconds = round(length * DAY_S)
@@ -60,11 +60,11 @@ def periods(days: tuple[float, ...], time: tuple[int, int]) -> list[tuple[int, i
     return lengths
 
 
-def moments(seconds_BL: Tensor, seen_BCL: Tensor, asked_BC: Tensor) -> Tensor:
-    """[B, C]: what time each request is known to be: now, or else that of the newest event it may read, or NEVER.
+def moments(seconds_BL: Tensor, seen_BCL: Tensor, cut_seconds_BC: Tensor) -> Tensor:
+    """[B, C]: the time assumed for each request: now, else that of the newest event it may read, else NEVER.
 
-    The time that was asked at (`cut_seconds`) is not used otherwise: published protocols tell no model when the
-    next event happens.
+    The time of the request (`cut_seconds`) is not used otherwise: in published protocols no model knows when the next
+    event happens.
     """
     newest = torch.where(seen_BCL, seconds_BL[:, None], NEVER).amax(-1)
-    return torch.where(asked_BC == END_OF_TIME, END_OF_TIME, newest)
+    return torch.where(cut_seconds_BC == END_OF_TIME, END_OF_TIME, newest)

@@ -1,11 +1,11 @@
-"""The user tower: a causal transformer over item vectors that learned queries read (RED-Rec, section 3.3).
+"""The user tower: a causal transformer over item vectors with learned queries (RED-Rec, section 3.3).
 
 Item tokens attend to earlier item tokens; K query tokens per scenario attend
 to the items before their cut and to nothing else, so one pass over a user's
 sequence yields the interests at many moments. Rank is encoded by rotary
 positions (relative, so the same at every cut), the time gap to the event
-before by a learned log-scale bucket, action and scenario by embeddings; what
-is told of them is a matter of the mixing (`layout`).
+before by a learned log-scale bucket, action and scenario by embeddings; the mixing
+(`temporal_encoding`) decides which of these the tower sees.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def rotate(x: Tensor, by: Rotation) -> Tensor:
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block whose weights serve item tokens and query tokens alike."""
+    """Pre-norm transformer block with shared weights for item tokens and query tokens."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Block(nn.Module):
         return rotate(self.split(k), by), self.split(v)
 
     def forward(self, x_BTW: Tensor, by: Rotation, kv: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
-        """x attends to `kv`; bias [B, 1, T, L] is 0 where it may and -inf elsewhere."""
+        """x attends to `kv`; bias [B, 1, T, L] is 0 where attention is allowed and -inf elsewhere."""
         q = rotate(self.split(self.q(self.norm_attention(x_BTW))), by)
         rate = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, *kv, attn_mask=bias)
@@ -58,10 +58,10 @@ class Block(nn.Module):
 
 
 class EventTokens(nn.Module):
-    """What every tower makes of events and queries before it attends: tokens, their places, and who may read whom."""
+    """The input of a tower: tokens of events and queries, their positions, and the attention mask."""
 
     def __init__(
-        self, dim: int, width: int, scenarios: int, actions: int, interests: int, query_std: float = 0.1
+        self, dim: int, width: int, *, scenarios: int, actions: int, interests: int, query_std: float = 0.1
     ) -> None:
         super().__init__()
         self.interests = interests
@@ -84,13 +84,13 @@ class EventTokens(nn.Module):
         return torch.cat((queries, self.begin.expand(len(x), 1, -1), x), dim=1)
 
     def places(self, encoding: TemporalEncoding) -> Tensor:
-        """[B, C*K + 1 + L]: ranks of the tokens."""
+        """[B, C*K + 1 + L]: positions of the tokens."""
         return torch.cat(
             (encoding.query_rank_BC.repeat_interleave(self.interests, dim=1), F.pad(encoding.rank_BL, (1, 0))), 1
         )
 
     def seen(self, batch: Batch) -> Tensor:
-        """[B, C*K + 1 + L, 1 + L]: which of begin token and events every token may read."""
+        """[B, C*K + 1 + L, 1 + L]: which of begin token and events each token may attend to."""
         rank_L = torch.arange(batch.scenarios_BL.shape[1], device=batch.scenarios_BL.device)
         events = (batch.scenarios_BL, batch.seconds_BL)
         seen_BLL = (rank_L[None, :] <= rank_L[:, None]) & _strict(*events, *events)
@@ -100,12 +100,15 @@ class EventTokens(nn.Module):
 
 
 class UserTower(EventTokens):
-    """Item vectors with their encodings to interest hidden states at the queries."""
+    """From item vectors with their encodings to hidden states of the queries."""
+
+    frequencies: Tensor
 
     def __init__(
         self,
         dim: int,
         width: int,
+        *,
         layers: int,
         heads: int,
         dropout: float,
@@ -113,7 +116,7 @@ class UserTower(EventTokens):
         actions: int,
         interests: int,
     ) -> None:
-        super().__init__(dim, width, scenarios, actions, interests)
+        super().__init__(dim, width, scenarios=scenarios, actions=actions, interests=interests)
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -128,9 +131,9 @@ class UserTower(EventTokens):
         """Hidden states [B, C, K, width] of the K queries of cut_scenario at each cut.
 
         A cut at rank c sees events 0..c-1, and those of other scenarios only
-        when strictly earlier than cut_seconds: whole-day timestamps do not
-        say which of two same-day events came first. Sequences are padded
-        at the end; what lies past a cut is never seen by it.
+        if strictly earlier than cut_seconds: timestamps of whole days do not
+        order two events of one day. Sequences are padded at the end; a cut
+        never sees what follows it.
         """
         C, K = batch.cut_BC.shape[1], self.interests
         tokens = self.tokens(vectors_BLD, batch, encoding, self.dropout)
@@ -138,19 +141,20 @@ class UserTower(EventTokens):
         bias = torch.zeros(seen.shape, dtype=tokens.dtype, device=tokens.device)
         bias = bias.masked_fill_(~seen, float("-inf"))[:, None]
 
-        # Queries and items share every pass (fewer, larger operations); both read the items' keys only.
+        # Queries and items share every pass (fewer, larger operations); both attend only to item keys.
         Q = C * K
         by = self.rotation(self.places(encoding))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
-        for block in self.blocks[:-1]:
+        *blocks, last = [block for block in self.blocks if isinstance(block, Block)]
+        for block in blocks:
             tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
-        last = self.blocks[-1]  # nobody reads the items after the last layer
+        # No token attends to items after the last layer.
         q = last(tokens[:, :Q], by_q, last.keys(tokens[:, Q:], by_x), bias[:, :, :Q])
         return self.norm(q).unflatten(1, (C, K))
 
 
 def visible(batch: Batch) -> Tensor:
-    """[B, C, L]: the events a cut may read."""
+    """[B, C, L]: the events that each cut may attend to."""
     rank_L = torch.arange(batch.scenarios_BL.shape[1], device=batch.scenarios_BL.device)
     request = (batch.cut_scenario_BC, batch.cut_seconds_BC)
     return (rank_L < batch.cut_BC[..., None]) & _strict(*request, batch.scenarios_BL, batch.seconds_BL)

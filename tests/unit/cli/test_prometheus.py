@@ -6,7 +6,7 @@ import socket
 
 import msgspec
 
-from rayapp.cli.prometheus import in_the_way
+from rayapp.cli.prometheus import port_conflict
 from rayapp.config import Config, Ports
 
 
@@ -16,7 +16,7 @@ def test_another_one_on_the_port_is_left_alone() -> None:
         other.listen()
         port = other.getsockname()[1]
         config = msgspec.structs.replace(Config(), ports=Ports(prometheus=port))
-        assert f"port {port} is in use" in in_the_way(config, {"prometheus": "STOPPED"})
-        assert in_the_way(config, {"prometheus": "RUNNING"}) == ""
-        assert in_the_way(config, {"ray": "RUNNING"}) == ""
-    assert in_the_way(config, {"prometheus": "STOPPED"}) == ""
+        assert f"port {port} is in use" in port_conflict(config, {"prometheus": "STOPPED"})
+        assert port_conflict(config, {"prometheus": "RUNNING"}) == ""
+        assert port_conflict(config, {"ray": "RUNNING"}) == ""
+    assert port_conflict(config, {"prometheus": "STOPPED"}) == ""
