@@ -41,7 +41,7 @@ TOPICS = ("behaviour", "exposures", "verdicts")
     help="What to do when retention removed records first.",
 )
 @click.option("--rewrite", "rewriting", is_flag=True, help="Also remove forgotten users from every file.")
-def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
+def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
     root = Path(to) if to else config.state_path / "archive"
     wait_for_broker(config.bootstrap)
     connect_ray()
@@ -52,7 +52,7 @@ def main(config: Config, to: str | None, rows: int, on_gap: str, rewriting: bool
         marks = watermarks(consumer, topic)
         at = ends(root, short)
         number = written = 0
-        while (plan := plan_window(number, topic, at, marks, rows, on_gap == "skip")) is not None:
+        while (plan := plan_window(number, topic, at, marks, max_rows=rows, skip_gaps=on_gap == "skip")) is not None:
             for gap in plan.gaps:
                 console.print(
                     f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were removed by retention"

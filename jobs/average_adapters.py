@@ -23,7 +23,7 @@ from rayapp.terminal import console
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), help="Folder for the average; must not exist."
 )
-def main(config: Config, first: Path, second: Path, weight: float, output: Path) -> dict[str, Any]:
+def main(config: Config, *, first: Path, second: Path, weight: float, output: Path) -> dict[str, Any]:
     folder = averaged(first, second, weight, output)
     console.print(f"{folder}: {1 - weight:g} x {first} + {weight:g} x {second}")
     return {"output": folder, "weights": {str(first): 1 - weight, str(second): weight}}

@@ -33,7 +33,7 @@ from rayapp.terminal import console, print_table
     type=click.Path(path_type=Path),
     help="Output file; default: moderation_calibration.json in the state folder.",
 )
-def main(config: Config, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
+def main(config: Config, *, data: Path, notes: int, prevalence: float, seed: int, to: Path | None) -> dict[str, Any]:
     drawn = []
     for labelled in SETS:
         texts, truths = read_split(data, labelled, "dev")

@@ -24,7 +24,7 @@ from rayapp.terminal import console, print_table
 @click.option(
     "--cache", type=click.Path(path_type=Path), help="Cache folder shared by all nodes; default: <state>/cache."
 )
-def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
+def main(config: Config, *, data: str, encoder: str, encoders: int, cache: Path | None) -> dict[str, Any]:
     items = DataFolder(data).items()
     name = encoder or config.encoder
     connect_ray(quiet=True)
@@ -32,10 +32,10 @@ def main(config: Config, data: str, encoder: str, encoders: int, cache: Path | N
     encoding = encode_with_ray(
         name,
         items,
-        (cache or config.state_path / "cache").resolve(),
-        config.llm_cache.resolve(),
-        encoders,
-        lambda done, total: console.print(f"  {done:,} of {total:,}"),
+        cache=(cache or config.encoder_cache.vectors).resolve(),
+        models=config.llm_cache.resolve(),
+        encoders=encoders,
+        on_progress=lambda done, total: console.print(f"  {done:,} of {total:,}"),
     )
     for text in encoding["unreadable"][:5]:
         console.print(f"  left out: {text}")

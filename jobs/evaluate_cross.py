@@ -40,6 +40,7 @@ COLD = 5  # items with fewer training events are cold
 )
 def main(
     config: Config,
+    *,
     data: str,
     together: tuple[str, ...],
     alone: tuple[str, ...],

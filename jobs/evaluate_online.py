@@ -164,12 +164,12 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     run = _resumed(
         registry,
         learner,
-        settings,
-        saved,
-        events[:split],
-        partial(encoded_texts, cache=config.encoder_cache, say=console.print),
+        settings=settings,
+        saved=saved,
+        before=events[:split],
+        encode=partial(encoded_texts, cache=config.encoder_cache, say=console.print),
     )
-    _replay(run, stream, options["window"], saved, bucket)
+    _replay(run, stream, window=options["window"], saved=saved, bucket_ms=bucket)
     if not run.ranks:
         raise JobError(f"--limit {options['limit']} ends before the start: raise it")
     names = [*arms, f"popularity, half-life {options['half_life']}", f"popularity, last {options['baseline']}"]
@@ -184,6 +184,7 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
 def _resumed(
     registry: Registry,
     learner: Any,
+    *,
     settings: Settings,
     saved: Path,
     before: list[Event],
@@ -194,16 +195,16 @@ def _resumed(
     torch.manual_seed(learner.seed)
     no_text = space.project(encode(space.encoder, [""]), [""])[0]
     if (saved / "run.pt").is_file():
-        run = PrequentialRun.load(saved, manifest.config, space, learner, settings, no_text)
+        run = PrequentialRun.load(saved, manifest.config, space, learner=learner, settings=settings, no_text=no_text)
         console.print(f"resumed after {run.done:,} events")
         return run
-    model = OnlineModel.load(registry.fetch(manifest.version), manifest.config, space, learner)
+    model = OnlineModel.load(registry.fetch(manifest.version), manifest.config, space, settings=learner)
     run = PrequentialRun(model, settings, no_text)
     run.warm(before)
     return run
 
 
-def _replay(run: PrequentialRun, stream: list[Event], window: int, saved: Path, bucket_ms: int) -> None:
+def _replay(run: PrequentialRun, stream: list[Event], *, window: int, saved: Path, bucket_ms: int) -> None:
     last_save, last_bucket, since = time.monotonic(), None, len(run.ranks)
     start = next((n for n, e in enumerate(stream) if e.timestamp_ms >= run.settings.start_ms), len(stream))
     console.print(f"{start:,} events to learn from, then {len(stream) - start:,} to evaluate")

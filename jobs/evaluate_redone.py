@@ -73,6 +73,7 @@ TRAIN = 3000  # training examples of each set for the baselines
 )
 def main(
     config: Config,
+    *,
     data: Path,
     models: tuple[str, ...],
     parts: tuple[str, ...],
@@ -91,7 +92,9 @@ def main(
         chosen = ("tasks",)
     public, labelled = _chosen_sets(only)
     tests, train = (
-        _tests(data, public, split, limit or None, official, examples_file) if "tasks" in chosen else ([], {})
+        _tests(data, public, split, limit=limit or None, official=official, examples_file=examples_file)
+        if "tasks" in chosen
+        else ([], {})
     )
     forms = examples(data, "forms", "test") if "general" in chosen else []
     sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
@@ -151,7 +154,13 @@ def _chosen_sets(only: Sequence[str]) -> tuple[list[str], list[LabelSet]]:
 
 
 def _tests(
-    data: Path, names: Sequence[str], split: str, limit: int | None, official: Path | None, examples_file: Path | None
+    data: Path,
+    names: Sequence[str],
+    split: str,
+    *,
+    limit: int | None,
+    official: Path | None,
+    examples_file: Path | None,
 ) -> tuple[list[Example], dict[str, list[Example]]]:
     """(questions, training examples by task, for the baselines)."""
     if examples_file is not None:

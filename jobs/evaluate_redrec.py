@@ -37,6 +37,7 @@ from rayapp.terminal import print_table
 @click.option("--baselines-only", is_flag=True, help="Evaluate only the baselines.")
 def main(
     config: Config,
+    *,
     data: str,
     models: str | None,
     name: str | None,

@@ -63,7 +63,7 @@ def scores(places: np.ndarray) -> list[float]:
 @job("Retrieval quality of search: hit rate at 1 and 10, and MRR@10, by embedding, by keywords, and fused.")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with keyphrase/ and relevance/.")
 @click.option("--limit", default=0, help="Maximum number of queries of each set (0: all).")
-def main(config: Config, data: Path, limit: int) -> dict[str, Any]:
+def main(config: Config, *, data: Path, limit: int) -> dict[str, Any]:
     torch.set_num_threads(2)
     encode = partial(encoded_texts, config.encoder, cache=config.encoder_cache, say=console.print)
     result: dict[str, Any] = {}

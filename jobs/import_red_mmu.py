@@ -36,7 +36,7 @@ def meanings_of(options: tuple[str, ...]) -> dict[int, Action]:
     multiple=True,
     help="ACTION=BIT: meaning of a bit of action_set, such as like=3 (repeatable); default: all are clicks.",
 )
-def main(config: Config, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
+def main(config: Config, *, source: Path, target: Path, bits: tuple[str, ...]) -> dict[str, Any]:
     meanings = meanings_of(bits)
     reported = 0
 

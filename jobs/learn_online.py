@@ -67,7 +67,7 @@ def own_arm(experiment: Experiment, name: str, default: str) -> Callable[[str], 
 @click.option("--experiment", type=click.Path(), help="YAML of the experiment for own-arm.")
 @click.option("--windows", type=click.IntRange(0), default=0, help="Stop after this many windows (0: never).")
 def main(
-    config: Config, name: str, workers: int | None, learn_from: str, experiment: str | None, windows: int
+    config: Config, *, name: str, workers: int | None, learn_from: str, experiment: str | None, windows: int
 ) -> dict[str, Any]:
     if (learn_from == "own-arm") != (experiment is not None):
         raise JobError("--learn-from own-arm needs --experiment FILE, and --experiment is only used with it")

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from rayapp.cli.job import JobError, job
-from rayapp.cluster import connect_ray
+from rayapp.cluster import arrow_tables, connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
@@ -38,7 +38,7 @@ PROGRESS_EVERY_S = 15.0
     help="Notes per batch: at most this many per engine are judged again after an interruption.",
 )
 def main(
-    config: Config, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
+    config: Config, *, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
 ) -> dict[str, Any]:
     settings = _settings(engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):
@@ -59,7 +59,7 @@ def main(
     if rows.take(1):  # counts would miss a note whose text changed since it was judged
         last_line, begun = time.monotonic(), math.inf
         answers = judged(rows, config.llm_access, engines=engines, engine=settings)
-        for batch in answers.iter_batches(batch_size=part, batch_format="pyarrow"):
+        for batch in arrow_tables(answers.iter_batches(batch_size=part, batch_format="pyarrow")):
             judged_rows = batch.to_pylist()
             backlog.keep(judged_rows)
             now = time.monotonic()

@@ -52,6 +52,7 @@ OUTCOMES = ("right", "wrong", "cut off")
 )
 def main(
     config: Config,
+    *,
     data: Path,
     model: str | None,
     source: str,
@@ -65,7 +66,7 @@ def main(
     questions = (
         list(islice(read_examples(examples_file), limit))
         if examples_file
-        else examples(data, source, "train", limit, seed)
+        else examples(data, source, "train", limit, seed=seed)
     )
     if not questions:
         raise JobError(f"{examples_file or source} has no questions; give a set that has some")

@@ -27,7 +27,7 @@ from streaming.topics import wait_for_broker
     help="Days of behaviour before the experiment, for CUPED.",
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also plot the lifts, as PNG or SVG.")
-def main(config: Config, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
+def main(config: Config, *, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
     started = open_store(config.store_url, wait_s=30).experiments().get(name)
     wait_for_broker(config.bootstrap)
     log = ExperimentLog(config.broker, started, scenarios=config.scenarios, before_days=before_days)

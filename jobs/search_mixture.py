@@ -45,7 +45,7 @@ KINDS = ("boosted", "linear")
 @click.option("--steps", default=150, type=click.IntRange(10), help="Training steps of each proxy, of 16 x 128 tokens.")
 @click.option("--seed", default=0, help="Seed of mixtures and proxy models.")
 def main(
-    config: Config, runs: Path | None, recipe: Path | None, data: Path | None, proxies: int, steps: int, seed: int
+    config: Config, *, runs: Path | None, recipe: Path | None, data: Path | None, proxies: int, steps: int, seed: int
 ) -> dict[str, Any]:
     if (runs is None) == (recipe is None) or (recipe is not None and data is None):
         raise JobError("give --runs FOLDER, or --recipe YAML with --data FOLDER")
@@ -53,7 +53,7 @@ def main(
         return _published(runs)
     assert recipe is not None
     assert data is not None
-    return _searched(config, load_recipe(recipe, "pretrain"), data, proxies, steps, seed)
+    return _searched(config, load_recipe(recipe, "pretrain"), data, proxies=proxies, steps=steps, seed=seed)
 
 
 def _published(folder: Path) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _runs(folder: Path, split: str, size: str) -> tuple[np.ndarray, np.ndarray]:
     return mixture.to_numpy(dtype=float), losses[TARGET].to_numpy(dtype=float)
 
 
-def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: int, seed: int) -> dict[str, Any]:
+def _searched(config: Config, recipe: Recipe, data: Path, *, proxies: int, steps: int, seed: int) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder(recipe.model, config.llm_cache))
@@ -112,7 +112,7 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
     done = [json.loads(line) for line in results_file.read_text().splitlines()] if results_file.is_file() else []
     console.print(f"{proxies} proxy models on {', '.join(p.name for p in pools)}; {len(done)} trained before")
     for number in range(len(done), proxies):
-        pool_losses = proxy_losses(pools, mixtures[number], len(tokenizer), steps, seed)
+        pool_losses = proxy_losses(pools, mixtures[number], vocabulary=len(tokenizer), steps=steps, seed=seed)
         done.append(pool_losses.tolist())
         with results_file.open("a") as file:
             file.write(json.dumps(done[-1]) + "\n")
@@ -120,8 +120,8 @@ def _searched(config: Config, recipe: Recipe, data: Path, proxies: int, steps: i
     losses = np.array(done).mean(1)
     model, rank = best_regression(mixtures, losses, seed)
     best, predicted = best_mixture(model, prior, np.random.default_rng(seed))
-    even = proxy_losses(pools, prior, len(tokenizer), steps, seed).mean()
-    true = proxy_losses(pools, best / best.sum(), len(tokenizer), steps, seed).mean()
+    even = proxy_losses(pools, prior, vocabulary=len(tokenizer), steps=steps, seed=seed).mean()
+    true = proxy_losses(pools, best / best.sum(), vocabulary=len(tokenizer), steps=steps, seed=seed).mean()
     rows = [[pool.name, initial, tuned] for pool, initial, tuned in zip(pools, prior, best, strict=True)]
     print_table("mixture", ["source", "share of the text", "best"], rows)
     console.print(f"regression: {model.kind}; Spearman correlation on held-out runs {rank:.3f}")

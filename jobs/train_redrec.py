@@ -54,6 +54,7 @@ RECIPE = "next_item"
 @click.option("--progress", type=click.Path(path_type=Path), help="Append progress events to this file, as JSON lines.")
 def main(
     config: Config,
+    *,
     data: str,
     train_config: str | None,
     minutes: float | None,

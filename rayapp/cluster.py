@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
 
 from rayapp.cores import usable_cores
 
@@ -29,3 +32,10 @@ def connect_ray(quiet: bool = False) -> None:
         os.environ["RAY_AUTH_MODE"] = "disabled"  # a private cluster of this command, on this machine only
         ray.init(address="local", num_cpus=max(4, usable_cores()), log_to_driver=not quiet, logging_level=level)
     ray.data.DataContext.get_current().enable_progress_bars = False
+
+
+def arrow_tables(batches: Iterable[object]) -> Iterator[pa.Table]:
+    """Batches of format "pyarrow", which Ray types as any of its formats."""
+    for batch in batches:
+        assert isinstance(batch, pa.Table)
+        yield batch

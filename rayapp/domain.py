@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 import pyarrow as pa
@@ -169,6 +169,7 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _encoder = msgspec.json.Encoder()
+R = TypeVar("R", Event, Forget, Item)
 
 
 def encode(record: Event | Item | Forget | Verdict | dict[str, Any]) -> bytes:
@@ -186,7 +187,7 @@ def decode_object(value: bytes | None) -> dict[str, Any]:
         raise InvalidRecord("not_json", f"the value is not JSON in UTF-8: {error}") from None
     if not isinstance(raw, dict):
         raise InvalidRecord("not_object", f"the value is a JSON {type(raw).__name__}; send an object")
-    return raw
+    return cast("dict[str, Any]", raw)
 
 
 def parse_event(
@@ -203,12 +204,13 @@ def parse_event(
     """
     if not isinstance(raw, dict):
         raise InvalidRecord("not_object", f"an event must be a JSON object, got {type(raw).__name__}")
-    data = {key: value for key, value in raw.items() if value is not None}
+    given = cast("dict[str, Any]", raw)
+    data = {key: value for key, value in given.items() if value is not None}
     _ids_to_text(data, ("event_id", "user_id", "item_id", "request_id"))
     data.setdefault("event_id", default_id or str(uuid.uuid4()))
-    data["received_ms"] = raw.get("received_ms") or received_ms
+    data["received_ms"] = given.get("received_ms") or received_ms
     data.setdefault("timestamp_ms", data["received_ms"])
-    event: Event = _convert(data, Event, "event")
+    event = _convert(data, Event, "event")
     if event.scenario not in scenarios:
         known = ", ".join(sorted(scenarios))
         raise InvalidRecord(
@@ -230,7 +232,7 @@ def parse_item(raw: Any) -> Item:
     """Check one catalogue record; columns we do not know but that hold text go to `extra`."""
     if not isinstance(raw, dict):
         raise InvalidRecord("not_object", f"an item must be a JSON object, got {type(raw).__name__}")
-    data = {key: value for key, value in raw.items() if value is not None}
+    data = {key: value for key, value in cast("dict[str, Any]", raw).items() if value is not None}
     _ids_to_text(data, ("item_id", "author"))
     seconds = data.pop("timestamp", None)
     if isinstance(seconds, int | float) and "timestamp_ms" not in data:
@@ -243,7 +245,7 @@ def parse_item(raw: Any) -> Item:
     kind = data.get("kind", Kind.NOTE)
     if isinstance(kind, str) and kind not in tuple(Kind):
         raise InvalidRecord("invalid", f"kind {kind!r} is unknown; use {' or '.join(Kind)}", "kind")
-    item: Item = _convert({**data, "extra": extra}, Item, "item")
+    item = _convert({**data, "extra": extra}, Item, "item")
     if not (item.title.strip() or item.text.strip()):
         raise InvalidRecord("invalid", "title is empty and there is no other text; give a title", "title")
     return item
@@ -255,7 +257,7 @@ def _ids_to_text(data: dict[str, Any], fields: tuple[str, ...]) -> None:
             data[field] = str(data[field])
 
 
-def _convert(data: dict[str, Any], kind: type, what: str) -> Any:
+def _convert(data: dict[str, Any], kind: type[R], what: str) -> R:
     try:
         record = msgspec.convert(data, kind)
         _encoder.encode(record).decode()

@@ -47,7 +47,7 @@ class ArchivedRange(NamedTuple):
 
 def archived(root: Path, topic: str) -> list[ArchivedRange]:
     """Every file of a topic, in (partition, offset) order."""
-    found = []
+    found: list[ArchivedRange] = []
     for file in (root / topic).glob("date=*/[0-9]*.parquet"):
         partition, first, end = map(int, file.stem.split("-"))
         found.append(ArchivedRange(file, partition, first, end))
@@ -129,7 +129,7 @@ def forgotten_rows(rows: pa.Table, topic: str, scenarios: tuple[str, ...]) -> pa
 
 def record_rows(rows: pa.Table) -> pa.Table:
     """Exposures and verdicts as they stand: the JSON text, and its user or item as key."""
-    found = []
+    found: list[dict[str, Any]] = []
     for row in rows.to_pylist():
         try:
             value = decode_object(row["value"])

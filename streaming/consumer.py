@@ -7,7 +7,8 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from types import FrameType
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -20,10 +21,14 @@ Handler = Callable[[list[Message]], None]
 
 
 @contextlib.contextmanager
-def stop_signals() -> Iterator[threading.Event]:
+def stop_signals() -> Generator[threading.Event]:
     """An event that SIGTERM and SIGINT set: the loop ends after the batch in hand."""
     stop = threading.Event()
-    previous = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
@@ -147,7 +152,8 @@ class LogConsumer:
 
     def _commit(self, messages: list[Message], on_error: Callable[[Exception], None]) -> None:
         for message in messages:
-            self.next_offsets[message.partition()] = message.offset() + 1
+            partition, offset = place(message)
+            self.next_offsets[partition] = offset + 1
         offsets = [TopicPartition(self.topic, p, o) for p, o in self.next_offsets.items()]
         try:
             self.consumer.commit(offsets=offsets, asynchronous=True)
@@ -156,7 +162,7 @@ class LogConsumer:
 
     def lag(self) -> dict[int, int]:
         """Records behind the log's end per assigned partition, from the client's cached watermarks."""
-        result = {}
+        result: dict[int, int] = {}
         try:
             assigned = self.consumer.assignment()
         except RuntimeError:  # closed meanwhile
@@ -166,6 +172,14 @@ class LogConsumer:
             if high >= 0 and partition.partition in self.next_offsets:
                 result[partition.partition] = max(0, high - self.next_offsets[partition.partition])
         return result
+
+
+def place(message: Message) -> tuple[int, int]:
+    """(partition, offset) of a record that was read: the client types both as optional, for those not yet written."""
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    return partition, offset
 
 
 def append_ms(message: Message) -> int:

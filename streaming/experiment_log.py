@@ -66,7 +66,12 @@ class ExperimentLog:
         warnings = [f"{self.unreadable:,} records could not be read and are left out"] if self.unreadable else []
         totals = self.totals
         return report(
-            self.started.experiment, totals.table(), totals.latencies, len(totals.moved), warnings, totals.drafts
+            self.started.experiment,
+            totals.table(),
+            totals.latencies,
+            moved=len(totals.moved),
+            warnings=warnings,
+            drafts=totals.drafts,
         )
 
     def _ranges(self, consumer: Consumer, short: str) -> list[Range]:
@@ -77,7 +82,7 @@ class ExperimentLog:
         for place in consumer.offsets_for_times(new, timeout=10) if new else ():
             low, high = marks[place.partition]
             self.at[topic, place.partition] = high if place.offset == OFFSET_END else max(low, place.offset)
-        found = []
+        found: list[Range] = []
         for partition, (low, high) in sorted(marks.items()):
             start = max(low, self.at[topic, partition])
             found += [Range(topic, partition, s, min(high, s + ROWS)) for s in range(start, high, ROWS)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streaming.settings import Broker
+
+Delivered = Callable[[KafkaError | None, Message], None]
 
 
 class Record(NamedTuple):
@@ -63,7 +66,7 @@ class EventProducer:
         left = len(records)
         lock = threading.Lock()
 
-        def report(index: int, error: KafkaError | None) -> None:
+        def outcome(index: int, error: KafkaError | None) -> None:
             nonlocal left
             with lock:
                 results[index] = error
@@ -72,12 +75,16 @@ class EventProducer:
             if last:
                 loop.call_soon_threadsafe(done.set)
 
+        def report(index: int, error: KafkaError | None, _message: Message) -> None:
+            outcome(index, error)
+
         for index, record in enumerate(records):
             try:
-                self._produce(record, lambda error, _message, index=index: report(index, error))
+                self._produce(record, partial(report, index))
             except (BufferError, KafkaException) as error:
                 full = KafkaError(KafkaError._QUEUE_FULL)
-                report(index, error.args[0] if isinstance(error, KafkaException) else full)
+                failed = error.args[0] if isinstance(error, KafkaException) else full
+                outcome(index, failed)
         if records:
             # What has no report by then stays "timed out" in the results: its outcome is unknown.
             with contextlib.suppress(TimeoutError):
@@ -118,7 +125,7 @@ class EventProducer:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{left} records were not acknowledged"))
         return count
 
-    def _produce(self, record: Record, callback: object) -> None:
+    def _produce(self, record: Record, callback: Delivered | None) -> None:
         self.producer.produce(
             record.topic,
             key=record.key,

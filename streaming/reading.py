@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
 
 import pyarrow as pa
 import ray.data
@@ -12,6 +13,7 @@ from ray.data import Datasource, ReadTask
 from ray.data.block import Block, BlockMetadata
 
 from streaming.consumer import append_ms
+from streaming.consumer import place as offset_of
 from streaming.records import is_bulk
 from streaming.windows import Plan, Range, WindowError
 
@@ -82,10 +84,11 @@ def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: f
                     done = done or consumer.position([place])[0].offset >= planned.end
                     continue
                 raise KafkaException(error)
-            if message.offset() >= planned.end:
+            _, offset = offset_of(message)
+            if offset >= planned.end:
                 done = True
                 break
-            rows.append((planned.partition, message.offset(), append_ms(message), is_bulk(message), message.value()))
+            rows.append((planned.partition, offset, append_ms(message), is_bulk(message), message.value()))
         done = done or (bool(rows) and rows[-1][1] == planned.end - 1)
     columns = list(zip(*rows, strict=True)) or [[] for _ in ROW_SCHEMA]
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, ROW_SCHEMA, strict=True)]
@@ -134,4 +137,6 @@ class PlannedRanges(Datasource):
 
 def read_plan(bootstrap: str, plan: Plan) -> ray.data.Dataset:
     """The window's rows as a dataset."""
-    return ray.data.read_datasource(PlannedRanges(bootstrap, plan), override_num_blocks=max(1, len(tasks_of(plan))))
+    return cast("Any", ray.data).read_datasource(
+        PlannedRanges(bootstrap, plan), override_num_blocks=max(1, len(tasks_of(plan)))
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow.parquet as pq
@@ -67,7 +68,7 @@ def log_events(file: Path, scenarios: tuple[str, ...]) -> Iterator[Event]:
     now = int(time.time() * 1000)
     if file.suffix == ".parquet":
         table = normalise_interactions(pq.read_table(file), str(file)).sort_by("timestamp_ms")
-        rows: Iterable[dict] = table.drop_columns(["position"]).to_pylist()
+        rows: Iterable[dict[str, Any]] = table.drop_columns(["position"]).to_pylist()
     else:
         rows = (msgspec.json.decode(line) for line in file.read_bytes().splitlines() if line.strip())
     for number, raw in enumerate(rows, start=1):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rayapp.section import Count, Positive, Section
 
 
-class Kafka(Section):
+class Kafka(Section, frozen=True):
     """`bootstrap` empty: the embedded broker. Partitions apply when topics are made."""
 
     bootstrap: str = ""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
+from typing import Any, cast
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from rayapp.errors import Unavailable
 from streaming.settings import Broker
@@ -53,7 +56,8 @@ def ensure_topics(broker: Broker, timeout_s: float = 30.0) -> None:
     missing = [spec for spec in topic_specs(broker) if spec.topic not in present]
     if not missing:
         return
-    for future in admin.create_topics(missing).values():
+    created = cast("dict[str, Future[None]]", cast("Any", admin).create_topics(missing))
+    for future in created.values():
         future.result(timeout=timeout_s)
     deadline = time.monotonic() + timeout_s
     names = {spec.topic for spec in missing}

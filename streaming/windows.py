@@ -63,6 +63,7 @@ def plan_window(
     topic: str,
     starts: Mapping[int, int],
     watermarks: Mapping[int, tuple[int, int]],
+    *,
     max_rows: int,
     skip_gaps: bool = False,
 ) -> Plan | None:
@@ -106,7 +107,7 @@ def plan_window(
         return None
     total = sum(high - start for _, start, high in waiting)
     left = min(total, max_rows)
-    ranges = []
+    ranges: list[Range] = []
     for index, (partition, start, high) in enumerate(waiting):
         have = high - start
         remaining = sum(h - s for _, s, h in waiting[index:])

@@ -17,7 +17,6 @@ from rayapp.cli.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.open import open_store
-from rayapp.stores.valkey.client import wait_for_store
 from streaming.topics import ensure_topics
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -66,7 +65,8 @@ def _broker_server(server_config: Config, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def store(server_config: Config, _store_server: None) -> redis.Redis:
     """A real, empty Valkey."""
-    client = wait_for_store(server_config.store_url)
+    open_store(server_config.store_url, wait_s=30)
+    client = redis.Redis.from_url(server_config.store_url)
     client.flushall()
     return client
 

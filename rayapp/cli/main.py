@@ -125,11 +125,13 @@ def replay(state: str, file: Path, rate: float | None) -> None:
 @click.option("--bucket", type=click.FloatRange(min=1), default=30.0, help="Seconds per row of the table.")
 @click.option("--out", type=click.Path(dir_okay=False), help="Write the result as JSON.")
 @click.pass_obj
-def simulate(state: str, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None) -> None:
+def simulate(
+    state: str, *, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
+) -> None:
     """Let synthetic users browse, click and search over HTTP; prints click rates over time."""
     from rayapp.cli.simulate import run_simulation
 
-    run_simulation(running_config(state), users, rate, duration, seed, bucket, out)
+    run_simulation(running_config(state), users=users, rate=rate, duration=duration, seed=seed, bucket=bucket, out=out)
 
 
 @cli.group()

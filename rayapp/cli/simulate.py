@@ -25,7 +25,7 @@ LISTS = ("served", "random", "popularity")
 
 
 def run_simulation(
-    config: Config, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
+    config: Config, *, users: int, rate: float, duration: float, seed: int, bucket: float, out: str | None
 ) -> None:
     layout = Layout.of(config)
     data = layout.read(layout.system).get("data")
@@ -38,12 +38,12 @@ def run_simulation(
         base_url(config),
         folder.items(),
         popularity,
-        users,
-        rate,
-        duration,
-        seed,
-        bucket,
-        key,
+        users=users,
+        rate=rate,
+        duration=duration,
+        seed=seed,
+        bucket_s=bucket,
+        key=key,
     )
     click.echo(f"{users} new users, {rate:g} feeds/s for {duration:g} s; click rate of lists of 20")
     click.echo(f"{'seconds':>12}  {'served':>8} {'random':>8} {'popular':>8}   served/popular")

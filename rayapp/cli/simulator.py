@@ -61,6 +61,7 @@ class Simulation:
         url: str,
         items: list[Item],
         popularity: dict[str, int],
+        *,
         users: int,
         rate: float,
         duration: float,

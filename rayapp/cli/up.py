@@ -31,6 +31,7 @@ from streaming.topics import ensure_topics, wait_for_broker
 
 def run_up(
     state: str,
+    *,
     data: str | None,
     config_file: str | None,
     port: int | None,
@@ -41,7 +42,7 @@ def run_up(
 ) -> None:
     started = time.monotonic()
     layout = Layout(state)
-    config = effective_config(layout, config_file, port, kafka, store, llm)
+    config = effective_config(layout, config_file=config_file, port=port, kafka=kafka, store=store, llm=llm)
     supervisor = Supervisor(layout)
     layout.make()
     folder = DataFolder(data or remembered_data(layout))
@@ -86,7 +87,7 @@ def run_up(
 
 
 def effective_config(
-    layout: Layout, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
+    layout: Layout, *, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
 ) -> Config:
     """The given file, or the configuration of the last start, with the options on top."""
     config = load_config(layout.config) if config_file is None and layout.config.is_file() else load_config(config_file)

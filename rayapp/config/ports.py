@@ -9,7 +9,7 @@ from msgspec import Meta
 from rayapp.section import Port, Section
 
 
-class Ports(Section):
+class Ports(Section, frozen=True):
     """Where the embedded parts listen on this machine. `prometheus` 0: it is not started, installed or not."""
 
     http: Port = 8000

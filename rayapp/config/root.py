@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -33,7 +33,7 @@ MOVED: dict[tuple[str, str], str | None] = {
 }
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """Everything; `state` is where models, logs and embedded data live.
 
     `encoder`: what content vectors are made by, TEXT or TEXT|IMAGE (rayapp/content/item_encoder.py); with pictures,
@@ -117,7 +117,7 @@ def load_config(file: str | Path | None = None) -> Config:
     except OSError as error:
         raise ConfigError(f"config {file} cannot be read: {error.strerror}") from None
     try:
-        raw = _moved(msgspec.yaml.decode(content)) if content.strip() else {}
+        raw: Any = _moved(msgspec.yaml.decode(content)) if content.strip() else {}
     except msgspec.DecodeError as error:
         raise ConfigError(f"config {file}: {error}; give YAML") from None
     try:
@@ -147,18 +147,20 @@ def _moved(raw: Any) -> Any:
     """Keys of earlier versions under the sections that own them now. Raises ConfigError when both are given."""
     if not isinstance(raw, dict):
         return raw
+    sections = cast("dict[str, Any]", raw)
     for (section, key), owner in MOVED.items():
-        old = raw.get(section)
+        old: dict[str, Any] | Any = sections.get(section)
         if not isinstance(old, dict) or key not in old:
             continue
-        raw = {**raw, section: {k: v for k, v in old.items() if k != key}}
+        old = cast("dict[str, Any]", old)
+        sections = {**sections, section: {k: v for k, v in old.items() if k != key}}
         if owner is None:
             continue
-        new = raw.get(owner) or {}
+        new: dict[str, Any] = sections.get(owner) or {}
         if key in new:
             raise ConfigError(f"{section}.{key} is now {owner}.{key}, and both are given; remove {section}.{key}")
-        raw[owner] = {**new, key: old[key]}
-    return raw
+        sections[owner] = {**new, key: old[key]}
+    return sections
 
 
 def _explained(error: str, raw: Any) -> str:
@@ -169,6 +171,6 @@ def _explained(error: str, raw: Any) -> str:
     keys = re.findall(r"\w+", path)
     value = raw
     for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
+        value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
     given = f"{value!r}: " if isinstance(value, str | int | float) else ""
     return f"{'.'.join(keys)}: {given}{text}"

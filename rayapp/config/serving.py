@@ -5,7 +5,7 @@ from __future__ import annotations
 from rayapp.section import Count, Natural, NonNegative, Positive, Section, Share
 
 
-class Serving(Section):
+class Serving(Section, frozen=True):
     """The request path. `explore` is the share of slots filled uniformly at random and logged as such."""
 
     host: str = ""
@@ -21,7 +21,7 @@ class Serving(Section):
     seed: Natural = 0
 
 
-class Experiments(Section):
+class Experiments(Section, frozen=True):
     """A report of every running experiment is made each `look_s`, for the alarms; reports may be asked for at any time."""
 
     look_s: Positive = 300.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rayapp.section import Positive, Section
 
 
-class Training(Section):
+class Training(Section, frozen=True):
     """The first model of `rayapp up`. `config`: a YAML of training settings, or the name of one of jobs/configs, for
     this and every `train_redrec`; empty: `feed` here and `next_item` there."""
 

@@ -24,8 +24,8 @@ def encoded(encoder: str, items: list[Item], *, cache: EncoderCache, say: Say) -
         encoder,
         items,
         cache.vectors.resolve(),
-        partial(model_folder, cache=cache.models),
-        lambda done, total: say(f"      {done:,} of {total:,} texts"),
+        decoder_folder=partial(model_folder, cache=cache.models),
+        on_progress=lambda done, total: say(f"      {done:,} of {total:,} texts"),
     )
     if unreadable:
         say(f"      {len(unreadable):,} pictures could not be read and are left out; the first: {unreadable[0]}")

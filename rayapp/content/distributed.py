@@ -41,6 +41,7 @@ class EncodeBatch:
 def encode_with_ray(
     name: str,
     items: list[Item],
+    *,
     cache: Path,
     models: Path,
     encoders: int,

@@ -99,6 +99,7 @@ def encode_items_cached(
     name: str,
     items: list[Item],
     cache: Path,
+    *,
     decoder_folder: Callable[[str], str] = str,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[np.ndarray, list[str]]:

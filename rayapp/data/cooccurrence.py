@@ -42,6 +42,7 @@ def cooccurrence_vectors(histories: list[np.ndarray], items: int, dim: int, seed
         return vectors
     start = np.random.default_rng(seed).normal(size=min(columns.shape)).astype(np.float32)
     _, sizes, right = svds(columns, k=rank, v0=start)
+    assert right is not None  # svds leaves out a side only on request
     vectors[:, :rank] = right.T * np.sqrt(np.maximum(sizes**2 - 1, 0.0))
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(length > 1e-2, vectors / np.maximum(length, 1e-2), 0.0).astype(np.float32)

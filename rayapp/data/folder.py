@@ -87,9 +87,9 @@ class DataFolder:
 def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.Table:
     """Any table with the contract's columns to INTERACTION_SCHEMA."""
     names = set(table.schema.names)
-    for column in ("user_id", "item_id"):
-        if column not in names:
-            raise DataFolderError(f"{where}: interactions have no column {column!r}; they have {sorted(names)}")
+    for needed in ("user_id", "item_id"):
+        if needed not in names:
+            raise DataFolderError(f"{where}: interactions have no column {needed!r}; they have {sorted(names)}")
     n = table.num_rows
     if "timestamp_ms" in names:
         times = table["timestamp_ms"].cast(pa.int64())

@@ -134,7 +134,7 @@ def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Gen
     return sorted(events, key=lambda e: (e["timestamp_ms"], e["user_id"]))
 
 
-def write_sample_world(folder: Path, notes: int = 3000, ads: int = 240, users: int = 600, seed: int = 0) -> Path:
+def write_sample_world(folder: Path, *, notes: int = 3000, ads: int = 240, users: int = 600, seed: int = 0) -> Path:
     """A data folder like any other; an existing complete one is left as it is."""
     done = folder / "interactions.parquet"
     if done.is_file():

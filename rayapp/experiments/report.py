@@ -77,6 +77,7 @@ def report(
     experiment: Experiment,
     table: pd.DataFrame,
     latencies: Mapping[str, Sequence[float]] | None = None,
+    *,
     moved: int = 0,
     warnings: Sequence[str] = (),
     drafts: Mapping[str, Mapping[str, Sequence[int]]] | None = None,
@@ -134,7 +135,7 @@ def _comparisons(experiment: Experiment, table: pd.DataFrame, users: Mapping[str
         (row["comparison"], row["metric"]): row["pvalue_adj"]
         for row in (tt.adjust_fdr(results).to_dicts() if results else ())
     }
-    found = []
+    found: list[Comparison] = []
     for arm in others:
         for metric in experiment.metrics:
             one = results[arm][metric.name] if metric.name in usable else None
@@ -207,7 +208,7 @@ def _guardrails(
     experiment: Experiment, table: pd.DataFrame, latencies: Mapping[str, Sequence[float]]
 ) -> list[GuardrailResult]:
     metrics = {metric.name: metric for metric in experiment.metrics}
-    found = []
+    found: list[GuardrailResult] = []
     for guardrail in experiment.guardrails:
         for arm in experiment.arms:
             if guardrail.metric in LATENCIES:

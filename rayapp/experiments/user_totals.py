@@ -8,7 +8,7 @@ follows, by `request_id`, and only where that answer was given to the same user.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,7 @@ class UserTotals:
         """A row a user who was answered at least once: user_id, arm, every count the metrics need, and the same before."""
         counts = list(dict.fromkeys(count for metric in self.experiment.metrics for count in metric.counts))
         users = [user for user in self.arms if user not in self.moved]
-        rows: dict[str, Sequence[Any]] = {"user_id": users, "arm": [self.arms[user] for user in users]}
+        rows: dict[str, Any] = {"user_id": users, "arm": [self.arms[user] for user in users]}
         for count in counts:
             rows[count] = np.array([self.totals[user][count] for user in users], dtype=float)
             rows[PRE + count] = np.array([self.before.get(user, Counter())[count] for user in users], dtype=float)

@@ -36,6 +36,7 @@ class CandidateVersion:
         manifest: Manifest,
         user: UserSide,
         served: UserSide,
+        *,
         write: Callable[[Path], None],
         received_ms: list[int],
         scratch: Path,

@@ -131,7 +131,14 @@ class Learner:
             return None
         self.reported = self.reported if self.pending else ""
         skip = self.settings.on_gap == "skip"
-        window = plan_window(stand.window + 1, stand.topic, stand.offsets, marks, self.settings.max_rows, skip)
+        window = plan_window(
+            stand.window + 1,
+            stand.topic,
+            stand.offsets,
+            marks,
+            max_rows=self.settings.max_rows,
+            skip_gaps=skip,
+        )
         if window is None:
             self.read_up_to = now
             return None
@@ -180,14 +187,17 @@ class Learner:
         )
 
     def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
-        """What the store knows of these, asked once a plan and kept beside it: a replay must not know more."""
+        """Items of the store by id, read once per plan and attached to it, so that a replay sees the same."""
         new_items: list[NewItem] | None = None
         if self.crew.leads:
             attachment = self.plans.attached(plan.number)
             if attachment is None:
-                stored = [s for s in self._stored(ids) if s.item is not None]
-                known = [(s.item_id, s.item.scenario, s.content, bool(s.item.text)) for s in stored]  # type: ignore[union-attr]
-                new = self.model.items.project([row for row in known if row[2] is not None])
+                known = [
+                    (s.item_id, s.item.scenario, s.content, bool(s.item.text))
+                    for s in self._stored(ids)
+                    if s.item is not None and s.content is not None
+                ]
+                new = self.model.items.project(known)
                 attachment = self.plans.attach(plan.number, msgspec.msgpack.encode(new))
             new_items = msgspec.msgpack.decode(attachment, type=list[NewItem])
         return self.crew.agree(new_items)
@@ -230,7 +240,9 @@ class Learner:
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
         served = served_side(self.registry, self.position.manifest, say=self.say)
         taken = self.freshness.take()
-        self.candidate = CandidateVersion(manifest, self.model.user, served, self.model.save, taken, self.scratch)
+        self.candidate = CandidateVersion(
+            manifest, self.model.user, served, write=self.model.save, received_ms=taken, scratch=self.scratch
+        )
         self.proposed = time.monotonic()
         self.pending = False
 

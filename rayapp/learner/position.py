@@ -42,11 +42,11 @@ class Position:
             self.registry.fetch(self.manifest.version),
             self.manifest.config,
             self.space,
-            self.config.learner,
-            int(self.config.history.dedupe_hours * 3_600_000),
-            self.crew.rank,
-            self.crew.world,
-            self.registry.fetch(weights_of.version) if weights_of else None,
+            settings=self.config.learner,
+            dedupe_ms=int(self.config.history.dedupe_hours * 3_600_000),
+            rank=self.crew.rank,
+            world=self.crew.world,
+            weights=self.registry.fetch(weights_of.version) if weights_of else None,
         )
 
     def must_go_back(self) -> bool:

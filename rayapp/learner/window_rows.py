@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from rayapp.cluster import arrow_tables
 from rayapp.domain import Event, InvalidRecord
 from rayapp.redrec.online.learner_state import LogRow
 from streaming.reading import read_plan
@@ -27,8 +28,8 @@ class WindowRows(NamedTuple):
 
 def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
     """Rows in (partition, offset) order. Raises WindowError when they are not what was planned."""
-    batches = read_plan(bootstrap, plan).iter_batches(batch_size=None, batch_format="pyarrow")
-    table = pa.concat_tables(batches).sort_by([("partition", "ascending"), ("offset", "ascending")])
+    tables = list(arrow_tables(read_plan(bootstrap, plan).iter_batches(batch_size=None, batch_format="pyarrow")))
+    table = pa.concat_tables(tables).sort_by([("partition", "ascending"), ("offset", "ascending")])
     partitions, counts = np.unique(table["partition"].to_numpy(), return_counts=True)
     verify(plan, dict(zip(partitions.tolist(), counts.tolist(), strict=True)))
     return table

@@ -23,6 +23,7 @@ def answered(
     folder: str,
     ask: Callable[[Row], Row],
     conclude: Callable[[Row], Row],
+    *,
     engines: int = 1,
     engine: dict[str, Any] | None = None,
 ) -> ray.data.Dataset:

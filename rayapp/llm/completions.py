@@ -56,7 +56,9 @@ class Breaker:
 class Completions:
     """One model of one endpoint."""
 
-    def __init__(self, base_url: str, model: str, api_key: str = "", deadline_s: float = 30.0, tries: int = 3) -> None:
+    def __init__(
+        self, base_url: str, model: str, *, api_key: str = "", deadline_s: float = 30.0, tries: int = 3
+    ) -> None:
         # Retries are ours: the deadline is over all of them.
         self.client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0)
         self.model = model

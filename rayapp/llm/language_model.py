@@ -38,7 +38,9 @@ class LanguageModel(NamedTuple):
     def served(cls, llm: LlmAccess, *, deadline_s: float | None = None, tries: int = 3) -> LanguageModel:
         """The configured model at its endpoint. `deadline_s`: of one answer. Raises UserError."""
         settings = llm.settings
-        endpoint = Completions(llm.url, settings.name, llm.key, deadline_s or settings.deadline_s, tries)
+        endpoint = Completions(
+            llm.url, settings.name, api_key=llm.key, deadline_s=deadline_s or settings.deadline_s, tries=tries
+        )
         folder = model_folder(settings.model, llm.cache)
         return cls(_tokenizer(folder), model_version(folder), endpoint)
 

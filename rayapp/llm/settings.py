@@ -11,7 +11,7 @@ from msgspec import Meta
 from rayapp.section import Count, Positive, Section
 
 
-class Llm(Section):
+class Llm(Section, frozen=True):
     """RedOne. `model`: RedOne-135M or SmolLM2-135M-Instruct (both packaged), any Hugging Face id or folder, a
     folder with a LoRA adapter, or BASE+ADAPTER; served as `name`.
 
@@ -33,7 +33,7 @@ class Llm(Section):
     prefills: Literal["one", "each"] = "one"
     deadline_s: Positive = 30.0
     batch: Count = 32
-    backlog_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
+    backlog_share: Annotated[float, Meta(gt=0, le=1.0)] = 0.25
 
 
 class LlmAccess(msgspec.Struct, frozen=True):

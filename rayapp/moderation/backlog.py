@@ -7,11 +7,11 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
-import pyarrow.dataset
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import ray
 import ray.data
@@ -67,20 +67,24 @@ class ParquetBacklog:
 
     def waiting(self) -> tuple[ray.data.Dataset, int, int]:
         """Notes to judge, as `note_of` makes them; how many; and how many are judged already."""
-        table = pa.dataset.dataset(self.notes, format="parquet")
+        table = ds.dataset(self.notes, format="parquet")
         if not {"item_id", "id"} & set(table.schema.names):
             raise BacklogError(f"{self.notes} has no column item_id; it has {', '.join(table.schema.names)}")
         done = self._done()
         total = table.count_rows()
-        known = ray.put(done)
+        known = cast("Any", ray).put(done)
         paths = [str(self.notes)] if self.notes.is_file() else [str(f) for f in table.files]
-        rows = ray.data.read_parquet(paths).map(note_of)
+        rows = cast("Any", ray.data).read_parquet(paths).map(note_of)
+
+        def fresh(row: dict[str, Any]) -> bool:
+            return (row["item_id"], row["text_key"]) not in ray.get(known)
+
         if done:
-            rows = rows.filter(lambda row: (row["item_id"], row["text_key"]) not in ray.get(known))
+            rows = rows.filter(fresh)
         return rows, total, len(done)
 
     def keep(self, rows: list[dict[str, Any]]) -> None:
-        found = []
+        found: list[dict[str, Any]] = []
         for row in rows:
             verdict = _decoder.decode(row["verdict"]) if row["verdict"] else None
             found.append(
@@ -132,7 +136,8 @@ class TopicBacklog:
 
     def _items(self) -> dict[str, Item]:
         """The newest record of every item."""
-        topic, found = self.broker.topic("items"), {}
+        topic = self.broker.topic("items")
+        newest: dict[str, Item] = {}
         consumer = consumer_for(self.broker.address)
         try:
             ends = watermarks(consumer, topic)
@@ -146,8 +151,8 @@ class TopicBacklog:
                     item = parse_item(decode_object(value))
                 except InvalidRecord:
                     continue  # a deletion, or what the catalogue writer sent to the dead-letter topic
-                found[item.item_id] = item
-        return found
+                newest[item.item_id] = item
+        return newest
 
     def _unsettled(self, items: list[Item]) -> Iterator[dict[str, Any]]:
         for item, stored in zip(items, self.reader.fetch([i.item_id for i in items]), strict=True):

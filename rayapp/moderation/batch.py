@@ -74,4 +74,4 @@ def judged(notes: ray.data.Dataset, llm: LlmAccess, *, engines: int, engine: dic
         return {"item_id": row["item_id"], "verdict": encode(verdict), "error": "", "begun": begun}
 
     folder = model_folder(llm.settings.model, llm.cache)
-    return answered(notes, folder, ask, conclude, engines, engine)
+    return answered(notes, folder, ask, conclude, engines=engines, engine=engine)

@@ -29,7 +29,7 @@ def moderation_scores(
     start, start_dev = 0, sum(len(texts) for texts, _ in sets.values())
     for name, (texts, truths) in sets.items():
         labelled = set_named(name)
-        said = {}
+        said: dict[str, list[str]] = {}
         for model, labels in models.items():
             own = labels[start : start + len(texts)]
             said[f"{model}, likelihood"] = [_best(row, labelled) for row in own]
@@ -42,7 +42,7 @@ def moderation_scores(
         said |= _baselines(labelled, data, texts)
         scorer = partial(_macro_f1, names=sorted(set(truths)))
         found = {arm: interval(draws(scorer, list(zip(truths, a, strict=True)))) for arm, a in said.items()}
-        rows = [[arm, *values] for arm, values in found.items()]
+        rows: list[list[Any]] = [[arm, *values] for arm, values in found.items()]
         rows += [[f"{who} (published)", value, "", ""] for who, _, value in labelled.published]
         result[name] = {row[0]: row[1:] for row in rows}
     return result

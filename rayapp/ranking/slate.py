@@ -74,6 +74,7 @@ def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int
 def start_slate(
     popular: list[Candidate],
     fresh: Iterable[Candidate],
+    *,
     group_of: Callable[[str], str],
     k: int,
     fresh_every: int = 5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rayapp.section import Count, Natural, NonNegative, Section
 
 
-class Search(Section):
+class Search(Section, frozen=True):
     """Search. RedOne's understanding of a query is waited for `deadline_ms` and kept for `cache_s`.
 
     The lists that are fused: by embedding (weight 1), by words (`keywords`), by the words of RedOne's expansions

@@ -63,7 +63,9 @@ def open_services(
     exposures = Exposures(config, producer, metrics)
     model = ServedModel(config)
     encode = QueryEncoder(config)
-    read_query = QueryReader(encode, QueryUnderstanding(config, model, store.cache("understanding"), encode, metrics))
+    read_query = QueryReader(
+        encode, QueryUnderstanding(config, model, store=store.cache("understanding"), encode=encode, metrics=metrics)
+    )
     parts = SourceParts(retriever, history, config.scenarios)
     sources = {name: make(parts) for name, make in SOURCES.items()}
     stages = Stages(

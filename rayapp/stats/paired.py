@@ -20,7 +20,7 @@ class Gain(NamedTuple):
     relative_high: float
 
 
-def gain(users_N: np.ndarray, a_N: np.ndarray, b_N: np.ndarray, resamples: int = 2000, seed: int = 0) -> Gain:
+def gain(users_N: np.ndarray, a_N: np.ndarray, b_N: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> Gain:
     """`users_N`: whose target each value is of. Users are drawn, with all of their targets, because these belong
     together."""
     _, owner = np.unique(users_N, return_inverse=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from rayapp.section import Count, Natural, NonNegative, Positive, Section
 
 
-class Store(Section):
+class Store(Section, frozen=True):
     """`url` empty: the embedded Valkey."""
 
     url: str = ""
 
 
-class History(Section):
+class History(Section, frozen=True):
     """How much of a user's behaviour is kept, and what counts as seen or as a duplicate.
 
     An ad that a user saw `ads_cap` times within `ads_cap_hours` is not served to that user.

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 POLL_S = 0.3
 
@@ -63,7 +64,7 @@ class Mailbox:
             last = self.ended.wait(POLL_S)  # messages sent before the end are taken after it
             try:
                 messages = ray.get(self.box.take.remote())
-            except ray.exceptions.RayError:
+            except RayError:
                 return  # the cluster went away: the block's own error says so
             for message in messages:
                 self.receive(message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,18 +54,20 @@ def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> t
 
     recipe, data = options.recipe, options.data
     tokenizer = AutoTokenizer.from_pretrained(base)
-    scores = None
+    scores: Callable[[list[str]], np.ndarray] | None = None
     if any(source.kind == "text" for source in recipe.sources) and recipe.cleaning.quality is not None:
         small = AutoModelForCausalLM.from_pretrained(base, dtype="auto").eval()
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
 
-        def scores(texts: list[str]) -> np.ndarray:
+        def quality(texts: list[str]) -> np.ndarray:
             say(f"      quality of {len(texts):,} texts")
             return mean_losses(small, tokenizer, texts)
 
+        scores = quality
+
     known = evaluation_texts(data, options.official)
-    prepared = Preparation(recipe, data, tokenizer, known, scores).run()
+    prepared = Preparation(recipe, data, tokenizer, known=known, scores=scores).run()
     prepared.report["trained"] = {"taken": examples_of(prepared.train), "tokens": tokens_of(prepared.train)}
     reasons = sorted(
         {why for counts in prepared.report.values() for why in counts} - {"read", "taken", "passes", "tokens"}
@@ -84,7 +87,7 @@ def preference_data(config: Config, options: StageOptions, base: str, say: Say) 
     tokenizer = AutoTokenizer.from_pretrained(base)
     chat, rng = ChatTokens(tokenizer), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
-    questions = _questions(recipe, data, known, recipe.preference.mistakes, recipe.seed + 1000)
+    questions = _questions(recipe, data, known, wanted=recipe.preference.mistakes, seed=recipe.seed + 1000)
     report: dict[str, Any] = {"asked": {"read": len(questions)}}
 
     def pair(example: Example, rejected: str) -> Pair:
@@ -131,7 +134,7 @@ def reward_data(
     chat, rng = ChatTokens(AutoTokenizer.from_pretrained(base)), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
     wanted = recipe.tokens // (recipe.reward.samples * recipe.reward.answer_tokens)
-    questions = _questions(recipe, data, known, wanted, recipe.seed + 2000)
+    questions = _questions(recipe, data, known, wanted=wanted, seed=recipe.seed + 2000)
     for task in {example.task for example in questions}:
         task_of(task)  # now, and not in the middle of training
     selected, used = list[RewardQuestion](), 0
@@ -154,7 +157,7 @@ def reward_data(
     return selected, report
 
 
-def _questions(recipe: Recipe, data: Path, known: Contamination, wanted: int, seed: int) -> list[Example]:
+def _questions(recipe: Recipe, data: Path, known: Contamination, *, wanted: int, seed: int) -> list[Example]:
     """About `wanted` examples, each source's share of them, without those that repeat an evaluation set."""
     weights = np.array([source.weight for source in recipe.sources])
     questions: list[Example] = []

@@ -69,6 +69,7 @@ def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., An
         @functools.wraps(main)
         def run(
             config: Config,
+            *,
             data: Path,
             recipe: Path,
             output: Path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
@@ -39,11 +40,17 @@ def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks
         interactions = ray.data.from_arrow(of_scenarios(table, scenarios))
     else:
         interactions = ray.data.read_parquet(str(folder.path / "interactions.parquet")).map_batches(
-            lambda t: of_scenarios(normalise_interactions(t, where), scenarios),
+            lambda t: of_scenarios(normalise_interactions(_table(t), where), scenarios),
             batch_format="pyarrow",
             batch_size=None,
         )
     dataset = interactions.repartition(blocks, keys=["user_id"]).map_batches(
-        lambda t: user_sequences(t, vocabulary, rows), batch_format="pyarrow", batch_size=None
+        lambda t: user_sequences(_table(t), vocabulary, rows), batch_format="pyarrow", batch_size=None
     )
     return TrainingData(dataset.materialize(), items, vocabulary)
+
+
+def _table(batch: object) -> pa.Table:
+    """A batch of format "pyarrow", which Ray types as any of its formats."""
+    assert isinstance(batch, pa.Table)
+    return batch

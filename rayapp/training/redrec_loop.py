@@ -10,6 +10,7 @@ import ray.train
 import ray.train.torch
 import torch
 
+from rayapp.cluster import arrow_tables
 from rayapp.content.item_encoder import DECODER
 from rayapp.cores import usable_cores
 from rayapp.data.sequences import EventSequence, sequences_of
@@ -62,7 +63,9 @@ def reader_of(settings: TrainConfig, texts: list[str]) -> TrainableEncoder | Non
     if config.item_learning == "frozen":
         return None
     folder = settings.encoder.removeprefix(DECODER)
-    return TrainableEncoder(folder, texts, config.item_learning, config.lora_rank, config.checkpointing)
+    return TrainableEncoder(
+        folder, texts, config.item_learning, rank=config.lora_rank, checkpointing=config.checkpointing
+    )
 
 
 def split_for_training(
@@ -88,9 +91,9 @@ def train_loop(config: dict[str, Any]) -> None:
     crew = Crew(rank, world, device)
     torch.set_num_threads(max(1, usable_cores() // world))
     shard = ray.train.get_dataset_shard("train")
-    sequences = [
-        s for block in shard.iter_batches(batch_size=4096, batch_format="pyarrow") for s in sequences_of(block)
-    ]
+    assert shard is not None  # rayapp/training/redrec.py gives the trainer this dataset
+    tables = arrow_tables(shard.iter_batches(batch_size=4096, batch_format="pyarrow"))
+    sequences = [sequence for table in tables for sequence in sequences_of(table)]
     train, validation = split_for_training(sequences, task.holdout, task.split)
     train = [s for s in train if len(s.items) > 1]  # a user with one event has nothing to predict
     model = build_model(settings, task.vocabulary, task.content, task.texts).to(device)
@@ -100,11 +103,11 @@ def train_loop(config: dict[str, Any]) -> None:
     sampler = NegativeSampler(
         pools,
         counts,
-        settings.negatives,
-        settings.in_batch,
-        settings.seed + rank,
-        settings.hard,
-        crew.gathered,
+        uniform=settings.negatives,
+        in_batch=settings.in_batch,
+        seed=settings.seed + rank,
+        hard=settings.hard,
+        gather=crew.gathered,
     )
     batcher = Batcher(settings.batching, items, scenarios, counts)
     # DDP broadcasts rank 0's weights, so its id embeddings must start from the users of all workers.
@@ -112,7 +115,7 @@ def train_loop(config: dict[str, Any]) -> None:
     wrapped = model
     if world > 1:
         wrapped = ray.train.torch.prepare_model(model, parallel_strategy_kwargs={"find_unused_parameters": True})
-    trainer = Trainer(settings, model, sampler, batcher, wrapped)
+    trainer = Trainer(settings, model, sampler=sampler, batcher=batcher, wrapped=wrapped)
     # With a split by scenario a target is ranked among its scenario's items, as in `jobs.evaluate_cross`.
     candidates = None
     if task.split == "scenario":

@@ -75,7 +75,7 @@ def publish_trained(
 
     def write(target: Path) -> None:
         save_user_side(target, model.user)
-        save_memory(target, *memory)
+        save_memory(target, memory)
 
     metrics = {
         **run.held_out,

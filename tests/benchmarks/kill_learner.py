@@ -38,10 +38,10 @@ from rayapp.redrec.model.artifact import load_user_side, model_description, save
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
-from rayapp.redrec.online.online_model import save_memory
+from rayapp.redrec.online.online_model import Memory, save_memory
 from rayapp.redrec.online.reservoir import Reservoir
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry
-from rayapp.stores.valkey.client import wait_for_store
 from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
@@ -97,7 +97,7 @@ def first_version(config: Config, world: Path) -> list[str]:
     def write(to: Path) -> None:
         save_user_side(to, model.user)
         length = model.config.length
-        save_memory(to, LearnerState(length), Reservoir(config.learner.reservoir, length), Frequency())
+        save_memory(to, Memory(LearnerState(length), Reservoir(config.learner.reservoir, length), Frequency()))
 
     description = model_description(model, config.encoder)
     registry.publish(Manifest(1, None, "s", 0, {}, 0, {}, {}, "passed", description), write)
@@ -167,7 +167,7 @@ def main(kills: int, rate: float, workers: int, seed: int) -> None:
         for command in (broker_command(config), store_command(config))
     ]
     try:
-        wait_for_store(config.store_url, 60)
+        open_store(config.store_url, wait_s=60)
         ensure_topics(config.broker)
         items = first_version(config, write_sample_world(root / "world"))
         calm = msgspec.structs.replace(config, state=str(root / "calm"))

@@ -35,7 +35,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import LearnerState, LogRow
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import Memory, OnlineModel
 from rayapp.redrec.online.prequential import evaluate_window
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.redrec.online.trainer import nearest
@@ -66,7 +66,15 @@ def bare_step(user: UserSide, optimiser: torch.optim.Optimizer, table: torch.Ten
     targets = table[t.rows]
     chosen = nearest(user(t.batch, t.vectors).flatten(1, 2), t.real, targets)
     pool = F.normalize(table[t.pool.rows_P], dim=-1)
-    info_nce(chosen, targets, t.rows, pool, t.pool.rows_P, t.pool.log_expected_P, user.scale).mean().backward()
+    info_nce(
+        chosen,
+        targets,
+        target_ids_M=t.rows,
+        negatives_PD=pool,
+        negative_ids_P=t.pool.rows_P,
+        log_expected=t.pool.log_expected_P,
+        scale=user.scale,
+    ).mean().backward()
     torch.nn.utils.clip_grad_norm_(user.parameters(), 1.0)
     optimiser.step()
 
@@ -78,8 +86,8 @@ def online_model(folder: DataFolder, where: Path) -> OnlineModel:
     model = RedRec(ModelConfig(), vocabulary_of(folder.interactions()), content).eval()
     save_space(where, model, items, "enc")
     vectors = ItemVectors(ItemSpace(where, model_description(model, "enc")))
-    parts = (LearnerState(50), Reservoir(512, 50), Frequency())
-    return OnlineModel(model.user, vectors, OnlineSettings(impressions=0.0, replay=0.0), *parts)
+    memory = Memory(LearnerState(50), Reservoir(512, 50), Frequency())
+    return OnlineModel(model.user, vectors, OnlineSettings(impressions=0.0, replay=0.0), memory)
 
 
 @click.command(help=__doc__)

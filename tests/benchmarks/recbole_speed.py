@@ -45,10 +45,12 @@ def ours(folder: DataFolder, content: np.ndarray, settings: TrainConfig, threads
     train = [s for s in train if len(s.items) > 1]
     many, counts = len(items), target_counts(train, len(items))
     pools = scenario_items(train, many, len(vocabulary.scenarios))
-    sampler = NegativeSampler(pools, counts, settings.negatives, settings.in_batch, 0)
+    sampler = NegativeSampler(pools, counts, uniform=settings.negatives, in_batch=settings.in_batch, seed=0)
     table_IE = torch.cat([torch.from_numpy(content), torch.zeros(1, content.shape[1])])
     model = RedRec(settings.model, vocabulary, table_IE)
-    trainer = Trainer(settings, model, sampler, Batcher(settings.batching, many, len(vocabulary.scenarios), counts))
+    trainer = Trainer(
+        settings, model, sampler=sampler, batcher=Batcher(settings.batching, many, len(vocabulary.scenarios), counts)
+    )
     examples = sum(min(settings.cuts, len(s.items) - 1) for s in train)
     seconds, done, epoch, found = 0.0, 0, 0, []
     while seconds < 60 * settings.minutes:

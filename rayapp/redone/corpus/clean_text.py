@@ -33,6 +33,7 @@ class CleanText:
         self,
         texts: Iterable[str],
         cleaning: Cleaning,
+        *,
         known: Contamination,
         scores: Scores | None,
         counts: Counter[str],

@@ -79,7 +79,8 @@ def best_regression(shares: np.ndarray, losses: np.ndarray, seed: int = 42) -> t
 
 def rank_correlation(predicted: np.ndarray, true: np.ndarray) -> float:
     """Spearman's, -1 to 1."""
-    return float(spearmanr(predicted, true).statistic)
+    correlation, _ = spearmanr(predicted, true)
+    return float(correlation)
 
 
 def best_mixture(model: LossRegression, prior: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:

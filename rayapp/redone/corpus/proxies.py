@@ -30,7 +30,9 @@ class TextPool:
         return self.rows[HELD_OUT:]
 
 
-def proxy_losses(pools: Sequence[TextPool], shares: np.ndarray, vocabulary: int, steps: int, seed: int) -> np.ndarray:
+def proxy_losses(
+    pools: Sequence[TextPool], shares: np.ndarray, *, vocabulary: int, steps: int, seed: int
+) -> np.ndarray:
     """[D] held-out loss of each source, in nats a token, of a model trained from nothing on rows drawn by `shares` [D]."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)

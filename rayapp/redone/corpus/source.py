@@ -62,7 +62,7 @@ def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iter
         name = source.path or source.name
         if name not in SETS:
             raise SourceError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
-        yield from examples(folder, name, split, source.limit or None, seed)
+        yield from examples(folder, name, split, source.limit or None, seed=seed)
         return
     for row in _rows(source, folder):
         if source.kind == "examples":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from rayapp.cluster import arrow_tables
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import Row, answered, in_small_blocks
 from rayapp.llm.model_version import model_version
@@ -146,9 +147,8 @@ def _generate(
     started = last_line = time.monotonic()
     count = 0
     with cache.open("a") as file:
-        for batch in answered(
-            in_small_blocks([r._asdict() for r in waiting]), folder, ask, conclude, engine=engine
-        ).iter_batches(batch_size=64, batch_format="pyarrow"):
+        dataset = answered(in_small_blocks([r._asdict() for r in waiting]), folder, ask, conclude, engine=engine)
+        for batch in arrow_tables(dataset.iter_batches(batch_size=64, batch_format="pyarrow")):
             for row in batch.to_pylist():
                 results[row["key"]] = json.loads(row["result"])
                 file.write(json.dumps([row["key"], results[row["key"]]]) + "\n")

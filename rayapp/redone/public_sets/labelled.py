@@ -17,20 +17,22 @@ _NUMBER = re.compile(r"^[\d.]+ ")
 def emotion(folder: Path, split: str, seed: int) -> Iterator[Example]:
     labels = ("anger", "joy", "optimism", "sadness")
     for row, _ in shuffled(rows(folder, "tweeteval/emotion.parquet", split), seed):
-        yield taxonomy(row["text"], labels, row["label"], "the emotion", "TweetEval emotion")
+        yield taxonomy(row["text"], labels, row["label"], about="the emotion", source="TweetEval emotion")
 
 
 def irony(folder: Path, split: str, seed: int) -> Iterator[Example]:
     labels = {"irony": "ironic", "non_irony": "sincere"}
     for row, _ in shuffled(rows(folder, "tweeteval/irony.parquet", split), seed):
-        yield taxonomy(row["text"], tuple(labels.values()), labels[row["label"]], "the tone", "TweetEval irony")
+        yield taxonomy(
+            row["text"], tuple(labels.values()), labels[row["label"]], about="the tone", source="TweetEval irony"
+        )
 
 
 def stance(folder: Path, split: str, seed: int) -> Iterator[Example]:
     labels = ("against", "favor", "none")
     for row, _ in shuffled(rows(folder, "tweeteval/stance.parquet", split), seed):
         about = f"the stance on {row['target']}"
-        yield taxonomy(row["text"], labels, row["label"], about, "TweetEval stance")
+        yield taxonomy(row["text"], labels, row["label"], about=about, source="TweetEval stance")
 
 
 def sexism_paths(folder: Path, split: str, seed: int) -> Iterator[Example]:

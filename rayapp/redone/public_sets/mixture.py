@@ -32,6 +32,6 @@ UNANSWERED: dict[str, Reader] = {"forms": forms.forms}
 SETS = {**ENGLISH, **CHINESE, **UNANSWERED}
 
 
-def examples(folder: Path, name: str, split: str, limit: int | None = None, seed: int = 0) -> list[Example]:
+def examples(folder: Path, name: str, split: str, limit: int | None = None, *, seed: int = 0) -> list[Example]:
     """Of one set, `limit` at most: always the same ones, and fewer are the first of more. Raises UserError."""
     return list(islice(SETS[name](folder, split, seed), limit))

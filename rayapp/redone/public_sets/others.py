@@ -36,7 +36,7 @@ def readers(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 def chinese_grades(folder: Path, split: str, seed: int) -> Iterator[Example]:
     for row, _ in shuffled(rows(folder, "relevance/qbqtc_zh.parquet", split, has=("train", "test")), seed):
-        yield correlation(row["query"], row["title"], row["label"], (0, 1, 2), "QBQTC")
+        yield correlation(row["query"], row["title"], row["label"], grades=(0, 1, 2), source="QBQTC")
 
 
 def translations(folder: Path, split: str, seed: int) -> Iterator[Example]:

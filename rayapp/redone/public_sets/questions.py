@@ -41,11 +41,11 @@ def options_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
         drawn = (all_rows[n]["answers"][0] for n in rng.integers(len(all_rows), size=5 * OPTIONS))
         wrong = list(dict.fromkeys(answer for answer in drawn if answer.casefold() not in note))[:OPTIONS]
         if rng.random() < UNANSWERABLE or len(wrong) < OPTIONS:
-            yield complex_(row["question"], row["note"], wrong, {}, SOURCE)
+            yield complex_(row["question"], row["note"], wrong, reasons={}, source=SOURCE)
             continue
         place = int(rng.integers(OPTIONS))
         wrong[place] = row["answers"][0]
-        yield complex_(row["question"], row["note"], wrong, {place: reason}, SOURCE)
+        yield complex_(row["question"], row["note"], wrong, reasons={place: reason}, source=SOURCE)
 
 
 def _rows(folder: Path, split: str) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def query_grades(folder: Path, split: str, seed: int) -> Iterator[Example]:
         other = other or all_rows[int(rng.integers(len(all_rows)))]
         shared = len(set(row["keyphrases"]) & set(other["keyphrases"]))
         grade = 3 if other is row else (2 if shared > 1 else 1 if shared else -1)
-        yield correlation(row["title"], _note(other), grade, GRADES, SOURCE)
+        yield correlation(row["title"], _note(other), grade, grades=GRADES, source=SOURCE)
 
 
 def highlights(folder: Path, split: str, seed: int) -> Iterator[Example]:

@@ -77,7 +77,7 @@ def simple(question: str, note: str, answer: Sequence[str], source: str) -> Exam
     )
 
 
-def complex_(question: str, note: str, options: Sequence[str], reasons: Mapping[int, str], source: str) -> Example:
+def complex_(question: str, note: str, options: Sequence[str], *, reasons: Mapping[int, str], source: str) -> Example:
     """`reasons`: which options the note supports, and the sentence that says so."""
     instruction = (
         f"Which options does the note support as an answer? Give each with the sentence that says so, or write {EMPTY}."

@@ -60,7 +60,7 @@ def correlates(query: str, note: str, yes: bool, source: str) -> Example:
     return Example(QueryCorrExplain.name, question, YES_NO[not yes], YES_NO, note, one_line(query), source, instruction)
 
 
-def correlation(query: str, note: str, grade: int, grades: Sequence[int], source: str) -> Example:
+def correlation(query: str, note: str, grade: int, *, grades: Sequence[int], source: str) -> Example:
     """`grades`: all that are possible, lowest first."""
     instruction = (
         f"How closely does the note match the query? Grades: {', '.join(map(str, grades))}; {grades[-1]} is a perfect "

@@ -21,7 +21,7 @@ class TaxonomyMultiple(Choice):
     name, family, metric, max_tokens = "taxonomy_multiple", "taxonomy", "exact match", 48
 
 
-def taxonomy(note: str, categories: Sequence[str], answer: str, about: str, source: str) -> Example:
+def taxonomy(note: str, categories: Sequence[str], answer: str, *, about: str, source: str) -> Example:
     """`about`: what the categories are of (the emotion, the topic, …)."""
     instruction = f"Which category is {about} of this note? Categories: {', '.join(categories)}."
     return Example(

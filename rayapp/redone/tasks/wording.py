@@ -172,7 +172,9 @@ def reworded(example: Example, rng: np.random.Generator) -> Example:
     if wordings is None:
         return example
     chosen = {label: str(rng.choice(others)) for label, (others, _) in LABELS.items()}
-    return _worded(example, wordings.trained, str(rng.choice(wordings.others)), chosen, last=bool(rng.random() < 0.3))
+    return _worded(
+        example, wordings.trained, str(rng.choice(wordings.others)), labels=chosen, last=bool(rng.random() < 0.3)
+    )
 
 
 def unseen(example: Example) -> Example:
@@ -181,7 +183,7 @@ def unseen(example: Example) -> Example:
     if wordings is None:
         return example
     return _worded(
-        example, wordings.trained, wordings.unseen, {k: other for k, (_, other) in LABELS.items()}, last=False
+        example, wordings.trained, wordings.unseen, labels={k: other for k, (_, other) in LABELS.items()}, last=False
     )
 
 
@@ -199,7 +201,7 @@ def instruction_of(task: str, options: Sequence[str]) -> str:
     )
 
 
-def _worded(example: Example, pattern: str, template: str, labels: dict[str, str], last: bool) -> Example:
+def _worded(example: Example, pattern: str, template: str, *, labels: dict[str, str], last: bool) -> Example:
     matched = re.match(pattern, example.question)
     if matched is None:
         return example

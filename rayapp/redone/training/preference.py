@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
 
 from rayapp.errors import UserError
 from rayapp.redone.recipe import Recipe
@@ -80,7 +81,7 @@ class _TokenizedDPOTrainer(DPOTrainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Beside the reference, which lies in a folder of its own, transformers leaves the learned adapter unread."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
-        target = model or self.model
+        target: Any = model or self.model
         if "ref" in getattr(target, "peft_config", {}):
             target.load_adapter(resume_from_checkpoint, "default", is_trainable=True)
             target.set_adapter("default")

@@ -76,18 +76,19 @@ def layout_of(groups: np.ndarray, members: np.ndarray) -> PrefixLayout:
 
 
 @torch.compiler.disable
-def attend(
+def attend(  # noqa: PLR0917 - transformers passes the first five by position
     module: Any,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: None,
+    *,
     scaling: float,
     prefix_layout: PrefixLayout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """[1, T, H, D] of query [1, H, T, D], key and value [1, K, T, D] with H a multiple of K (grouped queries)."""
-    _, heads, length, size = query.shape
+    heads, length, size = query.shape[1:]
     own_heads = key.shape[1]
     flat = [part[0].transpose(0, 1).reshape(length, -1) for part in (query * scaling, key, value)]
     outputs = []

@@ -41,7 +41,7 @@ class Preparation:
     """One recipe over one data folder, for one tokenizer. `known`: questions and notes of the evaluation sets."""
 
     def __init__(
-        self, recipe: Recipe, folder: Path, tokenizer: Any, known: Contamination, scores: Scores | None = None
+        self, recipe: Recipe, folder: Path, tokenizer: Any, *, known: Contamination, scores: Scores | None = None
     ) -> None:
         self.recipe = recipe
         self.folder = folder
@@ -183,7 +183,9 @@ class Preparation:
         if source.name not in self.clean:
             counts = self.report.setdefault(source.name, Counter())
             source_texts = texts(source, self.folder)
-            self.clean[source.name] = CleanText(source_texts, self.recipe.cleaning, self.known, self.scores, counts)
+            self.clean[source.name] = CleanText(
+                source_texts, self.recipe.cleaning, known=self.known, scores=self.scores, counts=counts
+            )
         for text in self.clean[source.name].read(seed):
             ids = [*self.tokenizer.encode(text, add_special_tokens=False), self.tokenizer.eos_token_id]
             for first in range(0, len(ids), self.recipe.length):

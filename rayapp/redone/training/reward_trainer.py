@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from datasets import Dataset
 from transformers import TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments
@@ -56,7 +57,7 @@ def reward_trainer(
     )
     return _TokenizedGRPOTrainer(
         model=model,
-        reward_funcs=task_rewards,
+        reward_funcs=[task_rewards],  # pyright: ignore[reportArgumentType] - TRL types completions as messages only
         args=arguments,
         train_dataset=Dataset.from_dict(
             {

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.training.arguments import trainer_arguments

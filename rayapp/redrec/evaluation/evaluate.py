@@ -19,6 +19,7 @@ Scorer = Callable[[list[int]], np.ndarray]
 def evaluate(
     split: Split,
     scorer: Scorer,
+    *,
     batch: int = 512,
     users: np.ndarray | None = None,
     candidates: dict[int, np.ndarray] | None = None,
@@ -27,7 +28,7 @@ def evaluate(
 
     `users`, `candidates`: see `ranks_of`.
     """
-    ranks_by_mask = ranks_of(split, scorer, batch, users, candidates)
+    ranks_by_mask = ranks_of(split, scorer, batch=batch, users=users, candidates=candidates)
     return {mask: summarise(ranks) for mask, ranks in ranks_by_mask.items()} | {
         "users": {"count": len(ranks_by_mask["kept"])}
     }
@@ -36,6 +37,7 @@ def evaluate(
 def ranks_of(
     split: Split,
     scorer: Scorer,
+    *,
     batch: int = 512,
     users: np.ndarray | None = None,
     candidates: dict[int, np.ndarray] | None = None,

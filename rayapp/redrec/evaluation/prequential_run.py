@@ -128,11 +128,12 @@ class PrequentialRun:
         folder: Path,
         description: dict[str, object],
         space: ItemSpace,
+        *,
         learner: OnlineSettings,
         settings: Settings,
         no_text: np.ndarray,
     ) -> PrequentialRun:
-        run = cls(OnlineModel.load(folder, description, space, learner), settings, no_text)
+        run = cls(OnlineModel.load(folder, description, space, settings=learner), settings, no_text)
         state = torch.load(folder / "run.pt", weights_only=False)
         if state["arms"]:
             run._start()

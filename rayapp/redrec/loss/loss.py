@@ -66,6 +66,7 @@ def assign(interests_NKD: Tensor, targets_NWD: Tensor, mask_NW: Tensor) -> Tenso
 def info_nce(
     users_MD: Tensor,
     targets_MD: Tensor,
+    *,
     target_ids_M: Tensor,
     negatives_PD: Tensor,
     negative_ids_P: Tensor,
@@ -90,7 +91,7 @@ def info_nce(
 
 
 def unlikelihood(
-    users_MD: Tensor, items_MD: Tensor, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
+    users_MD: Tensor, items_MD: Tensor, *, negatives_PD: Tensor, log_expected_P: Tensor, scale: Tensor
 ) -> Tensor:
     """-log(1 - p) per row, [M]: p is the item's probability among all items, estimated on the pool.
 

@@ -43,6 +43,7 @@ class NegativeSampler:
         self,
         scenario_items: dict[int, np.ndarray],
         target_counts: np.ndarray,
+        *,
         uniform: int,
         in_batch: int,
         seed: int,

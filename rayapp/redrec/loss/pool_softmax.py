@@ -51,31 +51,39 @@ def places_of(rows_N: Tensor, ids_N: Tensor, pool_P: Tensor) -> Pairs:
     return Pairs(rows_N[which], order[column])
 
 
-def log_partition(
-    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs, repeat_penalty_M: Tensor
-) -> Tensor:
-    """[M]: log sum over the pool of exp(u·n - bias), with gradients for users, pool and penalty.
+class LogitTerms(NamedTuple):
+    """What is subtracted from the logits of M rows over a pool of P draws.
 
     `bias_P` is log-Q; entries in `hidden` are left out; in `repeats` the row's `repeat_penalty_M` is subtracted.
     """
-    log_partition_M: Tensor = _LogPartition.apply(users_MD, pool_PD, repeat_penalty_M, bias_P, hidden, repeats)
+
+    bias_P: Tensor
+    hidden: Pairs
+    repeats: Pairs
+    repeat_penalty_M: Tensor
+
+
+def log_partition(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Tensor:
+    """[M]: log sum over the pool of exp(u·n - terms), with gradients for users, pool and penalty."""
+    log_partition_M: Tensor = _LogPartition.apply(
+        users_MD, pool_PD, terms.repeat_penalty_M, terms.bias_P, terms.hidden, terms.repeats
+    )
     return log_partition_M
 
 
 @torch.no_grad()
-def pool_mass(
-    users_MD: Tensor, pool_PD: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs, repeat_penalty_M: Tensor
-) -> Tensor:
+def pool_mass(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Tensor:
     """[P]: the softmax mass that the rows give each draw of the pool (logits as in `log_partition`), summed over rows."""
-    mass_P = torch.zeros_like(bias_P)
-    for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), repeat_penalty_M.float(), bias_P, hidden, repeats):
+    mass_P = torch.zeros_like(terms.bias_P)
+    terms = terms._replace(repeat_penalty_M=terms.repeat_penalty_M.float())
+    for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), terms):
         mass_P += scores.softmax(1).nan_to_num(0.0).sum(0)
     return mass_P
 
 
 class _LogPartition(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917 - autograd passes its inputs by position
         ctx: Any,
         users_MD: Tensor,
         pool_PD: Tensor,
@@ -84,41 +92,40 @@ class _LogPartition(torch.autograd.Function):
         hidden: Pairs,
         repeats: Pairs,
     ) -> Tensor:
-        inputs = (users_MD.float(), pool_PD.float(), repeat_penalty_M.float(), bias_P, hidden, repeats)
-        parts = [scores.logsumexp(1) for _, _, scores in _chunks(*inputs)]
+        users_MD, pool_PD = users_MD.float(), pool_PD.float()
+        terms = LogitTerms(bias_P, hidden, repeats, repeat_penalty_M.float())
+        parts = [scores.logsumexp(1) for _, _, scores in _chunks(users_MD, pool_PD, terms)]
         log_partition_M = torch.cat(parts) if parts else users_MD.new_empty(0)
-        ctx.save_for_backward(*inputs[:4], log_partition_M, *hidden, *repeats)
+        ctx.save_for_backward(users_MD, pool_PD, terms.repeat_penalty_M, bias_P, log_partition_M, *hidden, *repeats)
         return log_partition_M
 
     @staticmethod
     def backward(ctx: Any, gradient_M: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         users_MD, pool_PD, repeat_penalty_M, bias_P, log_partition_M, *pairs = ctx.saved_tensors
-        hidden, repeats = Pairs(*pairs[:2]), Pairs(*pairs[2:])
+        terms = LogitTerms(bias_P, Pairs(*pairs[:2]), Pairs(*pairs[2:]), repeat_penalty_M)
         for_users, for_penalty = torch.empty_like(users_MD), torch.zeros_like(repeat_penalty_M)
         for_pool = torch.zeros_like(pool_PD)
-        for start, stop, scores in _chunks(users_MD, pool_PD, repeat_penalty_M, bias_P, hidden, repeats):
+        for start, stop, scores in _chunks(users_MD, pool_PD, terms):
             # A row with an empty pool (-inf) has no gradient.
             level = log_partition_M[start:stop, None].clamp(min=-1e30)
             shares = scores.sub_(level).exp_().mul_(gradient_M[start:stop, None])
             for_users[start:stop] = shares @ pool_PD
             for_pool.addmm_(shares.T, users_MD[start:stop])
-            rows, columns = repeats.within(start, stop)
+            rows, columns = terms.repeats.within(start, stop)
             for_penalty[start:stop].index_add_(0, rows, shares[rows, columns], alpha=-1)
         return for_users, for_pool, for_penalty, None, None, None
 
 
-def _chunks(
-    users_MD: Tensor, pool_PD: Tensor, repeat_penalty_M: Tensor, bias_P: Tensor, hidden: Pairs, repeats: Pairs
-) -> Iterator[tuple[int, int, Tensor]]:
+def _chunks(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Iterator[tuple[int, int, Tensor]]:
     """(first row, row after the last, scores) of chunks of rows that fit into a core's cache; larger chunks on a GPU."""
     size = 4096 if users_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
     with torch.autocast(users_MD.device.type, enabled=False):
         for start in range(0, len(users_MD), size):
             stop = min(start + size, len(users_MD))
-            scores = torch.addmm(bias_P.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
-            rows, columns = repeats.within(start, stop)
-            scores[rows, columns] -= repeat_penalty_M[start:stop][rows]
-            scores[hidden.within(start, stop)] = float("-inf")
+            scores = torch.addmm(terms.bias_P.expand(stop - start, -1), users_MD[start:stop], pool_PD.T, beta=-1)
+            rows, columns = terms.repeats.within(start, stop)
+            scores[rows, columns] -= terms.repeat_penalty_M[start:stop][rows]
+            scores[terms.hidden.within(start, stop)] = float("-inf")
             yield start, stop, scores
 
 

@@ -66,7 +66,12 @@ class ItemSpace:
         self.keys: list[str] = table["content_key"].to_pylist()
         self.content: torch.Tensor = load_file(folder / "content.safetensors")["content"]
         self.tower = ItemTower(
-            len(self.ids), self.content.shape[1], config.dim, 0.0, config.use_ids, config.id_dropout
+            len(self.ids),
+            self.content.shape[1],
+            config.dim,
+            dropout=0.0,
+            use_ids=config.use_ids,
+            id_dropout=config.id_dropout,
         ).eval()
         self.tower.load_state_dict(load_file(folder / "item_side.safetensors"))
 

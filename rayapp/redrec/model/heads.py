@@ -31,7 +31,7 @@ class ItemTower(nn.Module):
     """
 
     def __init__(
-        self, items: int, content_dim: int, dim: int, dropout: float, use_ids: bool, id_dropout: float
+        self, items: int, content_dim: int, dim: int, *, dropout: float, use_ids: bool, id_dropout: float
     ) -> None:
         super().__init__()
         self.unknown = items

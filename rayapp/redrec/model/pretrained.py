@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ def decoder_of(folder: str, learning: Learning, rank: int = 16, checkpointing: b
     """
     from transformers import AutoModel
 
-    decoder: nn.Module = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    decoder: Any = AutoModel.from_pretrained(folder, dtype=torch.float32)
     if checkpointing:
         decoder.gradient_checkpointing_enable()
     if learning == "full":
@@ -42,9 +42,9 @@ class PretrainedTower(EventTokens):
     their cut. Ranks are the model's own positions; gap, action and scenario are embeddings beside the item vector.
     """
 
-    def __init__(self, decoder: nn.Module, dim: int, scenarios: int, actions: int, interests: int) -> None:
+    def __init__(self, decoder: nn.Module, dim: int, *, scenarios: int, actions: int, interests: int) -> None:
         width = int(decoder.config.hidden_size)  # type: ignore[union-attr,arg-type]
-        super().__init__(dim, width, scenarios, actions, interests, query_std=0.02)
+        super().__init__(dim, width, scenarios=scenarios, actions=actions, interests=interests, query_std=0.02)
         self.decoder = decoder
 
     def forward(self, vectors_BLD: Tensor, batch: Batch, encoding: TemporalEncoding) -> Tensor:

@@ -24,7 +24,7 @@ class RecencyPool(nn.Module):
         self.affinity = nn.Parameter(torch.eye(scenarios + 1))
 
     def forward(
-        self, vectors_BLD: Tensor, scenarios_BL: Tensor, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
+        self, vectors_BLD: Tensor, scenarios_BL: Tensor, *, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
     ) -> Tensor:
         """[B, C, K, D]: for each query the weighted mean of the item vectors visible at its cut; zero if there are none."""
         rate_BCK = self.log_rate[cut_scenario_BC].exp()

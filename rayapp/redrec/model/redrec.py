@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE, assign
 from rayapp.redrec.loss.negatives import NegativePool
-from rayapp.redrec.loss.pool_softmax import joined, log_partition, near_duplicates, no_pairs, places_of, pool_mass
+from rayapp.redrec.loss.pool_softmax import (
+    LogitTerms,
+    joined,
+    log_partition,
+    near_duplicates,
+    no_pairs,
+    places_of,
+    pool_mass,
+)
 from rayapp.redrec.model.batch import Batch
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
 from rayapp.redrec.model.mixing import Mixer, Mixing
@@ -85,11 +93,21 @@ class UserSide(nn.Module):
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
         """Interest vectors [B, C, K, D], L2-normalised (RED-Rec, section 3.3); `vectors_BLD` are those of batch.items_BL."""
         encoding = temporal_encoding(
-            self.config.mixing, batch.scenarios_BL, batch.seconds_BL, batch.cut_BC, batch.cut_scenario_BC
+            self.config.mixing,
+            batch.scenarios_BL,
+            batch.seconds_BL,
+            cut_BC=batch.cut_BC,
+            cut_scenario_BC=batch.cut_scenario_BC,
         )
         hidden = self.tower(vectors_BLD, batch, encoding)
         seen_BCL = visible(batch)
-        recent = self.recent(vectors_BLD, encoding.scenario_BL, seen_BCL, encoding.age_BCL, batch.cut_scenario_BC)
+        recent = self.recent(
+            vectors_BLD,
+            encoding.scenario_BL,
+            seen_BCL=seen_BCL,
+            age_BCL=encoding.age_BCL,
+            cut_scenario_BC=batch.cut_scenario_BC,
+        )
         interests = F.normalize(recent, dim=-1) + self.gate * F.normalize(self.head(hidden), dim=-1)
         if self.trend is not None:
             now_BC = moments(batch.seconds_BL, seen_BCL, batch.cut_seconds_BC)
@@ -101,9 +119,17 @@ def _user_tower(config: ModelConfig, vocabulary: Vocabulary) -> UserTower | Pret
     scenarios, actions = len(vocabulary.scenarios), len(vocabulary.actions)
     if config.user_model:
         decoder = decoder_of(config.user_model, config.user_learning, config.lora_rank, config.checkpointing)
-        return PretrainedTower(decoder, config.dim, scenarios, actions, config.interests)
-    sizes = (config.dim, config.width, config.layers, config.heads, config.dropout)
-    return UserTower(*sizes, scenarios, actions, config.interests)
+        return PretrainedTower(decoder, config.dim, scenarios=scenarios, actions=actions, interests=config.interests)
+    return UserTower(
+        config.dim,
+        config.width,
+        layers=config.layers,
+        heads=config.heads,
+        dropout=config.dropout,
+        scenarios=scenarios,
+        actions=actions,
+        interests=config.interests,
+    )
 
 
 class Loss(NamedTuple):
@@ -128,7 +154,12 @@ class RedRec(nn.Module):
         self.register_buffer("content", content, persistent=False)
         items = len(content) - 1
         self.item_tower = ItemTower(
-            items, content.shape[1], config.dim, config.dropout, config.use_ids, config.id_dropout
+            items,
+            content.shape[1],
+            config.dim,
+            dropout=config.dropout,
+            use_ids=config.use_ids,
+            id_dropout=config.id_dropout,
         )
         self.user = UserSide(config, vocabulary)
 
@@ -175,7 +206,12 @@ class RedRec(nn.Module):
         losses, mass = [], {}
         for scenario, pool in pools.items():
             loss_M, mass_P = self._info_nce(
-                cuts.of(scenario), scenario, batch.items_BL, pool, vectors[place[pool.rows_P]], weigh_pools
+                cuts.of(scenario),
+                scenario,
+                items_BL=batch.items_BL,
+                pool=pool,
+                pool_PD=vectors[place[pool.rows_P]],
+                weigh=weigh_pools,
             )
             losses.append(loss_M)
             if mass_P is not None:
@@ -183,7 +219,7 @@ class RedRec(nn.Module):
         return Loss(torch.cat(losses).mean(), mass)
 
     def _info_nce(
-        self, cuts: Cuts, scenario: int, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
+        self, cuts: Cuts, scenario: int, *, items_BL: Tensor, pool: NegativePool, pool_PD: Tensor, weigh: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(loss [M], pool mass [P] if `weigh`) of one scenario's targets against its pool."""
         positive_M = self.user.scale * (cuts.users_MD * cuts.targets_MD).sum(-1)
@@ -199,9 +235,10 @@ class RedRec(nn.Module):
             again_M = torch.zeros_like(positive_M).index_fill_(0, which[item == cuts.targets_M[which]], 1.0)
             positive_M = positive_M - penalty_M * again_M
             repeats = places_of(which, item, pool.rows_P)
-        inputs = (self.user.scale * cuts.users_MD, pool_PD, pool.log_expected_P, hidden, repeats, penalty_M)
-        mass_P = pool_mass(*inputs) if weigh else None
-        others_M = log_partition(*inputs)
+        users_MD = self.user.scale * cuts.users_MD
+        terms = LogitTerms(pool.log_expected_P, hidden, repeats, penalty_M)
+        mass_P = pool_mass(users_MD, pool_PD, terms) if weigh else None
+        others_M = log_partition(users_MD, pool_PD, terms)
         return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
 
 

@@ -31,7 +31,7 @@ class TemporalEncoding(NamedTuple):
 
 
 def temporal_encoding(
-    mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, cut_BC: Tensor, cut_scenario_BC: Tensor
+    mixing: Mixing, scenarios_BL: Tensor, seconds_BL: Tensor, *, cut_BC: Tensor, cut_scenario_BC: Tensor
 ) -> TemporalEncoding:
     """The encoding of sequences in time order."""
     B, L = scenarios_BL.shape

@@ -1,8 +1,9 @@
-"""A decoder that reads items while it learns: the item tower end to end (RED-Rec, section 3.1)."""
+"""A decoder that encodes items and is trained with the towers: the item tower end to end (RED-Rec, section 3.1)."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,13 +15,17 @@ from rayapp.redrec.model.pretrained import Learning, decoder_of
 
 
 class TrainableEncoder(nn.Module):
-    """The I items' texts as tokens, and the tower that reads them; row I is padding, an empty text."""
+    """The I items' texts as tokens, and the tower that encodes them; row I is padding, an empty text."""
+
+    tokens: Tensor
+    lengths: Tensor
 
     def __init__(
         self,
         folder: str,
         texts: list[str],
         learning: Learning,
+        *,
         rank: int = 16,
         checkpointing: bool = False,
         max_tokens: int = MAX_TOKENS,
@@ -48,7 +53,7 @@ class TrainableEncoder(nn.Module):
 
     @torch.no_grad()
     def everything(self, batch: int = 256) -> Tensor:
-        """[I + 1, H], the last row zero; texts of like length together."""
+        """[I + 1, H], the last row zero; texts of similar length in a batch."""
         order = self.lengths[:-1].argsort()
         parts = [self(rows) for rows in order.split(batch)]
         vectors = torch.zeros(len(self.lengths), parts[0].shape[1], device=parts[0].device)
@@ -56,10 +61,10 @@ class TrainableEncoder(nn.Module):
         return vectors
 
     def save(self, folder: Path) -> None:
-        """A folder that `decoder:FOLDER` names as an encoder: LoRA merged, the special token beside it."""
-        decoder = self.tower.decoder
+        """Write a folder for the encoder `decoder:FOLDER`: LoRA merged, with the special token."""
+        decoder: Any = self.tower.decoder
         whole = decoder.merge_and_unload() if hasattr(decoder, "merge_and_unload") else decoder
         folder.mkdir(parents=True, exist_ok=True)
-        whole.to(torch.bfloat16).save_pretrained(folder)  # type: ignore[operator]
+        whole.to(torch.bfloat16).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.tower.save(folder)

@@ -61,7 +61,7 @@ class EventTokens(nn.Module):
     """The input of a tower: tokens of events and queries, their positions, and the attention mask."""
 
     def __init__(
-        self, dim: int, width: int, scenarios: int, actions: int, interests: int, query_std: float = 0.1
+        self, dim: int, width: int, *, scenarios: int, actions: int, interests: int, query_std: float = 0.1
     ) -> None:
         super().__init__()
         self.interests = interests
@@ -102,10 +102,13 @@ class EventTokens(nn.Module):
 class UserTower(EventTokens):
     """From item vectors with their encodings to hidden states of the queries."""
 
+    frequencies: Tensor
+
     def __init__(
         self,
         dim: int,
         width: int,
+        *,
         layers: int,
         heads: int,
         dropout: float,
@@ -113,7 +116,7 @@ class UserTower(EventTokens):
         actions: int,
         interests: int,
     ) -> None:
-        super().__init__(dim, width, scenarios, actions, interests)
+        super().__init__(dim, width, scenarios=scenarios, actions=actions, interests=interests)
         self.dropout = dropout
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
@@ -142,9 +145,10 @@ class UserTower(EventTokens):
         Q = C * K
         by = self.rotation(self.places(encoding))
         by_q, by_x = (by[0][:, :, :Q], by[1][:, :, :Q]), (by[0][:, :, Q:], by[1][:, :, Q:])
-        for block in self.blocks[:-1]:
+        *blocks, last = [block for block in self.blocks if isinstance(block, Block)]
+        for block in blocks:
             tokens = block(tokens, by, block.keys(tokens[:, Q:], by_x), bias)
-        last = self.blocks[-1]  # no token attends to items after the last layer
+        # No token attends to items after the last layer.
         q = last(tokens[:, :Q], by_q, last.keys(tokens[:, Q:], by_x), bias[:, :, :Q])
         return self.norm(q).unflatten(1, (C, K))
 

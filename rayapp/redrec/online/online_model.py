@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -27,6 +28,14 @@ from rayapp.redrec.online.trainer import OnlineTrainer
 from rayapp.redrec.online.window import Window, prepare
 
 
+class Memory(NamedTuple):
+    """What a learner remembers besides weights and optimiser."""
+
+    state: LearnerState
+    reservoir: Reservoir
+    frequency: Frequency
+
+
 class OnlineModel:
     """One worker's copy; every worker of `world` holds the same state and takes its share of each step."""
 
@@ -35,18 +44,15 @@ class OnlineModel:
         user: UserSide,
         items: ItemVectors,
         settings: OnlineSettings,
-        state: LearnerState,
-        reservoir: Reservoir,
-        frequency: Frequency,
+        memory: Memory,
+        *,
         rank: int = 0,
         world: int = 1,
     ) -> None:
         self.user = user
         self.items = items
         self.settings = settings
-        self.state = state
-        self.reservoir = reservoir
-        self.frequency = frequency
+        self.state, self.reservoir, self.frequency = memory
         self.trainer = OnlineTrainer(user, settings, rank, world)
 
     def advance(
@@ -72,7 +78,7 @@ class OnlineModel:
         self.frequency.add(targets)
         count = round(len(targets) * self.settings.replay)
         older = prepare(self.reservoir.draw(count, number), self.items, self.user).positives
-        loss = self.trainer.learn(window, older, self.items, self.frequency, number, bias)
+        loss = self.trainer.learn(window, older, items=self.items, frequency=self.frequency, number=number, bias=bias)
         self.reservoir.add([partial(_itself, p.example) for p in window.positives], number)
         return loss
 
@@ -83,7 +89,7 @@ class OnlineModel:
         save_user_side(folder, self.user)
         torch.save(self.trainer.state(), folder / "optimiser.pt")
         self.items.save(folder)
-        save_memory(folder, self.state, self.reservoir, self.frequency)
+        save_memory(folder, Memory(self.state, self.reservoir, self.frequency))
 
     @classmethod
     def load(
@@ -91,6 +97,7 @@ class OnlineModel:
         folder: Path,
         description: dict[str, object],
         space: ItemSpace,
+        *,
         settings: OnlineSettings,
         dedupe_ms: int = DAY_MS,
         rank: int = 0,
@@ -104,27 +111,26 @@ class OnlineModel:
             user,
             ItemVectors.load(space, folder, settings.id_embeddings == "all"),
             settings,
-            LearnerState.load(folder, length, dedupe_ms, int(settings.late_s * 1000)),
-            Reservoir.load(folder, settings.reservoir, length, settings.seed),
-            Frequency.load(folder, settings.frequency_half_life),
-            rank,
-            world,
+            Memory(
+                LearnerState.load(folder, length, dedupe_ms, int(settings.late_s * 1000)),
+                Reservoir.load(folder, settings.reservoir, length, settings.seed),
+                Frequency.load(folder, settings.frequency_half_life),
+            ),
+            rank=rank,
+            world=world,
         )
         if weights is None and (folder / "optimiser.pt").is_file():
             model.trainer.restore(torch.load(folder / "optimiser.pt", weights_only=True))
         return model
 
 
-def save_memory(folder: Path, state: LearnerState, reservoir: Reservoir, frequency: Frequency) -> None:
-    """Everything a learner remembers besides weights and optimiser."""
-    state.save(folder)
-    reservoir.save(folder)
-    frequency.save(folder)
+def save_memory(folder: Path, memory: Memory) -> None:
+    """Write each part's file into the folder."""
+    for part in memory:
+        part.save(folder)
 
 
-def memory_of(
-    events: Iterable[Event], length: int, settings: OnlineSettings
-) -> tuple[LearnerState, Reservoir, Frequency]:
+def memory_of(events: Iterable[Event], length: int, settings: OnlineSettings) -> Memory:
     """The memory of a learner that was trained on these events (in time order) by other means."""
     state = LearnerState(length)
     reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency(settings.frequency_half_life)
@@ -139,7 +145,7 @@ def memory_of(
 
     reservoir.add(offers(), 0)
     frequency.add(targets)
-    return state, reservoir, frequency
+    return Memory(state, reservoir, frequency)
 
 
 def _itself(example: JoinedExample) -> JoinedExample:

@@ -7,7 +7,7 @@ from typing import Literal
 from rayapp.section import Count, Natural, NonNegative, Positive, Section
 
 
-class OnlineSettings(Section):
+class OnlineSettings(Section, frozen=True):
     """The online learner's windows, steps and publishing; a candidate waits up to `gate_wait_s` for its comparison.
 
     An impression becomes a negative of weight `impressions` when no feedback

@@ -47,6 +47,7 @@ class OnlineTrainer:
         self,
         window: Window,
         replay: list[LabelledExample],
+        *,
         items: ItemVectors,
         frequency: Frequency,
         number: int,
@@ -65,8 +66,14 @@ class OnlineTrainer:
         own_negatives = np.array_split(rng.permutation(len(window.negatives)), batches)
         losses = []
         for n, (taken, left) in enumerate(zip(own_positives, own_negatives, strict=True)):
-            batch = [positives[i] for i in taken], [window.negatives[i] for i in left]
-            loss = self._step(*batch, items, frequency, (number, n), bias)
+            loss = self._step(
+                [positives[i] for i in taken],
+                [window.negatives[i] for i in left],
+                items=items,
+                frequency=frequency,
+                seed=(number, n),
+                bias=bias,
+            )
             losses += [loss] * len(taken)
         return float(np.mean(losses)) if losses else math.nan
 
@@ -81,6 +88,7 @@ class OnlineTrainer:
         self,
         positives: list[LabelledExample],
         negatives: list[LabelledExample],
+        *,
         items: ItemVectors,
         frequency: Frequency,
         seed: tuple[int, int],
@@ -101,7 +109,7 @@ class OnlineTrainer:
         total = 0.0
         if share:
             vectors = ItemTable(used, F.normalize(leaf, dim=-1))
-            taken, left = self._losses(share, len(own_positives), vectors, pool, bias)
+            taken, left = self._losses(share, len(own_positives), items=vectors, pool=pool, bias=bias)
             total = float(taken.detach().sum())
             weight = sum(len(n.rows) * n.weight for n in negatives)
             loss = taken.sum() / max(1, len(positives)) + self.settings.impressions * left.sum() / max(1.0, weight)
@@ -121,6 +129,7 @@ class OnlineTrainer:
         self,
         examples: list[LabelledExample],
         positives: int,
+        *,
         items: ItemTable,
         pool: NegativePool,
         bias: np.ndarray | None,
@@ -138,9 +147,21 @@ class OnlineTrainer:
             bias_I = torch.from_numpy(bias)
             log_expected = log_expected[None] - bias_I[pool.rows_P][None] + bias_I[rows_M[:first]][:, None]
         taken = info_nce(
-            users_MD[:first], targets_MD[:first], rows_M[:first], pool_PD, pool.rows_P, log_expected, self.user.scale
+            users_MD[:first],
+            targets_MD[:first],
+            target_ids_M=rows_M[:first],
+            negatives_PD=pool_PD,
+            negative_ids_P=pool.rows_P,
+            log_expected=log_expected,
+            scale=self.user.scale,
         )
-        left = unlikelihood(users_MD[first:], targets_MD[first:], pool_PD, pool.log_expected_P, self.user.scale)
+        left = unlikelihood(
+            users_MD[first:],
+            targets_MD[first:],
+            negatives_PD=pool_PD,
+            log_expected_P=pool.log_expected_P,
+            scale=self.user.scale,
+        )
         return taken * weight_M[:first], left * weight_M[first:]
 
     def _pool(

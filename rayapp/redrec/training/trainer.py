@@ -60,6 +60,7 @@ class Trainer:
         self,
         config: TrainConfig,
         model: RedRec,
+        *,
         sampler: NegativeSampler,
         batcher: Batcher,
         wrapped: torch.nn.Module | None = None,

@@ -56,7 +56,7 @@ class ExperimentService:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="experiments")
 
     async def create(self, text: bytes) -> Change:
-        """Start an experiment, or increase the coverage of one that runs. Raises ExperimentError, Conflict, TooLarge."""
+        """Start an experiment, or increase the coverage of a running one. Raises ExperimentError, Conflict, TooLarge."""
         if len(text) > LARGEST:
             raise TooLarge(f"the experiment has {len(text):,} bytes, at most {LARGEST:,}")
         return await self._run(lambda: self._create(text))
@@ -86,9 +86,8 @@ class ExperimentService:
         """Everything that arms name is there. Raises ExperimentError."""
         for scenario in experiment.scenarios:
             if scenario not in self.config.scenarios:
-                raise ExperimentError(
-                    f"experiment {experiment.name}: scenario {scenario!r} is unknown; use {', '.join(self.config.scenarios)}"
-                )
+                known = ", ".join(self.config.scenarios)
+                raise ExperimentError(f"experiment {experiment.name}: scenario {scenario!r} is unknown; use {known}")
         for arm in experiment.arms:
             try:
                 self._check_rankers(arm.params)

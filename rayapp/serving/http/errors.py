@@ -48,6 +48,7 @@ class ApiError(Exception):
         status: int,
         message: str,
         field: str | None = None,
+        *,
         retry_after: int | None = None,
         extra: dict[str, Any] | None = None,
         code: str | None = None,
@@ -66,7 +67,7 @@ def from_user_error(error: UserError) -> ApiError:
     by_code = next((status for status, code in CODES.items() if code == error.code), 422)
     status = next((status for kind, status in STATUS if isinstance(error, kind)), by_code)
     retry_after = error.retry_after if isinstance(error, Unavailable) else None
-    return ApiError(status, str(error), error.field, retry_after, code=error.code)
+    return ApiError(status, str(error), error.field, retry_after=retry_after, code=error.code)
 
 
 def error_response(error: ApiError) -> Json:

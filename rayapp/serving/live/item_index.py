@@ -25,6 +25,7 @@ class ItemIndex:
         self,
         name: str,
         space: ItemSpace,
+        *,
         vectors: dict[str, np.ndarray],
         learned: dict[str, np.ndarray],
         catalogue: LiveCatalogue,
@@ -46,7 +47,7 @@ class ItemIndex:
 
     @classmethod
     def open(
-        cls, name: str, space: ItemSpace, saved: Path, learned: dict[str, np.ndarray], catalogue: LiveCatalogue
+        cls, name: str, space: ItemSpace, *, saved: Path, learned: dict[str, np.ndarray], catalogue: LiveCatalogue
     ) -> ItemIndex:
         """From the snapshot saved with the space; what the catalogue has beyond it is projected."""
         with catalogue.lock:
@@ -55,12 +56,14 @@ class ItemIndex:
             changed = [n for n, i in enumerate(ids) if i not in stored]
             if changed:
                 stored.put([ids[n] for n in changed], space.project(contents[changed], [ids[n] for n in changed]))
-            return cls(name, space, dict(zip(ids, stored.vectors(ids), strict=True)), learned, catalogue)
+            vectors = dict(zip(ids, stored.vectors(ids), strict=True))
+            return cls(name, space, vectors=vectors, learned=learned, catalogue=catalogue)
 
     def with_learned(self, name: str, learned: dict[str, np.ndarray]) -> ItemIndex:
         """The same catalogue with another version's ids, beside this one."""
         with self.catalogue.lock:
-            return ItemIndex(name, self.space, dict(self.content), learned, self.catalogue)
+            vectors = dict(self.content)
+            return ItemIndex(name, self.space, vectors=vectors, learned=learned, catalogue=self.catalogue)
 
     def apply(self, changes: list[StoredItem]) -> None:
         """Called by the catalogue for every change."""

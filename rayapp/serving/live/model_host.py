@@ -164,7 +164,8 @@ class ModelHost:
     def _read_index(self, manifest: Manifest, catalogue: LiveCatalogue, *, learned: dict[str, np.ndarray]) -> ItemIndex:
         folder = self.registry.space_folder(manifest.space)
         space = ItemSpace(folder, manifest.config)
-        return ItemIndex.open(_index_name(manifest, learned), space, folder / "index", learned, catalogue)
+        name = _index_name(manifest, learned)
+        return ItemIndex.open(name, space, saved=folder / "index", learned=learned, catalogue=catalogue)
 
 
 def _index_name(manifest: Manifest, learned: dict[str, np.ndarray]) -> str:

@@ -24,7 +24,7 @@ SETTLE_POLLS = 4  # a gateway whose tower and retriever are elsewhere swaps this
 class ServingState:
     """The configured catalogue and model always; others while a running experiment's arm names them.
 
-    A catalogue without moderation is a whole one of its own: whoever reads the configured one cannot meet a note that is
+    A catalogue without moderation is separate and complete: a reader of the configured one cannot meet a note that is
     withheld there, whatever experiments run. Only `hold` opens anything; `scene` looks up what is open.
     """
 

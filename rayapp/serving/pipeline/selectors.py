@@ -79,7 +79,7 @@ class StartPage:
     def select(self, request: Request, pool: Pool, slots: list[Slot]) -> list[Slot]:
         items = request.scene.catalogue.items
         popular, fresh = pool.groups.get(POPULAR, []), pool.groups.get(FRESH, [])
-        slate = start_slate(popular, fresh, lambda item_id: _topic(items.get(item_id)), request.ask.k)
+        slate = start_slate(popular, fresh, group_of=lambda item_id: _topic(items.get(item_id)), k=request.ask.k)
         return [Slot(candidate, 1.0) for candidate in slate]
 
 

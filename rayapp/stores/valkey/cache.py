@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import redis.asyncio
-
 from rayapp.stores import ports
+from rayapp.stores.valkey.commands import AsyncClient
 from rayapp.stores.valkey.errors import surfaced
 
 
@@ -12,7 +11,7 @@ from rayapp.stores.valkey.errors import surfaced
 class Cache(ports.KeyValueCache):
     """See ports.KeyValueCache."""
 
-    def __init__(self, client: redis.asyncio.Redis, prefix: str) -> None:
+    def __init__(self, client: AsyncClient, prefix: str) -> None:
         self.client = client
         self.prefix = prefix
 

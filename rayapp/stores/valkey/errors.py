@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import FunctionType
 from typing import ParamSpec, TypeVar, cast
@@ -22,7 +22,7 @@ SPECIAL = ("__init__", "__enter__", "__exit__")
 
 
 @contextmanager
-def store_errors() -> Iterator[None]:
+def store_errors() -> Generator[None]:
     """Raises StoreUnreachable for a store that is away, StoreRefused for one that answers with an error."""
     try:
         yield

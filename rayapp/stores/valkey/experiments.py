@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 import msgspec
-import redis
 import redis.exceptions
 
 from rayapp.experiments.experiment import Experiment
 from rayapp.experiments.lifecycle import Change, Started, UnknownExperiment, check, created, stopped
 from rayapp.stores import ports
+from rayapp.stores.valkey.commands import Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
 
 EXPERIMENTS = "experiments"
@@ -22,7 +22,7 @@ _decoder = msgspec.json.Decoder(Started)
 class ExperimentStore(ports.ExperimentStore):
     """See ports.ExperimentStore."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def all(self) -> list[Started]:
@@ -35,7 +35,7 @@ class ExperimentStore(ports.ExperimentStore):
     def create(self, experiment: Experiment) -> Change:
         check(experiment)
 
-        def change(pipe: redis.client.Pipeline) -> Change:
+        def change(pipe: Pipe) -> Change:
             known = {one.experiment.name: one for one in map(_decoder.decode, pipe.hvals(EXPERIMENTS))}
             return created(known, experiment, int(time.time() * 1000))
 
@@ -44,7 +44,7 @@ class ExperimentStore(ports.ExperimentStore):
     def stop(self, name: str) -> Change:
         return self._changed(lambda pipe: stopped(_known(pipe, name), int(time.time() * 1000)))
 
-    def _changed(self, change: Callable[[redis.client.Pipeline], Change]) -> Change:
+    def _changed(self, change: Callable[[Pipe], Change]) -> Change:
         """`change(pipe)` reads and decides; its decision is written unless another client wrote meanwhile."""
         while True:
             with self.client.pipeline() as pipe:
@@ -61,7 +61,7 @@ class ExperimentStore(ports.ExperimentStore):
                     continue
 
 
-def _known(client: redis.Redis | redis.client.Pipeline, name: str) -> Started:
+def _known(client: Client | Pipe, name: str) -> Started:
     raw = client.hget(EXPERIMENTS, name)
     if raw is None:
         raise UnknownExperiment(f"there is no experiment {name!r}")

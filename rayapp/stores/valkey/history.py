@@ -13,14 +13,13 @@ import importlib.resources
 from collections.abc import Iterable
 
 import msgspec
-import redis
-import redis.asyncio
 import redis.exceptions
 
 from rayapp.domain import POSITIVE_ACTIONS, Event, encode
 from rayapp.stores import ports
 from rayapp.stores.records import UserState
 from rayapp.stores.settings import History
+from rayapp.stores.valkey.commands import AsyncClient, Client
 from rayapp.stores.valkey.errors import surfaced
 
 SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()
@@ -45,7 +44,7 @@ def popularity_key(scenario: str) -> str:
 class HistoryWriter(ports.HistoryLog):
     """See ports.HistoryLog."""
 
-    def __init__(self, client: redis.Redis, settings: History) -> None:
+    def __init__(self, client: Client, settings: History) -> None:
         self.client = client
         self.settings = settings
         self.ads_window_ms = int(settings.ads_cap_hours * 3_600_000)
@@ -108,7 +107,7 @@ class HistoryWriter(ports.HistoryLog):
 class HistoryReader(ports.HistoryReader):
     """See ports.HistoryReader; one round trip a user."""
 
-    def __init__(self, client: redis.asyncio.Redis, settings: History) -> None:
+    def __init__(self, client: AsyncClient, settings: History) -> None:
         self.client = client
         self.ads_cap = settings.ads_cap
         self.ads_window_ms = int(settings.ads_cap_hours * 3_600_000)
@@ -144,7 +143,7 @@ class HistoryReader(ports.HistoryReader):
 class ClickCounts(ports.ClickCounts):
     """See ports.ClickCounts."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def most_clicked(self, scenarios: Iterable[str], count: int) -> list[str]:

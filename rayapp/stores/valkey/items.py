@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 import numpy as np
-import redis
 
 from rayapp.domain import Item, encode
 from rayapp.stores import ports
 from rayapp.stores.records import StoredItem, Urgency
 from rayapp.stores.valkey import change_stream
+from rayapp.stores.valkey.commands import Client
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.moderation_queue import QUEUE, enqueue
 from rayapp.stores.valkey.post_view import enqueue_arrived, forget
@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(Item)
 class ItemWriter(ports.CatalogueStore):
     """See ports.CatalogueStore."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def known(self, items: list[Item]) -> list[bool]:
@@ -73,7 +73,7 @@ class ItemWriter(ports.CatalogueStore):
 class ItemReader(ports.CatalogueFeed):
     """See ports.CatalogueReader and ports.CatalogueFeed."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def position(self) -> str:

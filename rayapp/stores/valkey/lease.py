@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-import redis
 import redis.exceptions
 
 from rayapp.stores import ports
 from rayapp.stores.ports import LeaseTaken
+from rayapp.stores.valkey.commands import Client
 from rayapp.stores.valkey.errors import surfaced
 
 TTL_S = 9.0
@@ -20,7 +20,7 @@ RENEW_S = 3.0
 class Lease(ports.Lease):
     """Waits for the lease of a killed predecessor to run out, no longer."""
 
-    def __init__(self, client: redis.Redis, name: str, wait_s: float = 2 * TTL_S) -> None:
+    def __init__(self, client: Client, name: str, wait_s: float = 2 * TTL_S) -> None:
         self.name = name
         self.wait_s = wait_s
         self.lock = client.lock(f"lease:{name}", timeout=TTL_S, thread_local=False)

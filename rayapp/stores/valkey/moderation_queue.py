@@ -10,17 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-import redis
-
 from rayapp.stores import ports
 from rayapp.stores.records import Queued, Urgency
+from rayapp.stores.valkey.commands import Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
 
 QUEUE = "moderation_queue"
 CLASS = 10**13
 
 
-def enqueue(client: redis.Redis | redis.client.Pipeline, item_ids: Iterable[str], urgency: Urgency) -> None:
+def enqueue(client: Client | Pipe, item_ids: Iterable[str], urgency: Urgency) -> None:
     """NOW overtakes what is queued already (a note that is being judged is judged again); the others wait."""
     score = urgency * CLASS + int(time.time() * 1000)
     mapping = dict.fromkeys(item_ids, score)
@@ -32,7 +31,7 @@ def enqueue(client: redis.Redis | redis.client.Pipeline, item_ids: Iterable[str]
 class ModerationQueue(ports.ModerationQueue):
     """See ports.ModerationQueue."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def enqueue(self, item_ids: Iterable[str], urgency: Urgency) -> None:

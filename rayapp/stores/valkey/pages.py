@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 
-import redis.asyncio
-
 from rayapp.stores import ports
 from rayapp.stores.ports import CursorExpired
+from rayapp.stores.valkey.commands import AsyncClient
 from rayapp.stores.valkey.errors import surfaced
 
 
@@ -15,7 +14,7 @@ from rayapp.stores.valkey.errors import surfaced
 class Pages(ports.PageStore):
     """See ports.PageStore."""
 
-    def __init__(self, client: redis.asyncio.Redis, ttl_s: int) -> None:
+    def __init__(self, client: AsyncClient, ttl_s: int) -> None:
         self.client = client
         self.ttl_s = ttl_s
 

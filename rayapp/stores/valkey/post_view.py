@@ -10,11 +10,10 @@ import time
 from collections.abc import Iterable
 
 import msgspec
-import redis
-import redis.asyncio
 
 from rayapp.stores import ports
 from rayapp.stores.records import PostView, Wanted
+from rayapp.stores.valkey.commands import AsyncClient, Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
 
 QUERIES = "post_view_queries"
@@ -26,14 +25,14 @@ ARRIVED = 10**13  # added to the time: after everything that was requested
 _decoder = msgspec.json.Decoder(PostView)
 
 
-def enqueue_arrived(client: redis.Redis | redis.client.Pipeline, item_ids: Iterable[str]) -> None:
+def enqueue_arrived(client: Client | Pipe, item_ids: Iterable[str]) -> None:
     """Notes that came one by one; what clients requested stays before them."""
     mapping = dict.fromkeys(item_ids, ARRIVED + int(time.time() * 1000))
     if mapping:
         client.zadd(QUEUE, mapping, nx=True)
 
 
-def forget(client: redis.Redis | redis.client.Pipeline, item_id: str) -> None:
+def forget(client: Client | Pipe, item_id: str) -> None:
     client.hdel(QUERIES, item_id)
     client.zrem(QUEUE, item_id)
 
@@ -42,7 +41,7 @@ def forget(client: redis.Redis | redis.client.Pipeline, item_id: str) -> None:
 class PostViewReader(ports.PostViewReader):
     """See ports.PostViewReader."""
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self.client = client
 
     async def get(self, item_id: str, text_key: str) -> PostView | None:
@@ -62,7 +61,7 @@ class PostViewReader(ports.PostViewReader):
 class PostViewStore(ports.PostViewStore):
     """See ports.PostViewStore."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
 
     def begin(self, model_version: str) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import importlib.resources
 
 import msgspec
-import redis
 
 from rayapp.domain import Verdict, encode
 from rayapp.stores import ports
 from rayapp.stores.records import Queued
 from rayapp.stores.valkey.change_stream import CHANGES, KEEP_CHANGES
+from rayapp.stores.valkey.commands import Client
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.moderation_queue import QUEUE
 
@@ -29,7 +29,7 @@ decoder = msgspec.json.Decoder(Verdict)
 class VerdictStore(ports.VerdictStore):
     """See ports.VerdictStore."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
         self.script = client.register_script(SCRIPT)
 

@@ -29,7 +29,7 @@ from rayapp.redrec.model.artifact import load_user_side, model_description, save
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
-from rayapp.redrec.online.online_model import save_memory
+from rayapp.redrec.online.online_model import Memory, save_memory
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.producer import EventProducer, Record
@@ -73,7 +73,7 @@ def config(stream: Config, store: redis.Redis, tmp_path: Path) -> Config:
 
     def write(folder: Path) -> None:
         save_user_side(folder, model.user)
-        save_memory(folder, LearnerState(10), Reservoir(10, 10), Frequency())
+        save_memory(folder, Memory(LearnerState(10), Reservoir(10, 10), Frequency()))
 
     registry.publish(manifest(1, None, model_description(model, "enc"), "passed"), write)
     return config
@@ -231,7 +231,7 @@ def _next(learner: Learner) -> Plan:
         learner.position.topic,
         learner.position.offsets,
         watermarks(learner.consumer, learner.position.topic),
-        1000,
+        max_rows=1000,
     )
     assert found is not None
     return found

@@ -1,4 +1,4 @@
-"""A small world with known answers, and the requests that were recorded of it before the request path was redesigned."""
+"""A small world whose answers were recorded before the request path was redesigned."""
 
 from __future__ import annotations
 
@@ -86,7 +86,9 @@ def events() -> list[tuple[Event, int]]:
     """(event, append time) of a few users over three scenarios."""
     log: list[tuple[Event, int]] = []
 
-    def add(user: str, item: int, scenario: str = "homefeed", action: str = "click", query: str | None = None) -> None:
+    def add(
+        user: str, item: int, scenario: str = "homefeed", action: str = "click", *, query: str | None = None
+    ) -> None:
         n = len(log) + 1
         at = START_MS + n * 1000
         log.append((Event(f"e{n}", user, scenario, Action(action), at, at, item_id=f"i{item:03d}", query=query), at))

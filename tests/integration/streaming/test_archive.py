@@ -55,7 +55,7 @@ def run(config: Config, root: Path) -> int:
     """What the job does with the behaviour topic, reading in this process."""
     topic, kept, at = config.topic("behaviour"), 0, ends(root, "behaviour")
     marks = watermarks(consumer_for(config.bootstrap), topic)
-    while (plan := plan_window(0, topic, at, marks, 7)) is not None:
+    while (plan := plan_window(0, topic, at, marks, max_rows=7)) is not None:
         for rows in read_ranges(config.bootstrap, plan.ranges):
             note_forgotten(root, forgotten_rows(rows, topic, config.scenarios))
             kept += write_rows(root, "behaviour", rows, behaviour_rows(topic, config.scenarios))

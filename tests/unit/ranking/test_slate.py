@@ -44,7 +44,7 @@ def test_a_group_with_one_place_stands_in_the_middle() -> None:
 def test_the_start_is_diverse_with_every_fifth_place_fresh() -> None:
     popular = [Candidate(f"{g}{i}", 1.0, "popular") for g in "aab" for i in range(20)]
     fresh = [Candidate(f"f{i}", 0.0, "fresh") for i in range(20)]
-    slate = start_slate(popular, fresh, lambda item: item[0], 20)
+    slate = start_slate(popular, fresh, group_of=lambda item: item[0], k=20)
     assert [n for n, c in enumerate(slate) if c.source == "fresh"] == [4, 9, 14, 19]
     shown = Counter(c.item_id[0] for c in slate if c.source == "popular")
     assert shown == {"a": 8, "b": 8}
@@ -52,7 +52,7 @@ def test_the_start_is_diverse_with_every_fifth_place_fresh() -> None:
 
 
 def test_the_start_ends_when_nothing_is_left() -> None:
-    assert len(start_slate(candidates("a", 2), candidates("a", 3), lambda _: "", 10)) == 3
+    assert len(start_slate(candidates("a", 2), candidates("a", 3), group_of=lambda _: "", k=10)) == 3
 
 
 def slots_of(found: list[Candidate]) -> list[Slot]:

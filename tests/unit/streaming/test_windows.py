@@ -20,7 +20,7 @@ def test_windows_cover_every_offset_once_in_order(watermarks: dict, max_rows: in
     starts = {p: data.draw(st.integers(*watermarks[p])) for p in known}
     at, number = dict(starts), 0
     covered: dict[int, list[int]] = {p: [] for p in watermarks}
-    while (plan := plan_window(number, "t", at, watermarks, max_rows)) is not None:
+    while (plan := plan_window(number, "t", at, watermarks, max_rows=max_rows)) is not None:
         assert 0 < plan.rows <= max_rows + len(watermarks)
         for r in plan.ranges:
             covered[r.partition] += range(r.start, r.end)
@@ -32,7 +32,7 @@ def test_windows_cover_every_offset_once_in_order(watermarks: dict, max_rows: in
 
 @given(marks, st.integers(1, 300))
 def test_no_window_is_larger_than_its_bound(watermarks: dict, max_rows: int) -> None:
-    plan = plan_window(1, "t", {}, watermarks, max_rows)
+    plan = plan_window(1, "t", {}, watermarks, max_rows=max_rows)
     if plan is not None:
         assert plan.rows <= max_rows
 
@@ -47,19 +47,19 @@ def test_no_window_is_larger_than_its_bound(watermarks: dict, max_rows: int) -> 
 )
 def test_a_log_that_does_not_fit_the_checkpoint_stops_the_learner(starts: dict, watermarks: dict, text: str) -> None:
     with pytest.raises(WindowError, match=text):
-        plan_window(1, "t", starts, watermarks, 100)
+        plan_window(1, "t", starts, watermarks, max_rows=100)
 
 
 def test_a_new_partition_starts_at_its_beginning_and_says_what_was_gone() -> None:
-    plan = plan_window(1, "t", {0: 9}, {0: (0, 9), 1: (2, 5)}, 100)
+    plan = plan_window(1, "t", {0: 9}, {0: (0, 9), 1: (2, 5)}, max_rows=100)
     assert plan == Plan(1, (Range("t", 1, 2, 5),), drained=(0, 1), gaps=(Range("t", 1, 0, 2),))
 
 
 def test_under_overload_fewer_impressions_are_learned_from_and_the_lag_waits() -> None:
-    plan = plan_window(1, "t", {}, {0: (0, 300), 1: (0, 100)}, 100)
+    plan = plan_window(1, "t", {}, {0: (0, 300), 1: (0, 100)}, max_rows=100)
     assert plan is not None
     assert (plan.rows, plan.share, plan.drained) == (100, 0.25, ())
-    assert plan_window(1, "t", {}, {0: (0, 10**6)}, 100).share == MIN_SHARE  # type: ignore[union-attr]
+    assert plan_window(1, "t", {}, {0: (0, 10**6)}, max_rows=100).share == MIN_SHARE  # type: ignore[union-attr]
 
 
 @given(st.data())
@@ -83,7 +83,7 @@ def test_windows_over_growth_retention_and_crashes_learn_every_offset_once_or_na
         elif what == "commit":
             committed = (number, dict(at))
         elif what == "learn":
-            plan = log.read(number + 1) or plan_window(number + 1, "t", at, marks, 15, skip_gaps=True)
+            plan = log.read(number + 1) or plan_window(number + 1, "t", at, marks, max_rows=15, skip_gaps=True)
             if plan is not None:
                 plan = log.write(plan)
                 assert final.setdefault(plan.number, plan) == plan, "a replayed window must be the same window"

@@ -18,7 +18,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import LearnerState, LogRow
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import Memory, OnlineModel
 from rayapp.redrec.online.reservoir import Reservoir
 
 # Odd items are known by id alone: their embeddings learn too and must agree.
@@ -47,9 +47,9 @@ def log() -> list[LogRow]:
 
 def train(folder: Path, description: dict, rank: int, world: int) -> tuple[dict[str, torch.Tensor], list[float]]:
     settings = OnlineSettings(lr=3e-3, lr_floor=1e-3, batch=16, negatives=8, in_batch=8, seed=3)
-    memory = (LearnerState(10, late_ms=2000), Reservoir(20, 10, 3), Frequency())
+    memory = Memory(LearnerState(10, late_ms=2000), Reservoir(20, 10, 3), Frequency())
     items = ItemVectors(space_of(folder, description))
-    model = OnlineModel(load_user_side(folder, description), items, settings, *memory, rank, world)
+    model = OnlineModel(load_user_side(folder, description), items, settings, memory, rank=rank, world=world)
     rows, losses = log(), []
     for number in range(3):
         examples, _ = model.advance(rows[30 * number : 30 * number + 30], drained=(0,))

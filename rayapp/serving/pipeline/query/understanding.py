@@ -33,7 +33,7 @@ class QueryUnderstanding:
     """The cache is in the store, so every replica has it and a restart keeps it."""
 
     def __init__(
-        self, config: Config, model: ServedModel, store: KeyValueCache, encode: Encode, metrics: Metrics
+        self, config: Config, model: ServedModel, *, store: KeyValueCache, encode: Encode, metrics: Metrics
     ) -> None:
         """`encode`: expansions that are far from the query in meaning are dropped."""
         self.config = config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,3 +79,18 @@ async def test_a_system_without_a_model_says_so_with_503(stream: Config, backend
     assert (feed.status_code, feed.headers["Retry-After"]) == (503, "2")
     assert "no version of redrec is there yet" in feed.json()["error"]["message"]
     assert (ready.status_code, ready.json()["components"]["model"]) == (503, False)
+
+
+async def test_the_lifespan_watches_experiments_and_closes_what_was_opened(
+    stream: Config, backend: StoreBackend, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(stream, state=str(tmp_path), llm=Llm(enabled=False))
+    fill(backend)
+    publish(config, config.name, 1)
+    app = build_app(opened := open_services(config, reports=NoReports()))
+    async with app.router.lifespan_context(app):
+        assert "alarms" in {task.get_name() for task in asyncio.all_tasks()}
+        assert not opened.state.catalogue.closed.is_set()
+    assert opened.state.catalogue.closed.is_set()
+    await asyncio.sleep(0)
+    assert "alarms" not in {task.get_name() for task in asyncio.all_tasks()}

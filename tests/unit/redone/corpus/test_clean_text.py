@@ -41,7 +41,7 @@ def test_a_text_is_scored_once_and_only_when_it_is_read() -> None:
     counts: Counter[str] = Counter()
     texts = [text(n) for n in range(SCORED_AT_ONCE + 10)]
     cleaning = Cleaning(quality=Quality(odd=0.25, empty=0.0))
-    clean = CleanText(texts, cleaning, Contamination([]), scores, counts)
+    clean = CleanText(texts, cleaning, known=Contamination([]), scores=scores, counts=counts)
     assert not scored
     next(clean.read(0))
     assert len(scored) == SCORED_AT_ONCE
@@ -56,6 +56,6 @@ def test_a_text_is_scored_once_and_only_when_it_is_read() -> None:
 def test_every_reason_is_counted() -> None:
     counts: Counter[str] = Counter()
     texts = [text(1), text(1), text(2), "too short"]
-    clean = CleanText(texts, Cleaning(), Contamination([text(2)]), None, counts)
+    clean = CleanText(texts, Cleaning(), known=Contamination([text(2)]), scores=None, counts=counts)
     assert list(clean.read(0)) == [text(1)]
     assert counts == {"read": 4, "near duplicate": 1, "in an evaluation set": 1, "too short": 1}

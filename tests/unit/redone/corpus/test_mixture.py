@@ -79,4 +79,4 @@ def test_a_tiny_model_learns_the_source_that_it_is_given() -> None:
     high = proxy_losses(pools, np.array([0.0, 1.0]), vocabulary=64, steps=12, seed=0)
     assert low[0] < low[1]
     assert high[1] < high[0]
-    assert (proxy_losses(pools, np.array([1.0, 0.0]), 64, 12, 0) == low).all()
+    assert (proxy_losses(pools, np.array([1.0, 0.0]), vocabulary=64, steps=12, seed=0) == low).all()

@@ -19,18 +19,20 @@ from rayapp.redone.tasks.translation import translation
 
 NOTE = "Trams in Lisbon are old. Bring coins! The castle is free on Sundays."
 EXAMPLES = [
-    taxonomy(NOTE, ["travel", "food"], "travel", "the topic", "x"),
-    taxonomy(NOTE, ["travel", "food"], "food", "the topic", "x"),
+    taxonomy(NOTE, ["travel", "food"], "travel", about="the topic", source="x"),
+    taxonomy(NOTE, ["travel", "food"], "food", about="the topic", source="x"),
     taxonomy_path(NOTE, [("a", "b", "c"), ("a", "d", "e")], ("a", "d", "e"), "x"),
     hashtag(NOTE, ["lisbon", "paris"], ["lisbon"], "x"),
     hashtag(NOTE, ["rome", "lisbon", "paris", "trams"], ["trams", "lisbon"], "x"),
     correlates("Lisbon trams", NOTE, True, "x"),
     correlates("python typing", NOTE, False, "x"),
-    *(correlation("Lisbon trams", NOTE, grade, (-1, 0, 1, 2, 3), "x") for grade in (-1, 3, 1)),
+    *(correlation("Lisbon trams", NOTE, grade, grades=(-1, 0, 1, 2, 3), source="x") for grade in (-1, 3, 1)),
     mrc.simple("When is the castle free?", NOTE, ["The castle is free on Sundays."], "x"),
     mrc.simple("Who wrote Faust?", NOTE, [], "x"),
-    mrc.complex_("When is it free?", NOTE, ["Monday", "Sundays"], {1: "The castle is free on Sundays."}, "x"),
-    mrc.complex_("Who wrote Faust?", NOTE, ["Goethe", "Kafka"], {}, "x"),
+    mrc.complex_(
+        "When is it free?", NOTE, ["Monday", "Sundays"], reasons={1: "The castle is free on Sundays."}, source="x"
+    ),
+    mrc.complex_("Who wrote Faust?", NOTE, ["Goethe", "Kafka"], reasons={}, source="x"),
     ner(NOTE, "places", ["Lisbon"], "x"),
     ner(NOTE, "people", [], "x"),
     gender("lipstick", "women", True, "x"),
@@ -89,10 +91,10 @@ def test_options_with_reasons() -> None:
 
 
 def test_a_classifier_is_the_baseline_where_options_are_always_the_same() -> None:
-    train = [taxonomy(f"{word} {n}", ["good", "bad"], label, "the tone", "s")
+    train = [taxonomy(f"{word} {n}", ["good", "bad"], label, about="the tone", source="s")
              for n in range(40) for word, label in (("nice", "good"), ("awful", "bad"))]  # fmt: skip
-    tests = [taxonomy("how nice", ["good", "bad"], "good", "the tone", "s"),
-             taxonomy("awful day", ["good", "bad"], "bad", "the tone", "s")]  # fmt: skip
+    tests = [taxonomy("how nice", ["good", "bad"], "good", about="the tone", source="s"),
+             taxonomy("awful day", ["good", "bad"], "bad", about="the tone", source="s")]  # fmt: skip
     assert TASKS["taxonomy_single"].lexical(train, tests) == ["good", "bad"]
 
 

@@ -25,14 +25,14 @@ from rayapp.redone.tasks.wording import WORDINGS, reworded, unseen
 NOTE = "Note: the café {opens} at 7.\nQuery: is it dear? Yes."
 PATHS = [("food", "drinks", "coffee"), ("food", "sweets", "cake")]
 EXAMPLES = [
-    taxonomy(NOTE, ("joy", "anger"), "joy", "the emotion", "s"),
+    taxonomy(NOTE, ("joy", "anger"), "joy", about="the emotion", source="s"),
     taxonomy_path(NOTE, PATHS, PATHS[1], "s"),
     hashtag(NOTE, ["coffee", "cake"], ["coffee"], "s"),
     hashtag(NOTE, ["coffee", "cake", "tea"], ["coffee", "tea"], "s"),
     correlates("dear café", NOTE, True, "s"),
-    correlation("dear café", NOTE, 2, (-1, 1, 2, 3), "s"),
+    correlation("dear café", NOTE, 2, grades=(-1, 1, 2, 3), source="s"),
     simple("When?", NOTE, ["It opens at 7."], "s"),
-    complex_("When?", NOTE, ["7", "8"], {0: "opens at 7."}, "s"),
+    complex_("When?", NOTE, ["7", "8"], reasons={0: "opens at 7."}, source="s"),
     ner(NOTE, "places", ["café"], "s"),
     gender(NOTE, "women", False, "s"),
     chlw(NOTE, ["café", "dear"], ["dear"], "s"),

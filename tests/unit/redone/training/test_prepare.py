@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepared(folder: Path, tokenizer: Any, tokens: int = 6000, **changes: Any) -> Prepared:
     recipe = Recipe("finetune", SOURCES, tokens=tokens, length=512, evaluate_rows=2, **changes)
-    return Preparation(recipe, folder, tokenizer, Contamination([REPEATED])).run()
+    return Preparation(recipe, folder, tokenizer, known=Contamination([REPEATED])).run()
 
 
 def learned(rows: list[PackedRow], tokenizer: Any) -> list[tuple[str, str]]:

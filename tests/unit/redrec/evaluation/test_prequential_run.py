@@ -21,7 +21,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import LearnerState
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import Memory, OnlineModel
 from rayapp.redrec.online.reservoir import Reservoir
 
 LEARNER = OnlineSettings(lr=1e-2, lr_floor=1e-2, negatives=16, in_batch=8)
@@ -54,8 +54,8 @@ class Bench:
 
     def run(self) -> PrequentialRun:
         user = load_user_side(self.folder, self.description)
-        memory = (LearnerState(10), Reservoir(LEARNER.reservoir, 10), Frequency())
-        return PrequentialRun(OnlineModel(user, ItemVectors(self.space), LEARNER, *memory), SETTINGS, self.no_text)
+        memory = Memory(LearnerState(10), Reservoir(LEARNER.reservoir, 10), Frequency())
+        return PrequentialRun(OnlineModel(user, ItemVectors(self.space), LEARNER, memory), SETTINGS, self.no_text)
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ def test_a_run_goes_on_from_disk_as_if_nothing_had_happened(bench: Bench, tmp_pa
         while run.done < end:
             run.advance(bench.log[run.done : run.done + 25])
     begun.save(tmp_path / "saved")
-    again = PrequentialRun.load(tmp_path / "saved", bench.description, bench.space, LEARNER, SETTINGS, bench.no_text)
+    again = PrequentialRun.load(
+        tmp_path / "saved", bench.description, bench.space, learner=LEARNER, settings=SETTINGS, no_text=bench.no_text
+    )
     while again.done < 300:
         again.advance(bench.log[again.done : again.done + 25])
     assert np.array_equal(np.concatenate(again.ranks), np.concatenate(whole.ranks))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayapp.redrec.loss.pool_softmax import (
+    LogitTerms,
     Pairs,
     joined,
     log_partition,
@@ -30,13 +31,13 @@ def test_it_is_the_dense_one(seed: int, rows: int, pool: int) -> None:
     hide[:, 0] = False  # every row has something left
     weights = torch.randn(rows, generator=g)
 
-    given = (users, items, bias, Pairs(*hide.nonzero(as_tuple=True)), Pairs(*repeated.nonzero(as_tuple=True)), penalty)
-    found = log_partition(*given)
+    terms = LogitTerms(bias, Pairs(*hide.nonzero(as_tuple=True)), Pairs(*repeated.nonzero(as_tuple=True)), penalty)
+    found = log_partition(users, items, terms)
     scores = users @ items.T - bias - penalty[:, None] * repeated
     dense = scores.masked_fill(hide, float("-inf")).logsumexp(1)
     assert torch.allclose(found, dense, atol=1e-4)
     shares = scores.masked_fill(hide, float("-inf")).softmax(1).detach()
-    assert torch.allclose(pool_mass(*given), shares.sum(0), atol=1e-4)
+    assert torch.allclose(pool_mass(users, items, terms), shares.sum(0), atol=1e-4)
     ours = torch.autograd.grad((weights * found).sum(), (users, items, penalty))
     theirs = torch.autograd.grad((weights * dense).sum(), (users, items, penalty))
     for one, other in zip(ours, theirs, strict=True):
@@ -48,7 +49,7 @@ def test_chunks_do_not_matter() -> None:
     users, items = torch.randn(200, 4, requires_grad=True), torch.randn(20_000, 4)
     device = torch.device("cpu")
     nothing, zero = no_pairs(device), torch.zeros(20_000)
-    found = log_partition(users, items, zero, nothing, nothing, torch.zeros(200))
+    found = log_partition(users, items, LogitTerms(zero, nothing, nothing, torch.zeros(200)))
     assert torch.allclose(found, (users @ items.T).logsumexp(1), atol=1e-4)
 
 
@@ -56,7 +57,7 @@ def test_an_empty_pool_has_no_gradient() -> None:
     users = torch.randn(2, 3, requires_grad=True)
     everything = Pairs(torch.tensor([0, 0]), torch.tensor([0, 1]))
     nothing = no_pairs(torch.device("cpu"))
-    found = log_partition(users, torch.randn(2, 3), torch.zeros(2), everything, nothing, torch.zeros(2))
+    found = log_partition(users, torch.randn(2, 3), LogitTerms(torch.zeros(2), everything, nothing, torch.zeros(2)))
     assert found[0] == float("-inf")
     torch.logaddexp(torch.zeros(2), found).sum().backward()
     assert torch.equal(users.grad[0], torch.zeros(3))

@@ -75,7 +75,7 @@ def test_a_language_model_reads_no_event_past_the_cut(decoder: str) -> None:
 @pytest.mark.parametrize("learning", ["frozen", "lora", "full"])
 def test_what_learns_is_what_is_kept(decoder: str, learning: Learning, tmp_path: Path) -> None:
     model = RedRec(settings(decoder, learning), VOCABULARY, torch.randn(7, 4))
-    sampler = NegativeSampler({1: np.arange(6), 2: np.arange(6)}, np.ones(6), 6, 0, 0)
+    sampler = NegativeSampler({1: np.arange(6), 2: np.arange(6)}, np.ones(6), uniform=6, in_batch=0, seed=0)
     before = {name: value.clone() for name, value in model.user.state_dict().items()}
     rows = batch()
     model(rows, sampler.draw([1], rows.targets_BCW.flatten())).mean.backward()
@@ -99,7 +99,7 @@ def test_an_encoder_learns_to_tell_items_apart_and_serves_as_a_folder(decoder: s
     config = ModelConfig(dim=8, width=16, layers=1, interests=1, length=8, dropout=0.0, use_ids=False)
     reader = TrainableEncoder(decoder, TEXTS, "lora")
     model = RedRec(config, VOCABULARY, torch.zeros(7, 16), reader)
-    sampler = NegativeSampler({1: np.arange(6)}, np.ones(6), 6, 0, 0)
+    sampler = NegativeSampler({1: np.arange(6)}, np.ones(6), uniform=6, in_batch=0, seed=0)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)
     rows, losses = batch(), []
     for _ in range(30):

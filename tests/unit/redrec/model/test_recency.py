@@ -19,7 +19,9 @@ def pooled(pool: RecencyPool, cut: int, seen: list[bool], scenario: int = 1) -> 
     vectors = F.normalize(torch.randn(1, L, D, generator=torch.Generator().manual_seed(3)), dim=-1)
     scenarios = torch.ones(1, L, dtype=torch.long)
     mask = torch.tensor(seen)[None, None]
-    return pool(vectors, scenarios, mask, ages(cut), torch.tensor([[scenario]]))[0, 0].detach()
+    cut_scenario = torch.tensor([[scenario]])
+    out = pool(vectors, scenarios, seen_BCL=mask, age_BCL=ages(cut), cut_scenario_BC=cut_scenario)
+    return out[0, 0].detach()
 
 
 def test_nothing_seen_is_zero_and_one_event_is_itself() -> None:
@@ -33,7 +35,9 @@ def test_queries_start_with_different_memories() -> None:
     vectors = torch.eye(L)[None]
     ones = torch.ones(1, L, dtype=torch.long)
     seen = torch.ones(1, 1, L, dtype=torch.bool)
-    weights = RecencyPool(2, 3)(vectors, ones, seen, ages(L), torch.tensor([[1]]))[0, 0]
+    weights = RecencyPool(2, 3)(vectors, ones, seen_BCL=seen, age_BCL=ages(L), cut_scenario_BC=torch.tensor([[1]]))[
+        0, 0
+    ]
     assert torch.allclose(weights.sum(-1), torch.ones(3))
     assert (weights.diff(dim=-1) > 0).all()  # newer counts more
     assert (weights[:, -1].diff() < 0).all()  # the first query forgets fastest
@@ -43,7 +47,9 @@ def test_events_of_the_asked_scenario_count_more() -> None:
     vectors = torch.eye(2)[None]
     scenarios = torch.tensor([[1, 2]])
     age = torch.zeros(1, 2, 2, dtype=torch.long)
-    out = RecencyPool(2, 1)(vectors, scenarios, torch.ones(1, 2, 2, dtype=torch.bool), age, torch.tensor([[1, 2]]))
+    seen = torch.ones(1, 2, 2, dtype=torch.bool)
+    cut_scenarios = torch.tensor([[1, 2]])
+    out = RecencyPool(2, 1)(vectors, scenarios, seen_BCL=seen, age_BCL=age, cut_scenario_BC=cut_scenarios)
     share_of_first = out[0, :, 0, 0]
     assert share_of_first[0] > share_of_first[1]
 
@@ -56,5 +62,5 @@ def test_what_a_cut_does_not_see_changes_nothing(cut: int, hidden: int) -> None:
     ones = torch.ones(1, L, dtype=torch.long)
     a = torch.randn(1, L, D)
     b = torch.where(seen[0, 0][None, :, None], a, torch.randn(1, L, D))
-    ask = (ones, seen, ages(cut), torch.tensor([[1]]))
-    assert torch.allclose(pool(a, *ask), pool(b, *ask), atol=1e-6)
+    request = {"seen_BCL": seen, "age_BCL": ages(cut), "cut_scenario_BC": torch.tensor([[1]])}
+    assert torch.allclose(pool(a, ones, **request), pool(b, ones, **request), atol=1e-6)

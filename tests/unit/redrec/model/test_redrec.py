@@ -72,7 +72,7 @@ def test_a_target_is_told_from_the_items_of_its_own_scenario(seed: int, drawn: i
         model.user.repeats.copy_(torch.tensor([0.0, 0.2, -0.1]))
     counts = target_counts(rows, ITEMS)
     batch = Batcher(BatchConfig(LENGTH, 1, LENGTH), ITEMS, 2, counts).train(rows, rng)
-    sampler = NegativeSampler(scenario_items(rows, ITEMS, 2), counts, drawn, 16, seed)
+    sampler = NegativeSampler(scenario_items(rows, ITEMS, 2), counts, uniform=drawn, in_batch=16, seed=seed)
     pools = sampler.draw([1, 2], batch.targets_BCW[batch.target_mask_BCW])
     with torch.no_grad():
         assert float(model(batch, pools).mean) == pytest.approx(loss_by_hand(model, batch, pools), rel=1e-4)
@@ -97,8 +97,8 @@ def trained(rows: list[EventSequence]) -> RedRec:
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
     model = RedRec(SETTINGS, Vocabulary(("homefeed",), ("click",)), content)
     counts = target_counts(rows, ITEMS)
-    sampler = NegativeSampler(scenario_items(rows, ITEMS, 1), counts, ITEMS, 0, 0)
-    trainer = Trainer(config, model, sampler, Batcher(BatchConfig(LENGTH, 1, LENGTH), ITEMS, 1, counts))
+    sampler = NegativeSampler(scenario_items(rows, ITEMS, 1), counts, uniform=ITEMS, in_batch=0, seed=0)
+    trainer = Trainer(config, model, sampler=sampler, batcher=Batcher(BatchConfig(LENGTH, 1, LENGTH), ITEMS, 1, counts))
     trainer.progress = 0.1
     for epoch in range(6):
         trainer.epoch(rows, np.random.default_rng(epoch))

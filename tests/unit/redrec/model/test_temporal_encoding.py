@@ -17,7 +17,9 @@ SECONDS = torch.tensor([[0, 1, 3, 6, 9]])
 
 
 def told(mixing: Mixing, cut: int = 4, scenario: int = 1) -> TemporalEncoding:
-    return temporal_encoding(mixing, SCENARIOS, SECONDS, torch.tensor([[cut]]), torch.tensor([[scenario]]))
+    return temporal_encoding(
+        mixing, SCENARIOS, SECONDS, cut_BC=torch.tensor([[cut]]), cut_scenario_BC=torch.tensor([[scenario]])
+    )
 
 
 def test_gaps_are_log_buckets_and_the_first_has_its_own() -> None:

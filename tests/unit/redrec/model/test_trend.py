@@ -86,8 +86,8 @@ def hit_rate(trend_days: tuple[float, ...]) -> float:
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
     model = RedRec(config, Vocabulary(("ads", "feed"), ("click",), TIME), content)
     counts = target_counts(known, ITEMS)
-    sampler = NegativeSampler(scenario_items(known, ITEMS, 2), counts, ITEMS, 0, 0)
-    trainer = Trainer(settings, model, sampler, Batcher(BatchConfig(4, 1, 4), ITEMS, 2, counts))
+    sampler = NegativeSampler(scenario_items(known, ITEMS, 2), counts, uniform=ITEMS, in_batch=0, seed=0)
+    trainer = Trainer(settings, model, sampler=sampler, batcher=Batcher(BatchConfig(4, 1, 4), ITEMS, 2, counts))
     trainer.progress = 0.1
     for epoch in range(12):
         trainer.epoch(known, np.random.default_rng(epoch))

@@ -28,7 +28,9 @@ def hidden(model: UserTower, read: list[torch.Tensor], asked: list[torch.Tensor]
     vectors, scenarios, actions, seconds = read
     nothing = torch.zeros(len(vectors), 1, 1, dtype=torch.long)
     batch = Batch(scenarios, scenarios, actions, seconds, *asked, nothing, nothing.bool())
-    return model(vectors, batch, temporal_encoding("dense", scenarios, seconds, *asked[:2]))
+    return model(
+        vectors, batch, temporal_encoding("dense", scenarios, seconds, cut_BC=asked[0], cut_scenario_BC=asked[1])
+    )
 
 
 def test_shape() -> None:

@@ -16,7 +16,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors, NewItem, load_index_delta
 from rayapp.redrec.online.learner_state import LearnerState, LogRow
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import Memory, OnlineModel
 from rayapp.redrec.online.prequential import positive_ranks
 from rayapp.redrec.online.reservoir import Reservoir
 
@@ -38,8 +38,8 @@ def online(model: RedRec, space: ItemSpace, folder: Path, **settings: object) ->
     values = {"lr": 1e-3, "negatives": 32, "in_batch": 8, "replay": 0.0, **settings}
     user = load_user_side(folder, model_description(model, "enc"))
     all_ids = settings.get("id_embeddings") == "all"
-    parts = (LearnerState(10), Reservoir(10, 10), Frequency())
-    return OnlineModel(user, ItemVectors(space, all_ids), OnlineSettings(**values), *parts)  # type: ignore[arg-type]
+    memory = Memory(LearnerState(10), Reservoir(10, 10), Frequency())
+    return OnlineModel(user, ItemVectors(space, all_ids), OnlineSettings(**values), memory)  # type: ignore[arg-type]
 
 
 def clicks(items: list[str], user: str = "u") -> list[LogRow]:

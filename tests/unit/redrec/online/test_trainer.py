@@ -16,7 +16,7 @@ from rayapp.redrec.model.redrec import ModelConfig, RedRec, UserSide
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import JoinedExample, LearnerState, LogRow
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import Memory, OnlineModel
 from rayapp.redrec.online.prequential import evaluate_window, positive_ranks
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.redrec.online.trainer import learning_rate
@@ -95,7 +95,10 @@ def learned(
     values = {"lr": 3e-3, "lr_floor": 1e-3, "negatives": 16, "in_batch": 4, "seed": 1, "replay": 0.0, **settings}
     user = load_user_side(folder, model_description(model, "enc"))
     online = OnlineModel(
-        user, ItemVectors(space), OnlineSettings(**values), LearnerState(10), Reservoir(100, 10), Frequency()
+        user,
+        ItemVectors(space),
+        OnlineSettings(**values),
+        Memory(LearnerState(10), Reservoir(100, 10), Frequency()),
     )
     online.advance(rows[:-1])
     examples, _ = online.advance(rows[-1:], drained)

@@ -48,8 +48,10 @@ def trainer() -> Trainer:
     content = torch.cat([torch.randn(ITEMS, 8), torch.zeros(1, 8)])
     model = RedRec(SETTINGS.model, Vocabulary(("feed",), ("click",)), content)
     counts = target_counts(rows, ITEMS)
-    sampler = NegativeSampler(scenario_items(rows, ITEMS, 1), counts, SETTINGS.negatives, 8, 0, SETTINGS.hard)
-    made = Trainer(SETTINGS, model, sampler, Batcher(SETTINGS.batching, ITEMS, 1, counts))
+    sampler = NegativeSampler(
+        scenario_items(rows, ITEMS, 1), counts, uniform=SETTINGS.negatives, in_batch=8, seed=0, hard=SETTINGS.hard
+    )
+    made = Trainer(SETTINGS, model, sampler=sampler, batcher=Batcher(SETTINGS.batching, ITEMS, 1, counts))
     made.progress = 0.1
     return made
 
@@ -96,7 +98,7 @@ def test_ids_start_where_users_put_them_and_nowhere_for_unseen_items() -> None:
     rng = np.random.default_rng(0)
     groups = [rng.choice(10, 4, replace=False) + 10 * (user % 2) for user in range(120)]
     torch.manual_seed(0)
-    tower = ItemTower(30, 8, 8, 0.0, True, 0.0)
+    tower = ItemTower(30, 8, 8, dropout=0.0, use_ids=True, id_dropout=0.0)
     random = tower.ids.weight.detach().clone()
     start_ids(tower, groups, warm=False)
     assert not tower.ids.weight[20:].any()

@@ -30,7 +30,7 @@ def index(tmp_path: Path) -> ItemIndex:
     catalogue = LiveCatalogue(reader=None)  # type: ignore[arg-type]  # changes are applied by hand
     catalogue.apply([StoredItem(i.item_id, i, c.numpy()) for i, c in zip(ITEMS, content, strict=False)])
     space = ItemSpace(tmp_path / "s", model_description(model, "enc"))
-    return ItemIndex.open("s", space, tmp_path / "index", {}, catalogue)
+    return ItemIndex.open("s", space, saved=tmp_path / "index", learned={}, catalogue=catalogue)
 
 
 def unit(n: int) -> np.ndarray:

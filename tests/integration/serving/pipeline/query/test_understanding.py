@@ -64,7 +64,7 @@ async def understanding(
     served = ServedModel(config)
     served.opened = LanguageModel(AutoTokenizer.from_pretrained(language_model), "m@1", model)
     opened = open_async_store(config.store_url)
-    yield QueryUnderstanding(config, served, opened.cache("understanding"), encode, Metrics())
+    yield QueryUnderstanding(config, served, store=opened.cache("understanding"), encode=encode, metrics=Metrics())
     model.go.set()
     await opened.close()
 

@@ -1,0 +1,5 @@
+"""Untyped: everything is Any."""
+
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
