@@ -13,7 +13,7 @@ from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.routes.parameters import Cursor, OptionalUserId, Scenario, UserId
 from rayapp.serving.http.schemas import ItemList, SearchList, item_list, search_list
 from rayapp.serving.http.services import Services
-from rayapp.serving.live.scene import NoVersion
+from rayapp.serving.live.scene import NoVersion, VersionGone
 from rayapp.serving.pipeline.answer import Answer
 from rayapp.serving.pipeline.request import Ask
 
@@ -33,7 +33,9 @@ def router(services: Services) -> APIRouter:
         """The request's own parameters come first, then the user's arms, then the route's default."""
         user = clean(user_id)
         assigned = services.state.experiments.assigned(user, scenario)
-        return Ask(user, scenario, kind, k or assigned.params.k or LENGTHS[route], assigned=assigned, **rest)
+        return Ask(
+            user, scenario, kind, k or min(assigned.params.k or LENGTHS[route], limits.max_k), assigned=assigned, **rest
+        )
 
     async def answer(make: Callable[[], Ask]) -> Answer:
         """An experiment may end, and its model be closed, between the assignment and the request's first look at it:
@@ -41,7 +43,7 @@ def router(services: Services) -> APIRouter:
         ask = make()
         try:
             return await services.pipeline.run(ask)
-        except NoVersion:
+        except (NoVersion, VersionGone):
             again = make()
             if again.assigned == ask.assigned:
                 raise
