@@ -185,7 +185,8 @@ def _task_scores(
     train: dict[str, list[Example]],
     models: dict[str, list[tuple[str, str | None]]],
 ) -> dict[str, Any]:
-    """Intervals by arm and sub-task. Arms: trivial, lexical, and each model's generated answers and likeliest options."""
+    """Intervals by arm and sub-task. Arms: trivial, lexical, and each model's generated answers and likeliest
+    options."""
     places: dict[str, list[int]] = {}
     for n, example in enumerate(tests):
         key = example.task if not _chinese(example) else f"{example.task} (Chinese)"

@@ -94,7 +94,8 @@ def main(
 def right_answers(
     questions: Sequence[Example], generated: Sequence[str], tokenizer: Any, least: float
 ) -> tuple[list[Example], Counter[tuple[str, str]]]:
-    """(questions with their correct answers, counts by kind and outcome). `least`: minimum reward of a correct answer."""
+    """(questions with their correct answers, counts by kind and outcome). `least`: minimum reward of a correct
+    answer."""
     correct: list[Example] = []
     counts: Counter[tuple[str, str]] = Counter()
     for example, text in zip(questions, generated, strict=True):

@@ -31,7 +31,8 @@ def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
 
 
 def port_conflict(config: Config, states: dict[str, str]) -> str:
-    """Why our Prometheus cannot start, or '': Debian's package starts one on the same port, which is no reason to stop."""
+    """Why our Prometheus cannot start, or '': Debian's package starts one on the same port, which is no reason to
+    stop."""
     port = config.ports.prometheus
     if "prometheus" not in states or states["prometheus"] in ("RUNNING", "STARTING") or port_free(port):
         return ""

@@ -78,7 +78,8 @@ def run_simulation(
 
 
 def show_arms(arms: dict[tuple[str, str], ArmTally]) -> None:
-    """Rates by arm, from the simulation's ground truth (which notes are harmful); `rayapp experiment report` has intervals."""
+    """Rates by arm, from the simulation's ground truth (which notes are harmful); `rayapp experiment report` has
+    intervals."""
     if not arms:
         return
     click.echo(f"{'experiment, arm':>32}  {'shown':>8} {'clicked':>8} {'harmful':>8} {'panels':>8} {'followed':>8}")

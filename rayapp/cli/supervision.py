@@ -160,7 +160,8 @@ class Supervisor:
             raise SupervisionError(f"{name} did not start ({fault.faultString}); see {log}") from None
 
     def stop_all(self) -> bool:
-        """Control first (so it restarts nothing), Ray, store, broker, supervisord, orphans; False if nothing was running."""
+        """Control first (so it restarts nothing), Ray, store, broker, supervisord, orphans; False if nothing was
+        running."""
         if not self.running():
             return self._sweep()
         for name in reversed(PARTS):
@@ -176,7 +177,8 @@ class Supervisor:
         return True
 
     def _sweep(self) -> bool:
-        """End processes that outlived their parents (a job killed while starting leaves drivers outside any process tree)."""
+        """End processes that outlived their parents (a job killed while starting leaves drivers outside any process
+        tree)."""
         processes = self.layout.processes()
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""A data folder (contract, section "A data folder") read into tables and user sequences."""
+"""Reads a data folder (docs/contract.md, section "A data folder") into tables and events."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ DEFAULT_SCENARIO = "homefeed"
 
 
 class DataFolderError(UserError):
-    """The folder cannot be used; the text names file, column and remedy."""
+    """The folder cannot be used; the message names file, column and remedy."""
 
 
 class DataFolder:
-    """Reads `items.parquet` and `interactions.parquet`; ids become text, gaps are filled."""
+    """Reads `items.parquet` and `interactions.parquet`; ids become strings, missing columns get defaults."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -33,7 +33,7 @@ class DataFolder:
             raise DataFolderError(f"{self.path} has no interactions.parquet; give a folder as the contract describes")
 
     def digest(self) -> str:
-        """Content hash of the folder: the same folder is not sent twice."""
+        """Content hash of the folder, so that the same data is not sent twice."""
         digest = hashlib.sha256()
         archived = sorted(str(f.relative_to(self.path)) for f in self.path.glob("behaviour/date=*/[0-9]*.parquet"))
         for name in ("items.parquet", "interactions.parquet", "forgotten.parquet", *archived):
@@ -49,7 +49,7 @@ class DataFolder:
         return normalise_interactions(pq.read_table(self.path / "interactions.parquet"), str(self.path))
 
     def _archived(self) -> pa.Table:
-        """An archive's behaviour in log order: every event once, nothing of forgotten users, searches left out."""
+        """An archive's behaviour in log order, deduplicated, without forgotten users and searches."""
         files = sorted(self.path.glob("behaviour/date=*/[0-9]*.parquet"))
         if not files:
             raise DataFolderError(f"{self.path}/behaviour holds no file yet; run jobs.archive_events first")
@@ -68,7 +68,7 @@ class DataFolder:
         return table.filter(pa.array(keep, pa.bool_()))
 
     def items(self) -> list[Item]:
-        """The catalogue; without items.parquet every interacted id, known by its id alone."""
+        """The catalogue; without items.parquet all ids of the interactions, without content."""
         file = self.path / "items.parquet"
         if not file.is_file():
             ids = pc.unique(self.interactions()["item_id"]).to_pylist()
@@ -85,7 +85,7 @@ class DataFolder:
 
 
 def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.Table:
-    """Any table with the contract's columns to INTERACTION_SCHEMA."""
+    """Convert a table with the contract's columns to INTERACTION_SCHEMA. Raises DataFolderError."""
     names = set(table.schema.names)
     for needed in ("user_id", "item_id"):
         if needed not in names:
@@ -123,7 +123,8 @@ def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.T
 
 
 def bootstrap_events(folder: DataFolder) -> Iterator[Event]:
-    """The folder's interactions as events in time order; ids are made from content, so sending twice counts once."""
+    """The folder's interactions as events in time order; event ids derive from content, so a repeated send is
+    deduplicated."""
     table = folder.interactions()
     scenario = table["scenario"].to_pylist()
     names = sorted(set(scenario))
@@ -149,7 +150,7 @@ def item_rows(items: list[Item]) -> dict[str, int]:
 
 
 def of_scenarios(interactions: pa.Table, scenarios: tuple[str, ...]) -> pa.Table:
-    """The events of these scenarios; all of them where none is named."""
+    """The events of these scenarios; all events if none is given."""
     if not scenarios:
         return interactions
     return interactions.filter(pc.is_in(interactions["scenario"], pa.array(scenarios, pa.string())))

@@ -1,4 +1,4 @@
-"""The one order of events in time, ties included."""
+"""The total order of events in time, with ties resolved."""
 
 from __future__ import annotations
 

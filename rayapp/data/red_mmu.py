@@ -38,11 +38,11 @@ STRONGEST = (Action.CONVERSION, Action.FOLLOW, Action.SHARE, Action.COMMENT, Act
 
 
 class RedMmuError(DataFolderError):
-    """The files cannot be used; the text names file, column and remedy."""
+    """The files cannot be used; the message names file, column and remedy."""
 
 
 class Imported(NamedTuple):
-    """Counts of what was written and of what was left out."""
+    """Counts of written and skipped records."""
 
     users: int
     events: int
@@ -169,14 +169,14 @@ def _rows_of(note_ids: pa.Array, notes: pa.Table) -> pa.Array:
 
 
 def _actions(bits: pa.Array, meanings: Mapping[int, Action]) -> pa.Array:
-    """There are few different texts of bits: each is read once."""
+    """Actions of bit strings, decoded once per distinct string."""
     coded = bits.cast(pa.string()).fill_null("").dictionary_encode()
     names = [action_of(text, meanings).value for text in coded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(coded.indices)
 
 
 def _seconds(ts: pa.Array) -> pa.Array:
-    """The release gives seconds; milliseconds are told by their size."""
+    """The release gives seconds; milliseconds are recognised by their magnitude."""
     if ts.null_count:
         raise RedMmuError(f"{ts.null_count} events have no ts; every event needs its time in seconds")
     times = ts.cast(pa.int64())

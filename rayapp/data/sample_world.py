@@ -31,7 +31,7 @@ class HiddenUser(NamedTuple):
     interests: dict[str, float]
 
     def click_probability(self, topic: str, quality: float = 0.5) -> float:
-        """How likely a click on an item of this topic is; `quality` in [0, 1] is the item's own appeal."""
+        """Click probability for an item of this topic; `quality` in [0, 1] is the item's appeal."""
         return min(0.9, 0.02 + 0.9 * self.interests.get(topic, 0.0) ** 0.5 * (0.5 + 0.5 * quality))
 
 
@@ -43,7 +43,7 @@ def hidden_user(user_id: str, topics: list[str], rng: np.random.Generator) -> Hi
 
 
 def topic_of(item: Item) -> str:
-    """The coarse subject that simulated interests are about, from whatever the catalogue says."""
+    """The item's topic, on which simulated interests are defined, from its tags or other fields."""
     if item.tags:
         return item.tags[0]
     if genres := item.extra.get("genres"):
@@ -52,7 +52,7 @@ def topic_of(item: Item) -> str:
 
 
 def is_harmful(item: Item) -> bool:
-    """The truth about a note of the sample world, which moderation has to find from its text."""
+    """Ground truth of a sample-world note, which moderation must infer from its text."""
     return item.author is not None and item.author.startswith(TROLL)
 
 
@@ -135,7 +135,7 @@ def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Gen
 
 
 def write_sample_world(folder: Path, *, notes: int = 3000, ads: int = 240, users: int = 600, seed: int = 0) -> Path:
-    """A data folder like any other; an existing complete one is left as it is."""
+    """Write the sample world as a data folder; an existing complete one is kept."""
     done = folder / "interactions.parquet"
     if done.is_file():
         return folder

@@ -1,4 +1,4 @@
-"""A user's events as arrays: what training and evaluation read."""
+"""A user's events as arrays, for training and evaluation."""
 
 from __future__ import annotations
 

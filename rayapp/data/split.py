@@ -1,4 +1,4 @@
-"""Leave-one-out splits: which events are held out as targets, and what may be read for them."""
+"""Leave-one-out splits: the events held out as targets, and the histories available to predict them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rayapp.data.sequences import EventSequence
 
 
 class Split(NamedTuple):
-    """Histories and their one target each; `target_scenario` picks the queries, `users` the sequence it is of."""
+    """Histories with one target each; `target_scenario` selects the queries, `users` indexes the target's sequence."""
 
     histories: list[EventSequence]
     targets: np.ndarray
@@ -26,8 +26,8 @@ LeaveOneOut = Callable[[list[EventSequence], int], tuple[list[EventSequence], Sp
 def leave_one_out(sequences: list[EventSequence], back: int) -> tuple[list[EventSequence], Split]:
     """Hold out the event `back` places from the end (1 = last = test, 2 = validation).
 
-    Training sees what lies before it, of every user; users with too few events
-    train in full and are not evaluated.
+    Training sees the events before it; users with too few events are trained on
+    in full and not evaluated.
     """
     train, histories, held = [], [], []
     for user, sequence in enumerate(sequences):
@@ -43,10 +43,11 @@ def leave_one_out(sequences: list[EventSequence], back: int) -> tuple[list[Event
 
 
 def leave_one_out_by_scenario(sequences: list[EventSequence], back: int) -> tuple[list[EventSequence], Split]:
-    """The same within each scenario of a user; what may be read is every scenario's events of strictly earlier times.
+    """Leave-one-out within each scenario of a user; histories are the events of all scenarios at strictly earlier
+    times.
 
-    Training sees no event that is a target here or comes after one in its scenario; of a user's two targets the
-    earlier one may be read for the later.
+    Training sees no target and no event after a target of its scenario; of a user's two targets the earlier one may be
+    in the history of the later.
     """
     train, histories, held = [], [], []
     for user, sequence in enumerate(sequences):

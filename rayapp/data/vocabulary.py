@@ -1,4 +1,4 @@
-"""Which scenarios, actions and times a model knows, and what the unknown ones fall back to."""
+"""The scenarios, actions and time range a model knows, and the fallback for unknown ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNKNOWN = 0
 class Vocabulary(msgspec.Struct, frozen=True):
     """Names to embedding rows. Row 0 stands for anything the model was not trained on.
 
-    Serving and the online learner use this one mapping, so a scenario that had
-    no training events means the same to both: its events count under their
-    item's own scenario, its requests use the queries of all trained scenarios.
+    Serving and the online learner share this mapping, so both treat a scenario
+    without training events alike: its events count under their item's scenario,
+    and its requests use the queries of all trained scenarios.
     """
 
     scenarios: tuple[str, ...]

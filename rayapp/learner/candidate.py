@@ -1,4 +1,4 @@
-"""A candidate: the learner's state at one moment, kept on disk until the gate has decided."""
+"""A candidate version: a snapshot of the learner's state, on disk until the gate has decided."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from rayapp.stores.registry import Manifest, Registry, RegistryError
 
 
 class CandidateVersion:
-    """Scores the windows after its own beside the served version, then becomes a version with a verdict.
+    """Scored on later windows beside the served version, then published with the gate's decision.
 
-    The learner trains on meanwhile; whatever the verdict, the version published
-    is the state of the moment this was made, offsets and all.
+    The learner continues to train; the published version is the state at the time
+    of the snapshot, with its offsets, whatever the decision.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class CandidateVersion:
         try:
             write(self.folder)
         except (OSError, RuntimeError, SafetensorError) as error:
-            self.close()  # torch and safetensors have errors of their own for a full disk
+            self.close()  # torch and safetensors raise their own errors for a full disk
             raise OSError(f"{self.folder}: {error}") from error
 
     def score(self, positives: list[LabelledExample], items: ItemVectors) -> None:
-        """A window neither model has seen; call before anything trains on it."""
+        """Rank a window's positives with both models; call before any model trains on it."""
         first = positives[: max(0, self.comparison.room)]
         if not first or self.reason is not None:
             return
@@ -65,11 +65,11 @@ class CandidateVersion:
         self.comparison.add(users, ranks, positive_ranks(self.served, first, items))
 
     def ready(self, wait_s: float) -> bool:
-        """There is nothing more to wait for."""
+        """Whether the gate can decide: the comparison is complete, ruled out, or `wait_s` is over."""
         return self.reason is not None or self.comparison.decided or time.monotonic() - self.since >= wait_s
 
     def publish(self, registry: Registry) -> Manifest:
-        """The version with the gate's verdict; CURRENT moves only if it may be served."""
+        """Publish with the gate's decision; CURRENT moves only if the version may be served."""
         metrics: dict[str, Any] = dict(self.manifest.metrics)
         if len(self.comparison.sums) > 1:
             metrics["gate"] = self.comparison.result()._asdict()
@@ -89,7 +89,7 @@ class CandidateVersion:
 
 
 def scratch_folder(base: Path) -> Path:
-    """This process's folder for candidates; those of processes that are gone (killed ones leave theirs) are removed."""
+    """This process's folder for candidates; folders of processes that no longer run are removed."""
     base.mkdir(parents=True, exist_ok=True)
     for other in base.iterdir():
         if other.name.isdigit() and not psutil.pid_exists(int(other.name)):
@@ -100,7 +100,7 @@ def scratch_folder(base: Path) -> Path:
 
 
 def served_side(registry: Registry, head: Manifest, *, say: Callable[[str], None]) -> UserSide:
-    """What a candidate is compared with: the served version, or HEAD where the two cannot be compared."""
+    """The reference for candidates: the served version, or HEAD if their spaces differ."""
     version = head.version
     try:
         current = registry.manifest(registry.resolve("CURRENT"))

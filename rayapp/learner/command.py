@@ -1,4 +1,4 @@
-"""What rank 0 of a learner tells the other workers to do next."""
+"""The next command of a learner's rank 0 to all workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window loop: plan, read, evaluate, train; now and then a candidate for the gate."""
+"""The window loop: plan, read, evaluate, train; periodically propose a candidate to the gate."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from streaming.windows import Plan, PlanLog, plan_window
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
-BEAT_S = 60.0  # the other workers hear from rank 0 at least this often: their wait is bounded
+BEAT_S = 60.0  # rank 0 sends a command at least this often, which bounds the wait of collectives
 
 
 class Learner:
-    """HEAD's weights, memory and offsets, moved forward one window at a time."""
+    """HEAD's weights, memory and offsets, advanced one window at a time."""
 
     def __init__(
         self,
@@ -69,22 +69,22 @@ class Learner:
         self.resume()
 
     def resume(self) -> None:
-        """Everything as HEAD says."""
+        """Load the state of HEAD."""
         self.position = Position(self.config, self.registry, crew=self.crew, say=self.say)
         self.model = self.position.model
-        # A model trained anew has a space of its own and counts its windows from 0: another one's plans are not its own.
+        # A newly trained model has a new space and counts windows from 0, so plans are stored per space.
         self.plans = PlanLog(self.config.state_path / "plans" / self.registry.name / self.position.manifest.space)
         self.pending = False
         self.candidate: CandidateVersion | None = None
         self.proposed = time.monotonic()
-        self.read_up_to = time.monotonic()  # when everything in the log was last planned: bounds a record's wait
+        self.read_up_to = time.monotonic()  # when the whole log was last planned: bounds the wait of a record
         self.freshness = Freshness(self.metrics)
         self.recent = RecentScores()
         if self.crew.leads:
             self._check_log()
 
     def run(self, windows: int = 0) -> None:
-        """Until killed, or for `windows` windows, the last of which is published."""
+        """Learn until killed, or `windows` windows, the last of which is published."""
         last = self.position.window + windows if windows else None
         while True:
             command = self.crew.agree(self._decide(last) if self.crew.leads else None)
@@ -96,7 +96,7 @@ class Learner:
                 return
 
     def _decide(self, last: int | None) -> Command:
-        """What all workers do next; publishes what is due while there is nothing. Rank 0 only."""
+        """The next command for all workers; publishes due candidates while waiting. Rank 0 only."""
         until = time.monotonic() + BEAT_S
         while time.monotonic() < until:
             finished = last is not None and self.position.window >= last
@@ -111,14 +111,15 @@ class Learner:
         return Command("wait")
 
     def _check_log(self) -> None:
-        """Is the log still the one that was read? Ray Data's first read, which takes seconds, is then over too."""
+        """Check that the log is the one that was read before; also warms up Ray Data, whose first read takes
+        seconds."""
         stand = self.position
         last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
         if last.ranges:
             check_appended(stand.topic, self.rows(last), stand.appended)
 
     def _plan(self) -> Plan | None:
-        """The next window, if it is time for it; a plan behind the checkpoint is replayed as it stands."""
+        """The next window, if it is due; a plan after the checkpoint is replayed unchanged."""
         stand = self.position
         plan = self.plans.read(stand.window + 1)
         if plan is not None:
@@ -145,7 +146,7 @@ class Learner:
         full = window.rows >= self.settings.max_rows
         if not full and now - self.read_up_to < self.settings.max_age_s:
             return None
-        self.read_up_to = now  # what comes later waits from now on, also while this window is learned
+        self.read_up_to = now  # later records wait from now on, also while this window is learned
         return self.plans.write(window)
 
     def learn(self, plan: Plan) -> None:
@@ -154,7 +155,9 @@ class Learner:
         parsed = parse_rows(table, self.position.topic, self.config.scenarios)
         self.freshness.read(parsed.live_ms)
         for gap in plan.gaps:
-            self.say(f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were gone")
+            self.say(
+                f"{gap.topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were removed by retention"
+            )
             self._skip("retention", gap.rows)
         for reason, count in parsed.skipped.items():
             self._skip(reason, count)
@@ -183,7 +186,7 @@ class Learner:
         left = sum(len(n.rows) for n in window.negatives)
         self.say(
             f"window {plan.number}: {plan.rows} rows, {counted} events, {len(window.positives)} positives, "
-            f"{left} left alone, loss {loss:.3f}" + (f", share {plan.share:.2f}" if plan.share < 1 else "")
+            f"{left} negatives, loss {loss:.3f}" + (f", share {plan.share:.2f}" if plan.share < 1 else "")
         )
 
     def _new_items(self, plan: Plan, ids: list[str]) -> list[NewItem]:
@@ -203,7 +206,7 @@ class Learner:
         return self.crew.agree(new_items)
 
     def _stored(self, ids: list[str]) -> list[StoredItem]:
-        """Items as the store has them; one that is away is waited for, or the window would not know them."""
+        """Items from the store; waits while it is unreachable, because the window needs them."""
         while ids:
             try:
                 return self.reader.fetch(ids)
@@ -213,14 +216,14 @@ class Learner:
         return []
 
     def _publish_what_is_due(self, now: bool) -> bool:
-        """Propose and settle candidates in their time; True when training must go back to what is served."""
+        """Propose and settle candidates when due; True if training must return to the served weights."""
         due = now or time.monotonic() - self.proposed >= self.settings.publish_s
         try:
             if self.candidate is None and self.pending and due:
                 self.propose()
             if self.candidate is not None and (now or self.candidate.ready(self.settings.gate_wait_s)):
                 return not self.settle(self.candidate)
-        except OSError as error:  # a full disk, a registry that is away: what is served stays, training goes on
+        except OSError as error:  # full disk or unreachable registry: keep serving and training
             if now:
                 raise
             self._report_once(
@@ -234,7 +237,7 @@ class Learner:
         return False
 
     def propose(self) -> None:
-        """The present state becomes a candidate."""
+        """Snapshot the state as a candidate."""
         joined = msgspec.to_builtins(self.model.state.joiner.counts)
         metrics = {"prequential": self.recent.means(), "join": joined}
         manifest = self.position.next_manifest({**metrics, "received_ms": self.freshness.sample()})
@@ -247,7 +250,7 @@ class Learner:
         self.pending = False
 
     def settle(self, candidate: CandidateVersion) -> bool:
-        """The candidate becomes a version with the gate's verdict; False when training must go back."""
+        """Publish the candidate with the gate's decision; False if training must return to the served weights."""
         head = self.registry.resolve("HEAD")
         if head != self.position.manifest.version:
             candidate.close()
@@ -272,7 +275,7 @@ class Learner:
         return True
 
     def _report_once(self, what: str, detail: str) -> None:
-        """Once, however long it lasts."""
+        """Report a lasting condition once."""
         if what != self.reported:
             self.say(f"{what} {detail}")
         self.reported = what

@@ -1,4 +1,4 @@
-"""Where a learner stands: HEAD's weights and memory, and everything that its manifest counts."""
+"""A learner's position: HEAD's weights and memory, and the counts of its manifest."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rayapp.stores.registry import Manifest, Registry, RegistryError
 from rayapp.workers import Crew
 from streaming.windows import Plan
 
-REJECTIONS = 3  # in a row; then training goes on from what is served
+REJECTIONS = 3  # in a row; then training continues from the served weights
 
 
 class Position:
-    """Read from HEAD, moved forward window by window, written down as the next manifest."""
+    """Read from HEAD, advanced by windows, written as the next manifest."""
 
     def __init__(self, config: Config, registry: Registry, *, crew: Crew, say: Callable[[str], None]) -> None:
         self.config = config
@@ -28,7 +28,7 @@ class Position:
         self.space = ItemSpace(registry.space_folder(self.manifest.space), self.manifest.config)
         self.offsets = {int(p): o for p, o in self.manifest.offsets.get(self.topic, {}).items()}
         self.window = int(self.manifest.metrics.get("window", 0))
-        # When the last record read of each partition was appended: a recreated topic does not have it.
+        # Append time of the last record read of each partition; detects a recreated topic.
         self.appended = {int(p): at for p, at in self.manifest.metrics.get("appended", {}).items()}
         self.events_seen = self.manifest.events_seen
         self.skipped = dict(self.manifest.skipped)
@@ -37,7 +37,7 @@ class Position:
             self._take_current_weights()
 
     def _load(self, weights_of: Manifest | None) -> OnlineModel:
-        """HEAD's memory, with the weights of another version if one is named."""
+        """HEAD's memory, with the weights of `weights_of` if given."""
         return OnlineModel.load(
             self.registry.fetch(self.manifest.version),
             self.manifest.config,
@@ -50,13 +50,13 @@ class Position:
         )
 
     def must_go_back(self) -> bool:
-        """HEAD is broken, or it and the two versions before it were rejected."""
+        """Whether HEAD's weights are not finite, or it and the two versions before it were rejected."""
         newest = [v for v in self.registry.versions() if v <= self.manifest.version][-REJECTIONS:]
         rejected = len(newest) == REJECTIONS and not any(self.registry.manifest(v).usable for v in newest)
         return rejected or not self.model.finite()
 
     def _take_current_weights(self) -> None:
-        """The served weights at HEAD's offsets; what was learned in between is given up and counted."""
+        """Take the served weights at HEAD's offsets; the events learned in between are counted as given up."""
         current = self.registry.manifest(self.registry.resolve("CURRENT"))
         if current.space != self.manifest.space:
             raise RegistryError(
@@ -65,10 +65,10 @@ class Position:
             )
         self.model = self._load(current)
         self.skipped["given_up"] = current.skipped.get("given_up", 0) + self.manifest.events_seen - current.events_seen
-        self.say(f"going on from the weights of {self.registry.name}@{current.version}, which is served")
+        self.say(f"continuing from the weights of {self.registry.name}@{current.version}, the served version")
 
     def move(self, plan: Plan, counted: int, appended: dict[int, int]) -> None:
-        """Past a plan's end."""
+        """Advance to the end of a plan."""
         self.offsets.update(plan.ends())
         self.appended.update(appended)
         self.window = plan.number
@@ -78,7 +78,7 @@ class Position:
         self.skipped[reason] = self.skipped.get(reason, 0) + count
 
     def next_manifest(self, metrics: dict[str, Any]) -> Manifest:
-        """What stands here now, before the gate has spoken."""
+        """The manifest of the present state, before the gate has decided."""
         appended = {str(p): at for p, at in sorted(self.appended.items())}
         return Manifest(
             version=0,

@@ -19,7 +19,7 @@ from streaming.windows import Plan, Range, WindowError, verify
 
 
 class WindowRows(NamedTuple):
-    """Usable rows in (partition, offset) order, when live events were received, and what was skipped by reason."""
+    """Usable rows in (partition, offset) order, receive times of live events, and skipped records by reason."""
 
     rows: list[LogRow]
     live_ms: list[int]
@@ -36,7 +36,7 @@ def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
 
 
 def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
-    """As read_rows; when that fails, the broker is waited for and asked once more."""
+    """As read_rows; after a failure it waits for the broker and reads again."""
     try:
         return read_rows(bootstrap, plan)
     except Exception as error:  # Ray has classes of its own for what a read task raises
@@ -50,14 +50,14 @@ def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None
 
 
 def last_appended(table: pa.Table) -> dict[int, int]:
-    """Append time of each partition's last row; rows as `read_rows` gives them."""
+    """Append time of each partition's last row; `table` as from `read_rows`."""
     return dict(zip(table["partition"].to_pylist(), table["append_ms"].to_pylist(), strict=True))
 
 
 def last_records(
     topic: str, offsets: Mapping[int, int], appended: Mapping[int, int], marks: Mapping[int, tuple[int, int]]
 ) -> Plan:
-    """The record before each offset, where the log still has it: deleted or cut off, the next plan says so."""
+    """A plan of the record before each offset, where the log still has it; the next plan detects truncation."""
     ranges = []
     for partition in sorted(appended):
         low, high = marks.get(partition, (0, 0))
@@ -67,7 +67,7 @@ def last_records(
 
 
 def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
-    """These records must be the ones that were read then. Raises WindowError for a recreated topic."""
+    """Check the append times against those of the checkpoint. Raises WindowError for a recreated topic."""
     for row in table.to_pylist():
         partition, append_ms = row["partition"], row["append_ms"]
         if append_ms != appended[partition]:

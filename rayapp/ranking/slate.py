@@ -1,4 +1,4 @@
-"""Slates: places per scenario, a popular-and-fresh start, and exploration with known propensities. Pure."""
+"""Slates: slots per scenario, a popular-and-fresh start, and exploration with known propensities. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Candidate(NamedTuple):
-    """An item that may be shown, where it comes from, and why in words."""
+    """An item that may be shown, with its score, its source and the reason in words."""
 
     item_id: str
     score: float
@@ -18,9 +18,9 @@ class Candidate(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A candidate in its place, with the probability that the policy shows it there.
+    """A candidate at its position, with the probability that the policy shows it there.
 
-    `team`: where two rankers share a list, 0 or 1 for the one that put it there.
+    `team`: in interleaving, 0 or 1 for the ranker that contributed it.
     """
 
     candidate: Candidate
@@ -29,14 +29,12 @@ class Slot(NamedTuple):
 
 
 SMOOTHING = 0.25
-OVERFETCH = 3  # candidates for every place of a list
+OVERFETCH = 3  # candidates per slot of a list
 
 
 def scenario_places(counts: Mapping[str, int], scenarios: tuple[str, ...], k: int) -> dict[str, int]:
-    """How many of k places each scenario's queries fill: shares of the user's own events, smoothed, largest remainder.
-
-    A user who only ever clicked toys gets toys, with a place or none for the rest.
-    """
+    """Number of the k slots for each scenario's queries: the smoothed shares of the user's events, by largest
+    remainder."""
     weights = np.array([counts.get(s, 0) + SMOOTHING for s in scenarios], dtype=float)
     exact = k * weights / weights.sum()
     places = np.floor(exact).astype(int)
@@ -46,10 +44,10 @@ def scenario_places(counts: Mapping[str, int], scenarios: tuple[str, ...], k: in
 
 
 def merge_groups(groups: Mapping[str, list[Candidate]], places: Mapping[str, int], k: int) -> list[Candidate]:
-    """The best of each group up to its places, an item once; free places go to the best left.
+    """The best of each group up to its slots, each item once; free slots go to the best remaining.
 
-    Groups are interleaved in proportion to their places, each in its own
-    order: cosines to different scenarios' queries cannot be compared.
+    Groups are interleaved in proportion to their slots, each in its own order,
+    because cosines to different scenarios' queries are not comparable.
     """
     taken: dict[str, tuple[float, Candidate]] = {}
     rest: list[Candidate] = []
@@ -79,7 +77,7 @@ def start_slate(
     k: int,
     fresh_every: int = 5,
 ) -> list[Candidate]:
-    """For somebody unknown: popular items of all groups in turn, every fifth place a new one."""
+    """For an anonymous user: popular items of all groups in turn, with a fresh one in every `fresh_every`-th slot."""
     queues: dict[str, list[Candidate]] = {}
     for candidate in popular:
         queues.setdefault(group_of(candidate.item_id), []).append(candidate)
@@ -113,10 +111,10 @@ def explore(
     share: float,
     rng: np.random.Generator,
 ) -> list[Slot]:
-    """Fill each place with probability `share` by an item drawn uniformly from the eligible ones.
+    """Replace each slot with probability `share` by an item drawn uniformly from the eligible ones.
 
-    A drawn item that is in the slate already leaves the place as it was.
-    Propensity: the probability that this place shows this item.
+    A drawn item that is in the slate already leaves the slot unchanged.
+    Propensity: the probability that this slot shows this item.
     """
     draws = rng.random(len(slate)) < share
     pool = eligible() if draws.any() else None

@@ -44,10 +44,10 @@ class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The fourth stage. `samples` of every question, at `temperature`, of `answer_tokens` at most; the ratio of new to old
-    probability is clipped at 1 - `low` and 1 + `high` (DAPO's values). `mask_truncated`: answers that were cut off teach
-    nothing. `vllm`: a share of each GPU's memory for an engine
-    that samples there; 0: transformers does."""
+    """The fourth stage. `samples` answers to every question, at `temperature`, of at most `answer_tokens`; the ratio
+    of new to old probability is clipped at 1 - `low` and 1 + `high` (DAPO's values). `mask_truncated`: truncated
+    answers have no loss. `vllm`: share of each GPU's memory for a vLLM engine that samples; 0: sample with
+    transformers."""
 
     samples: int = 8
     temperature: float = 1.0
@@ -59,13 +59,13 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`tokens`: budget of the run, prefixes that are shared in a row counted once. `length`: of a packed row.
-    `batch`: rows (pairs, sampled answers) a step, all workers together; `micro_batch`: rows a worker at once. `evenness` 0: every learned
-    token counts the same; 1: every source's example does, by the mean length of the source's answers (by each answer's
-    own, the shortest, `[]`, would win where answers are of many lengths).
-    `reword`: share of the tasks' examples that are asked in other words than the task's own (`tasks/wording`).
-    `compile`: the layers, by torch.compile: a minute at the start, a third more tokens a second after it; on a CPU it
-    takes a C++ compiler. `sharding`, on GPUs: none (data parallel), fsdp, or deepspeed with `deepspeed` as its configuration."""
+    """`tokens`: token budget, counting prefixes shared within a row once. `length`: of a packed row. `batch`: rows
+    (pairs, sampled answers) per step over all workers; `micro_batch`: rows per worker at a time. `evenness` 0: all
+    answer tokens have equal weight; 1: all sources' examples do, by the mean length of the source's answers (by each
+    answer's length the shortest, `[]`, would dominate). `reword`: share of task examples that are paraphrased
+    (`tasks/wording`). `compile`: torch.compile the layers: a minute at the start, then a third more tokens per second;
+    on a CPU it needs a C++ compiler. `sharding` on GPUs: none (data parallel), fsdp, or deepspeed with `deepspeed` as
+    its configuration."""
 
     stage: Stage
     sources: list[Source]

@@ -1,9 +1,9 @@
-"""A FAISS index over item vectors with ids, that grows, shrinks, saves and loads.
+"""A FAISS index over item vectors by id, with insertion, removal, save and load.
 
 Flat (exact) below `IVF_FROM` items, IVF above: both can remove, HNSW cannot.
-Rows are never reused: a changed item's old row is marked gone and a new one is
-added, and the index is rebuilt once a quarter of its rows are gone. Searches
-are restricted exactly, by a bitmap of the rows that may not come back.
+Rows are never reused: a changed item's old row is marked as removed and a new one
+added; the index is rebuilt once a quarter of its rows are removed. Searches
+exclude rows exactly, by a bitmap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ IVF_FROM = 200_000
 
 
 class Snapshot:
-    """Inner-product search over vectors [N, D]. Thread-safe: a change takes the lock, a search too."""
+    """Inner-product search over vectors [N, D]. Thread-safe: changes and searches take a lock."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -54,7 +54,7 @@ class Snapshot:
                 self.row_of[item_id] = row
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Take items out; unknown ids are ignored. Returns how many were there."""
+        """Remove items; unknown ids are ignored. Returns the number removed."""
         with self.lock:
             rows = [self.row_of.pop(item_id) for item_id in ids if item_id in self.row_of]
             self.gone[rows] = True
@@ -69,7 +69,7 @@ class Snapshot:
             return self.index.reconstruct_batch(rows) if len(rows) else np.empty((0, self.dim), np.float32)
 
     def search(self, queries_QD: np.ndarray, k: int, excluded: Iterable[str] = ()) -> list[list[tuple[str, float]]]:
-        """Per query the k best (id, inner product) that are not excluded, best first; fewer when fewer are left."""
+        """For each query the k best (id, inner product) that are not excluded, best first; fewer if fewer remain."""
         with self.lock:
             k = min(k, len(self.row_of))
             if k == 0:

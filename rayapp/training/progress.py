@@ -1,4 +1,5 @@
-"""Progress of a training as typed events: to a callable in this process, or as JSON lines to whoever started the job."""
+"""Progress of a training as typed events: to a callable in this process, or as JSON lines to whoever started the
+job."""
 
 from __future__ import annotations
 

@@ -150,7 +150,8 @@ def open_model(recipe: Recipe, base: str, adapter: str) -> Any:
 
 
 def compile_layers(model: Any, *, on_cpu: bool, say: Callable[[str], None]) -> None:
-    """Compile layer by layer: equal layers share one compilation, and parameter names (so checkpoints) stay the same."""
+    """Compile layer by layer: equal layers share one compilation, and parameter names (so checkpoints) stay the
+    same."""
     if on_cpu and not any(map(shutil.which, ("g++", "clang++"))):
         say("compile: neither g++ nor clang++ is installed; training continues without compiling, slower")
         return

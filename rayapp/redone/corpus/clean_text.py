@@ -1,4 +1,4 @@
-"""A source of text with what is bad, repeated or part of an evaluation set left out; each reason counted."""
+"""A text source after filtering, deduplication and decontamination, with counts of what was removed by reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCORED_AT_ONCE = 128
 
 
 class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of text: rules, near duplicates above this similarity, the quality model's ends. Decontamination is always on."""
+    """Cleaning of text: rules, near-duplicate threshold, quality filter. Decontamination is always on."""
 
     rules: Rules = Rules()
     duplicates: float = 0.8
@@ -27,7 +27,7 @@ class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CleanText:
-    """Filtered once however often it is read; the small model scores no more than what is read, and no text twice."""
+    """Filtered once, however often it is read; the small model scores only the texts that are read, each once."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class CleanText:
         self._good: dict[int, bool] = {}
 
     def read(self, seed: int) -> Iterator[str]:
-        """All of it in the order of `seed`."""
+        """The texts in the order of `seed`."""
         order = np.random.default_rng(seed).permutation(len(self.filtered))
         for start in range(0, len(order), SCORED_AT_ONCE):
             part = [int(n) for n in order[start : start + SCORED_AT_ONCE]]

@@ -10,7 +10,7 @@ WORDS = 8  # notes are short: 13 as for web pages would miss most of them
 
 
 class Contamination:
-    """The n-grams of evaluation texts; a text shorter than that counts as a whole."""
+    """The n-grams of evaluation texts; a text with fewer than n words counts as one n-gram."""
 
     def __init__(self, evaluation: Iterable[str], size: int = WORDS) -> None:
         self.size = size

@@ -11,7 +11,8 @@ SHINGLE = 3  # words
 
 
 class Duplicates:
-    """Remembers what it has seen; the first of a kind is new. `threshold`: Jaccard similarity of word shingles."""
+    """An index of the texts seen; the first of a group of near duplicates is new. `threshold`: Jaccard similarity of
+    word shingles."""
 
     def __init__(self, threshold: float = 0.8) -> None:
         self.index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)

@@ -1,4 +1,4 @@
-"""The data mixture found by regression (RegMix, Liu et al. 2024): tiny models on random mixtures, loss regressed on shares."""
+"""Data mixtures by regression (RegMix, Liu et al. 2024): proxy models on random mixtures, loss regressed on shares."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from scipy.stats import spearmanr
 
 CANDIDATES = 100_000
-BEST = 128  # the mean of the best predicted mixtures is steadier than the best one
+BEST = 128  # the mean of the best predicted mixtures has less variance than the best one
 FOLDS = 8
 Kind = Literal["boosted", "roots", "linear"]
 
 
 def random_mixtures(prior: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """[count, D] shares that sum to 1: Dirichlet about the sources' own shares `prior` [D], from even to extreme
+    """[count, D] shares that sum to 1: Dirichlet around the sources' proportions `prior` [D], from even to extreme
     (RegMix, section 3.1)."""
     strengths = np.exp(rng.uniform(np.log(0.1), np.log(5.0), size=count))
     return np.stack([rng.dirichlet(np.maximum(strength * len(prior) * prior, 1e-3)) for strength in strengths])
@@ -24,8 +24,8 @@ class LossRegression:
     """Predicts a loss from shares. `boosted`: LightGBM with RegMix's settings; `roots`: least squares on the shares'
     square roots, for a few dozen runs; `linear`: on the shares themselves.
 
-    A source's first texts teach more than its last, which a root has and a line has not: the best mixture of a line is
-    always one source alone.
+    Returns of a source diminish, which a root models and a line does not: the best mixture of a line is always a
+    single source.
     """
 
     def __init__(self, kind: Kind = "boosted", seed: int = 42) -> None:
@@ -34,7 +34,7 @@ class LossRegression:
         self.model: Any = None
 
     def fit(self, shares: np.ndarray, losses: np.ndarray) -> LossRegression:
-        """[N, D] and [N]."""
+        """Fit on shares [N, D] and losses [N]."""
         if self.kind != "boosted":
             from sklearn.linear_model import LinearRegression
 
@@ -55,7 +55,7 @@ class LossRegression:
         return self
 
     def predict(self, shares: np.ndarray) -> np.ndarray:
-        """[N]."""
+        """Predicted losses [N] of shares [N, D]."""
         return np.asarray(self.model.predict(self._features(shares)))
 
     def _features(self, shares: np.ndarray) -> np.ndarray:
@@ -63,8 +63,8 @@ class LossRegression:
 
 
 def best_regression(shares: np.ndarray, losses: np.ndarray, seed: int = 42) -> tuple[LossRegression, float]:
-    """(the kind with the least squared error on runs that it was not fitted on, fitted on all; Spearman of those
-    predictions and the losses)."""
+    """(the kind with the least cross-validated squared error, fitted on all runs; the Spearman correlation of its
+    cross-validated predictions with the losses)."""
     fold = np.random.default_rng(seed).permutation(len(losses)) % min(FOLDS, len(losses))
     fits = []
     for kind in get_args(Kind):
@@ -78,7 +78,7 @@ def best_regression(shares: np.ndarray, losses: np.ndarray, seed: int = 42) -> t
 
 
 def rank_correlation(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Spearman's, -1 to 1."""
+    """Spearman's rank correlation, -1 to 1."""
     correlation, _ = spearmanr(predicted, true)
     return float(correlation)
 

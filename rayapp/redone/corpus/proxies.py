@@ -1,4 +1,4 @@
-"""Tiny models that are trained on a mixture to see what it is worth (RegMix, section 3.1)."""
+"""Proxy models: tiny models trained on a mixture to estimate its loss (RegMix, section 3.1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HELD_OUT = 32  # rows of each source
 
 
 class TextPool:
-    """Token rows of one source, [N, LENGTH]; the first HELD_OUT are never learned."""
+    """Token rows of one source, [N, LENGTH]; the first HELD_OUT are held out."""
 
     def __init__(self, name: str, ids: Sequence[int]) -> None:
         whole = len(ids) // LENGTH
@@ -33,7 +33,8 @@ class TextPool:
 def proxy_losses(
     pools: Sequence[TextPool], shares: np.ndarray, *, vocabulary: int, steps: int, seed: int
 ) -> np.ndarray:
-    """[D] held-out loss of each source, in nats a token, of a model trained from nothing on rows drawn by `shares` [D]."""
+    """[D] held-out loss of each source, in nats per token, of a model trained from scratch on rows drawn by `shares`
+    [D]."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     settings = LlamaConfig(

@@ -1,4 +1,4 @@
-"""Quality filter by a small language model: text that it finds very odd, or that it could have written blindfold."""
+"""Quality filter by the perplexity of a small language model: the most surprising and the most predictable texts go."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MAX_TOKENS = 256
 
 
 class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which share of the texts to leave out at either end of their perplexity, source by source."""
+    """Shares of a source's texts to remove: `odd` of the highest perplexity, `empty` of the lowest."""
 
     odd: float = 0.05
     empty: float = 0.02
 
 
 def mean_losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:
-    """[N] mean negative log-likelihood in nats a token of the first MAX_TOKENS tokens of each text."""
+    """[N] mean negative log-likelihood, in nats per token, of the first MAX_TOKENS tokens of each text."""
     order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
     text_losses = np.zeros(len(texts))
     tokenizer.padding_side = "right"
@@ -39,7 +39,7 @@ def mean_losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 1
 
 
 def keep(text_losses: np.ndarray, settings: Quality) -> np.ndarray:
-    """[N] bool of losses of one source."""
+    """bool [N]: which texts of a source to keep, by their losses [N]."""
     if not len(text_losses):
         return np.zeros(0, dtype=bool)
     low, high = np.quantile(text_losses, [settings.empty, 1 - settings.odd])

@@ -1,4 +1,4 @@
-"""Rule filter of text: what is too short, too long, mostly not words, or says the same again and again.
+"""Rule filter: removes text that is too short, too long, mostly not words, or repetitive.
 
 After Rae et al. 2021 (Gopher, appendix A), with limits for notes, which are short.
 """
@@ -16,7 +16,7 @@ _LINK = re.compile(r"https?://\S+|\[URL\]|@user|\[USER\]", re.I)
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shares are of 1."""
+    """Limits; shares are fractions of 1."""
 
     min_words: int = 4
     max_words: int = 20_000
@@ -26,7 +26,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def reason(text: str, rules: Rules) -> str | None:
-    """Why this text is left out; None keeps it."""
+    """The reason to remove this text; None keeps it."""
     tokens = words(text)
     if len(tokens) < rules.min_words:
         return "too short"

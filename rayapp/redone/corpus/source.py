@@ -1,4 +1,4 @@
-"""Where training text and examples come from: files or URLs of Parquet, JSONL or plain text, and the public sets by name."""
+"""Sources of training text and examples: Parquet, JSONL or plain text as files or URLs, and public sets by name."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ class SourceError(UserError):
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One source of a mixture.
 
-    `kind`: `text` fills `template` from each row; `instructions` has columns instruction, input, output; `examples` is
-    our JSONL of task examples; `task` is a public set by name and `moderation` a labelled set, both from the data
-    folder; `relevance` is a public set of notes that answer a query or not, in the prompt that search's reranker asks.
-    `path`: a file, a pattern, or a URL that fsspec knows; below the data folder where it is relative. Of a public set its
-    name, where the source is named otherwise.
-    `weight`: its share of the examples, among the weights of all. `where`: values that columns must have.
-    """
+    `kind`: `text` fills `template` from each row; `instructions` has columns instruction, input, output; `examples`
+    is our JSONL of task examples; `task` is a public set by name and `moderation` a labelled set, both from the data
+    folder; `relevance` is a public set of notes that answer a query or not, in the prompt that search's reranker
+    asks. `path`: a file, a pattern, or a URL that fsspec knows; below the data folder where it is relative. Of a
+    public set its name, where the source is named otherwise. `weight`: its share of the examples, among the weights
+    of all. `where`: values that columns must have."""
 
     name: str
     kind: Literal["text", "instructions", "examples", "task", "moderation", "relevance"]
@@ -44,7 +43,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def texts(source: Source, folder: Path) -> Iterator[str]:
-    """Of a `text` source. Raises SourceError."""
+    """The texts of a `text` source. Raises SourceError."""
     for row in _rows(source, folder):
         flat = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
         try:
@@ -56,9 +55,9 @@ def texts(source: Source, folder: Path) -> Iterator[str]:
 
 
 def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """Of `task`, `relevance`, `examples` and `instructions`. Raises SourceError."""
+    """The examples of a `task`, `relevance`, `examples` or `instructions` source. Raises SourceError."""
     if source.kind in ("task", "relevance"):
-        # A recipe may have a set twice, as a task and as what the reranker asks: its sources are told apart by name.
+        # A recipe may use a set twice, as a task and as relevance judgements; the sources then differ by name.
         name = source.path or source.name
         if name not in SETS:
             raise SourceError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")

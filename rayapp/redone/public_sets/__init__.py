@@ -1,1 +1,2 @@
-"""Public sets as examples of the tasks, for training and for development; the official benchmark files are `tasks/official`."""
+"""Public sets as examples of the tasks, for training and for development; the official benchmark files are
+`tasks/official`."""

@@ -1,4 +1,4 @@
-"""Note-NER from WNUT-17 and Broad Twitter: one question a type, of types that the note has and one that it has not."""
+"""Note-NER from WNUT-17 and Broad Twitter: one question per entity type in the note, and one for an absent type."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {"WNUT-17": "ner/wnut17.parquet", "Broad Twitter": "ner/broad_twitter.pa
 
 
 def entities(folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """The two sets in turn."""
+    """The two sets, interleaved."""
     streams = [_of(folder, source, split, seed) for source in FILES]
     while streams:
         for stream in list(streams):
@@ -36,7 +36,7 @@ def entities(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 
 def spans(tokens: Sequence[str], tags: Sequence[str]) -> list[tuple[str, str]]:
-    """(type, text) of every entity in BIO tags."""
+    """(type, text) of every entity, from BIO tags."""
     entities: list[tuple[str, list[str]]] = []
     inside = ""
     for token, tag in zip(tokens, tags, strict=True):

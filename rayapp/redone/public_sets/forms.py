@@ -1,4 +1,5 @@
-"""General instructions with a form added that a program can check: questions without an answer, whose check is the reward."""
+"""General instructions with a form added that a program can check: questions without an answer, whose check is the
+reward."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from rayapp.redone.tasks.form import FORMS, WORDS, Form
 
 
 def forms(folder: Path, split: str, seed: int) -> Iterator[Example]:
-    """Every instruction of Alpaca with every form, in a random order: 792 of the test split."""
+    """Every instruction of Alpaca with every constraint, in random order: 792 in the test split."""
     instructions = rows(folder, "general/alpaca_en.parquet", split, has=("train", "test"))
     kinds = list(FORMS.items())
     for which in np.random.default_rng(seed).permutation(len(instructions) * len(kinds)):

@@ -1,4 +1,4 @@
-"""Every task's examples of a split, from all public sets that there are for it, in turn."""
+"""Examples of every task and split, from the public sets of the task, interleaved."""
 
 from __future__ import annotations
 
@@ -33,5 +33,6 @@ SETS = {**ENGLISH, **CHINESE, **UNANSWERED}
 
 
 def examples(folder: Path, name: str, split: str, limit: int | None = None, *, seed: int = 0) -> list[Example]:
-    """Of one set, `limit` at most: always the same ones, and fewer are the first of more. Raises UserError."""
+    """At most `limit` examples of a set, deterministic; a smaller limit gives a prefix of a larger one. Raises
+    UserError."""
     return list(islice(SETS[name](folder, split, seed), limit))

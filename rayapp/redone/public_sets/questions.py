@@ -49,7 +49,7 @@ def options_asked(folder: Path, split: str, seed: int) -> Iterator[Example]:
 
 
 def _rows(folder: Path, split: str) -> list[dict[str, Any]]:
-    """Its dev split is our test split: the answers of its own were never published."""
+    """Its dev split is our test split, because the answers of its test split are not published."""
     source_split = {"test": "dev", "dev": "dev", "train": "train"}[split]
     if split == "test":
         return [
@@ -63,7 +63,7 @@ def _rows(folder: Path, split: str) -> list[dict[str, Any]]:
 
 
 def _reason(row: dict[str, Any]) -> str | None:
-    """The sentence that has an answer in it word for word."""
+    """The sentence that contains an answer verbatim."""
     for answer in row["answers"]:
         for sentence in sentences(one_line(row["note"])):
             if answer.casefold() in sentence.casefold():

@@ -1,4 +1,4 @@
-"""Rows of a public set's file in one split, the same ones every time."""
+"""Rows of a public set's file by split, deterministic."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def rows(folder: Path, file: str, split: str, has: tuple[str, ...] = SPLITS) -> 
 
 
 def shuffled(items: list[Any], seed: int) -> Iterator[tuple[Any, np.random.Generator]]:
-    """In a fixed random order, each with a generator of its own: a longer list begins like a shorter one."""
+    """Items in a fixed random order, each with its own generator; a longer list starts like a shorter one."""
     for n in np.random.default_rng(seed).permutation(len(items)):
         yield items[n], np.random.default_rng([seed, int(n)])

@@ -30,7 +30,7 @@ class Chlw(Task):
         return [EMPTY] * len(tests)
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """The candidates that the comment says more than once; else the one of most letters."""
+        """The candidates that occur more than once in the comment; else the longest one."""
         answers = []
         for example in tests:
             note_words, candidates = words(example.note), listed(example.query) or [""]

@@ -1,4 +1,4 @@
-"""Instructions whose form a program can check (after IFEval, Zhou et al. 2023): whether general ability is kept."""
+"""Verifiable instructions (after IFEval, Zhou et al. 2023), a test for forgetting of general ability."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMS: dict[str, tuple[str, Callable[[str, str], bool]]] = {
 
 
 class Form(Task):
-    """Share of instructions whose form was kept; an empty answer keeps none."""
+    """Share of instructions followed; an empty answer follows none."""
 
     name, family, metric, max_tokens = "instruction_form", "general", "accuracy", 96
 
@@ -48,5 +48,5 @@ class Form(Task):
         return ["yes"] * len(tests)
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """The instruction said again."""
+        """The instruction repeated."""
         return [example.question for example in tests]

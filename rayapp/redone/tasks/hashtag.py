@@ -42,7 +42,7 @@ class HashtagMultiple(Task):
 
 
 def hashtag(note: str, tags: Sequence[str], true_tags: Sequence[str], source: str) -> Example:
-    """`tags`: the candidates in the order shown; `own`: the author's, at least one."""
+    """`tags`: the candidates in the order shown; `true_tags`: the author's, at least one."""
     text, shown = one_line(note), ", ".join(tags)
     if len(true_tags) == 1:
         question = f"Which hashtag did the author give this note? Hashtags: {shown}.\nNote: {text}"

@@ -1,4 +1,5 @@
-"""Note-MRC: the sentences of a note that answer a question (simple), or the options it supports, with reasons (complex)."""
+"""Note-MRC: the sentences of a note that answer a question (simple), or the options it supports, with reasons
+(complex)."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from rayapp.redone.tasks.texts import EMPTY, listed, micro_f1, set_counts
 
 
 class Ner(Task):
-    """Micro-F1 of entities, case aside."""
+    """Micro-F1 of entities, case-insensitive."""
 
     name, family, metric, max_tokens = "ner", "ner", "micro-F1", 48
 
@@ -29,7 +29,7 @@ class Ner(Task):
         return [EMPTY] * len(tests)
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """What the training split calls an entity of this type, wherever it stands in the note."""
+        """Entities of this type in the training split that occur in the note."""
         known: dict[str, Counter[str]] = {}
         for example in train:
             known.setdefault(example.query, Counter()).update(listed(example.answer) or [])

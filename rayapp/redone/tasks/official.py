@@ -60,7 +60,7 @@ def official_examples(folder: Path) -> list[Example]:
 
 
 def is_official(file: str) -> bool:
-    """Whether a file is one of theirs by its name or its folder's: training refuses it."""
+    """Whether a file belongs to a benchmark by its name or its folder's; training refuses such files."""
     name, folder = _plain(Path(file).stem), _plain(Path(file).parent.name)
     return any(bench in part for bench in ("snsbench", "redtrans") for part in (name, folder)) or bool(
         re.match(r"note(taxonomy|hashtag|querycorr|mrc|ner|gender|chlw|querygen)", name)

@@ -21,7 +21,7 @@ class QueryCorrExplain(Choice):
     name, family, max_tokens = "query_corr_explain", "query_corr", 4
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """Yes where the note has more of the query's words than best parts the training split."""
+        """Yes if the note has more of the query's words than a threshold fitted on the training split."""
         scores = np.array([overlap(e.query, e.note) for e in train] or [0.0])
         truths = np.array([e.answer == YES_NO[0] for e in train] or [False])
         cuts = np.linspace(0, 1, 21)
@@ -61,7 +61,7 @@ def correlates(query: str, note: str, yes: bool, source: str) -> Example:
 
 
 def correlation(query: str, note: str, grade: int, *, grades: Sequence[int], source: str) -> Example:
-    """`grades`: all that are possible, lowest first."""
+    """`grades`: the possible grades, lowest first."""
     instruction = (
         f"How closely does the note match the query? Grades: {', '.join(map(str, grades))}; {grades[-1]} is a perfect "
         f"match, {grades[0]} none."

@@ -1,4 +1,4 @@
-"""All tasks by name, and how their scores make one number a family."""
+"""All tasks by name, and averages of their scores by family."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def by_family(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def sns_average(scores: Mapping[str, float]) -> float | None:
-    """Mean over the eight families, as the benchmark averages; None unless all are there."""
+    """Mean over the eight families, as in the benchmark; None unless all are present."""
     families = by_family(scores)
     if any(family not in families for family in SNS_FAMILIES):
         return None

@@ -1,4 +1,4 @@
-"""What a task is: how an answer is read, what it is worth, and what needs no model to reach."""
+"""A task: parsing and scoring of answers, and baselines that need no model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.texts import overlap
 
-ENOUGH = 50  # examples to learn a classifier from
+ENOUGH = 50  # minimum number of examples to train a classifier
 
 
 class Task(ABC):
@@ -25,25 +25,25 @@ class Task(ABC):
 
     @abstractmethod
     def judge(self, answer: str, example: Example) -> Any:
-        """What one answer is worth: all that `score` needs of it, dear to make and cheap to add up."""
+        """Per-answer statistics for `score`: expensive to compute, cheap to aggregate."""
 
     @abstractmethod
     def score(self, judged: Sequence[Any]) -> float:
-        """Of a whole set of answers; cheap, because the bootstrap calls it many times."""
+        """The metric over a set of answers; cheap, because the bootstrap calls it many times."""
 
     def reward(self, answer: str, example: Example) -> float:
-        """0 to 1, of one answer by itself; 1 where it is the example's own, also where the metric of a single answer
-        says nothing (no answer to a question that has none)."""
+        """Reward of a single answer, 0 to 1; 1 for the reference answer, also where the metric of one answer is
+        undefined (an empty prediction for an empty reference)."""
         if example.answer and answer.strip() == example.answer:
             return 1.0
         return self.score([self.judge(answer, example)]) / 100
 
     def trivial(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """Answers that ignore the question: always the commonest one of the training split."""
+        """Answers that ignore the question: always the most frequent one of the training split."""
         return [commonest(train or tests)] * len(tests)
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """Answers of a simple method that reads words only: the option that shares most words with the note."""
+        """Answers of a lexical baseline: the option that shares most words with the note."""
         fallback = self.trivial(train, tests)
         return [
             max(example.options, key=lambda o: overlap(o, example.note)) if example.options else other
@@ -57,7 +57,7 @@ class Choice(Task):
     metric = "accuracy"
 
     def lexical(self, train: Sequence[Example], tests: Sequence[Example]) -> list[str]:
-        """Where all of a kind have the same options: TF-IDF and logistic regression; else words shared with the note."""
+        """TF-IDF and logistic regression if all examples have the same options; else word overlap with the note."""
         answers = super().lexical(train, tests)
         for kind in {_kind(example) for example in tests}:
             known = [example for example in train if _kind(example) == kind]

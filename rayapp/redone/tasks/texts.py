@@ -1,4 +1,4 @@
-"""Texts compared: words, overlap, ROUGE, BLEU, edit distance, and F1 of sets that may be empty."""
+"""Text comparison: words, overlap, ROUGE, BLEU, edit distance, and F1 of sets that may be empty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sentences(text: str) -> list[str]:
 
 
 def overlap(first: str, second: str) -> float:
-    """Share of the words of `one` that are in `other`."""
+    """Share of the words of `first` that are in `second`."""
     mine = words(first)
     theirs = set(words(second))
     return sum(word in theirs for word in mine) / len(mine) if mine else 0.0
@@ -65,7 +65,7 @@ def word_f1(answer: str, reference: str) -> float:
 
 
 def listed(answer: str) -> list[str] | None:
-    """A list of the answer, parts between semicolons or lines; [] is the empty one, None no list at all."""
+    """The items of an answer, separated by semicolons or lines; empty for "[]", None if it is no list."""
     text = answer.strip()
     if text in (EMPTY, "none", "None"):
         return []
@@ -76,14 +76,14 @@ def listed(answer: str) -> list[str] | None:
 
 
 def set_counts(predicted: Collection[str], reference: Collection[str]) -> tuple[int, int, int]:
-    """(true positives, false positives, false negatives); the empty set is one element of its own: saying it is right
-    when it is. That is how always [] is worth 67.6 on Note-CHLW."""
+    """(true positives, false positives, false negatives); an empty prediction for an empty reference counts as one
+    true positive, as in SNS-Bench (always answering [] scores 67.6 on Note-CHLW)."""
     mine = {item.casefold() for item in predicted} or {EMPTY}
     theirs = {item.casefold() for item in reference} or {EMPTY}
     return len(mine & theirs), len(mine - theirs), len(theirs - mine)
 
 
 def micro_f1(counts: Sequence[tuple[int, int, int]]) -> float:
-    """0 to 1, of counts of all examples added up."""
+    """Micro-averaged F1, 0 to 1, from summed counts."""
     tp, fp, fn = np.asarray(counts, dtype=float).reshape(-1, 3).sum(0)
     return float(2 * tp / (2 * tp + fp + fn)) if tp else 0.0

@@ -1,8 +1,8 @@
-"""The same question in other words: a model that learned one wording of a task knows that wording, not the task.
+"""Paraphrases of task instructions: a model trained on one wording learns the wording, not the task.
 
-Training draws among the wordings here (`reword` of a recipe); one wording a task is
-never trained on and measures what is left when somebody else asks (`evaluate_redone
---wording unseen`), as the official benchmark does. After Wei et al. 2022 (FLAN, section 2.1).
+Training samples among the wordings here (`reword` of a recipe); one wording per task is
+held out and measures generalisation to other instructions (`evaluate_redone --wording
+unseen`), as in the official benchmark. After Wei et al. 2022 (FLAN, section 2.1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from rayapp.redone.tasks.example import Example
 
 
 class Wordings(NamedTuple):
-    """`own`: a pattern of the task's own instruction, whose groups the others take up; `unseen`: not for training."""
+    """`trained`: a pattern of the task's instruction, whose groups fill the others; `unseen`: held out from
+    training."""
 
     trained: str
     others: tuple[str, ...]
@@ -166,8 +167,8 @@ _LABEL = re.compile(rf"^({'|'.join(LABELS)})(?=: )", re.MULTILINE)
 
 
 def reworded(example: Example, rng: np.random.Generator) -> Example:
-    """In one of the other wordings, the instruction before or behind the rest; as it is where it is worded otherwise
-    already."""
+    """The example in a random other wording, the instruction before or after the rest; unchanged if its wording does
+    not match the pattern."""
     wordings = WORDINGS.get(example.task)
     if wordings is None:
         return example
@@ -178,7 +179,7 @@ def reworded(example: Example, rng: np.random.Generator) -> Example:
 
 
 def unseen(example: Example) -> Example:
-    """In the wording that is not for training."""
+    """The example in the held-out wording."""
     wordings = WORDINGS.get(example.task)
     if wordings is None:
         return example
@@ -188,7 +189,7 @@ def unseen(example: Example) -> Example:
 
 
 def instruction_of(task: str, options: Sequence[str]) -> str:
-    """The wording that is not for training, for a question that brings none of its own."""
+    """The held-out wording, for a question without an instruction."""
     shown = ", ".join(options)
     return WORDINGS[task].unseen.format(
         about="it",

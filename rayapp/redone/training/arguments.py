@@ -1,4 +1,4 @@
-"""What a recipe says to any of TRL's trainers."""
+"""Training arguments of a recipe, common to TRL's trainers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEVER = 10**9
 def trainer_arguments(recipe: Recipe, folder: Path, count: int) -> dict[str, Any]:
     """Keys of transformers' TrainingArguments for one pass over `count` rows or pairs.
 
-    Checkpoints are asked for by a callback, so by steps there is none.
+    A callback requests checkpoints, so there are none by steps.
     """
     arguments: dict[str, Any] = {
         "output_dir": str(folder),
@@ -40,7 +40,7 @@ def trainer_arguments(recipe: Recipe, folder: Path, count: int) -> dict[str, Any
         "dataloader_pin_memory": recipe.gpus,
     }
     if recipe.sharding == "fsdp":
-        arguments["fsdp"] = True  # FSDP2, each layer apart, checkpoints whole
+        arguments["fsdp"] = True  # FSDP2, sharded by layer, with full checkpoints
     elif recipe.sharding == "deepspeed":
         arguments["deepspeed"] = recipe.deepspeed
     return arguments

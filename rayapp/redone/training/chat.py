@@ -1,4 +1,4 @@
-"""Examples as tokens: the same ones in training, in evaluation and, through the chat template, in serving."""
+"""Examples as tokens: identical in training, evaluation and, through the chat template, in serving."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rayapp.redone.training.packing import IGNORED, Piece
 
 
 class ChatTokens:
-    """One tokenizer. A question is its kind's instruction (shared, so packed and cached once) and the rest."""
+    """Tokenisation with one tokenizer. A question is its task's instruction (a shared prefix) and the rest."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -28,10 +28,10 @@ class ChatTokens:
         self._prefixes: dict[str, tuple[int, ...]] = {}
 
     def question(self, example: Example, limit: int) -> tuple[tuple[int, ...], list[int]]:
-        """(prefix, rest) of token ids up to where the answer begins; the rest of the question has at most `limit`.
+        """(prefix, rest) of token ids up to where the answer begins; the rest has at most `limit` tokens.
 
-        What is cut is the middle: instructions stand at either end. Control tokens in the text are taken out.
-        """
+        A longer rest is cut in the middle, because instructions are at either end. Control tokens in the text are
+        removed."""
         instruction, rest = example.instruction, example.question[len(example.instruction) :]
         if instruction not in self._prefixes:
             self._prefixes[instruction] = tuple(self._encode(self.before) + self._text(instruction))
@@ -45,11 +45,11 @@ class ChatTokens:
         return [*prefix, *rest]
 
     def answer(self, text: str) -> list[int]:
-        """With what ends a turn."""
+        """An answer with the end of its turn."""
         return [*self._text(text), *self.end]
 
     def piece(self, example: Example, limit: int, answer_limit: int, weight: float = 1.0) -> Piece:
-        """`weight`: of every token of the answer, in the loss."""
+        """`weight`: loss weight of each answer token."""
         prefix, rest = self.question(example, limit)
         answer = self.answer(example.answer)[:answer_limit]
         labels = (*[IGNORED] * len(rest), *answer)

@@ -17,7 +17,7 @@ STAGES = {
 
 
 def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
-    """`about`: what the run says of itself (run.json)."""
+    """`about`: the content of run.json."""
     trained = about["data"].get("trained", {})
     lines = [
         "---",
@@ -59,7 +59,7 @@ def model_card(recipe: Recipe, about: dict[str, Any]) -> str:
 
 
 def _stages_before(stages: list[dict[str, Any]]) -> list[str]:
-    """What the adapter had gone through when this run took it on."""
+    """The stages of the adapter before this run."""
     if not stages:
         return []
     rows = [

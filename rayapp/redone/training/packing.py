@@ -1,10 +1,10 @@
-"""Short sequences packed into long rows: nothing attends to its neighbours, and what many share stands there once.
+"""Sequence packing with block-diagonal attention and shared prefixes.
 
 A row is a list of groups; a group is a prefix and members that continue it. A
-member sees its group's prefix and itself, at the positions it would have alone,
-so every loss and gradient is what it would be unpacked (without cross-contamination:
-Krell et al. 2021). Moderation prompts share 200 tokens of policy: as members of
-one group six times as many notes fit a row.
+member attends to its group's prefix and to itself, at the positions it would have
+unpacked, so every loss and gradient is unchanged (no cross-contamination: Krell et
+al. 2021). Moderation prompts share 200 tokens of policy; as members of one group
+six times as many notes fit into a row.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ IGNORED = -100
 
 
 class Piece(NamedTuple):
-    """One example. `ids` continue `prefix`; `labels` [len(ids)] are the ids that are learned, IGNORED elsewhere.
+    """One example. `ids` continue `prefix`; `labels` [len(ids)] are the ids to predict, IGNORED elsewhere.
 
-    The first id is never learned: what stands before it in a row is not what it follows. `weight`: of every learned
-    token in the loss. `open`: tokens that the labels say nothing against; they are left out of the softmax.
+    The first id is never a label, because its predecessor in a row is another example. `weight`: loss weight of each
+    label. `open`: tokens for which the labels are no evidence; they are excluded from the softmax.
     """
 
     prefix: tuple[int, ...]
@@ -32,9 +32,9 @@ class Piece(NamedTuple):
 
 
 class PackedRow(NamedTuple):
-    """All [length]. `groups` and `members` say who sees whom; member 0 is the group's prefix.
+    """All [length]. `groups` and `members` define the attention mask; member 0 is the group's prefix.
 
-    `open` [N, 2]: (place of a label, token that it says nothing against), places ascending.
+    `open` [N, 2]: (position of a label, token excluded from its softmax), positions ascending.
     """
 
     ids: np.ndarray
@@ -47,9 +47,9 @@ class PackedRow(NamedTuple):
 
 
 def pack(pieces: Iterable[Piece], length: int, window: int = 2048) -> Iterator[PackedRow]:
-    """Rows of at most `length` tokens, best fit first, longest pieces first within every `window` of pieces.
+    """Rows of at most `length` tokens: best-fit decreasing within each `window` of pieces.
 
-    A piece longer than a row is cut at its end. Raises ValueError where a prefix leaves no room for its members.
+    A piece longer than a row is truncated. Raises ValueError if a prefix leaves no room for its members.
     """
     held: list[Piece] = []
     for piece in pieces:
@@ -73,10 +73,10 @@ def _packed(pieces: Sequence[Piece], length: int) -> Iterator[PackedRow]:
             piece = piece._replace(ids=piece.ids[:cut], labels=piece.labels[:cut])
         best, left = -1, length
         for n, free in enumerate(room):
-            # A piece without a prefix is a group of its own: it shares nothing.
+            # A piece without a prefix forms its own group.
             shared = bool(piece.prefix) and piece.prefix in bins[n]
             after = free - len(piece.ids) - (0 if shared else len(piece.prefix))
-            # Of rows with room, one that has the prefix already; of these the fullest.
+            # Prefer rows that have the prefix already, then the fullest.
             if after >= 0 and after - (length if shared else 0) < left:
                 best, left = n, after - (length if shared else 0)
         if best < 0:

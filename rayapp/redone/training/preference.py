@@ -20,7 +20,7 @@ from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import TASKS
 from rayapp.redone.training.arguments import trainer_arguments
 
-WRONG = 0.9  # an answer of a lower reward is a mistake
+WRONG = 0.9  # an answer with a lower reward is a mistake
 
 
 class PreferenceError(UserError):
@@ -73,13 +73,13 @@ def judged_pairs(file: Path, limit: int = 0) -> Iterator[JudgedPair]:
 
 
 class _TokenizedDPOTrainer(DPOTrainer):
-    """Of pairs that are token ids already: the ones that evaluation and serving see."""
+    """For pairs that are tokenised already, identically to evaluation and serving."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
         return dataset
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Beside the reference, which lies in a folder of its own, transformers leaves the learned adapter unread."""
+        """Also load the trained adapter, which transformers skips when a reference adapter is present."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         target: Any = model or self.model
         if "ref" in getattr(target, "peft_config", {}):

@@ -1,4 +1,4 @@
-"""Attention over packed examples that share prefixes, at the cost of what each example sees instead of the whole row.
+"""Attention over packed examples with shared prefixes, at the cost of what each example attends to, not of the row.
 
 Rows of a batch lie one after another as one sequence, without padding. Its
 segments (prefixes and their members, see `packing`) are sorted by length into a
@@ -18,11 +18,11 @@ from torch.nn.functional import embedding
 from transformers import AttentionInterface
 
 NAME = "shared_prefix"
-SHORTEST = 32  # segments up to this long share a bucket; then one for every doubling
+SHORTEST = 32  # segments up to this length share a bucket; above it there is one per doubling
 
 
 class Bucket(NamedTuple):
-    """M segments of at most L tokens behind prefixes of at most P: places in the sequence, and what may not be seen."""
+    """M segments of at most L tokens after prefixes of at most P: positions in the sequence, and the attention mask."""
 
     queries: torch.Tensor  # [M, L]
     seen: torch.Tensor  # [M, P + L]
@@ -31,20 +31,20 @@ class Bucket(NamedTuple):
 
 @dataclass(frozen=True)
 class PrefixLayout:
-    """`back` [T]: where each token stands among the buckets' places, laid one after another."""
+    """`back` [T]: the index of each token in the concatenated outputs of the buckets."""
 
     buckets: list[Bucket]
     back: torch.Tensor
 
     def to(self, device: Any, **_: Any) -> PrefixLayout:
-        """As of a tensor: Accelerate moves what a batch holds by this."""
+        """Accelerate moves a batch's members to a device by this method."""
         return PrefixLayout(
             [Bucket(*(part.to(device) for part in bucket)) for bucket in self.buckets], self.back.to(device)
         )
 
 
 def layout_of(groups: np.ndarray, members: np.ndarray) -> PrefixLayout:
-    """Of a sequence [T]: its runs of one group and member. A group's prefix (member 0) stands before its members."""
+    """The layout of a sequence [T] from its groups and members; a group's prefix (member 0) precedes its members."""
     edges = np.flatnonzero((np.diff(groups) != 0) | (np.diff(members) != 0)) + 1
     starts, ends = np.array([0, *edges]), np.array([*edges, len(groups)])
     prefixes = {int(groups[a]): (a, b) for a, b in zip(starts, ends, strict=True) if members[a] == 0}
@@ -62,7 +62,7 @@ def layout_of(groups: np.ndarray, members: np.ndarray) -> PrefixLayout:
         for row, (start, end, *_) in enumerate(segments):
             back[start:end] = placed + row * len(own_at) + np.arange(end - start)
         placed += queries.size
-        # What pads a segment repeats its last token: every row of the mask sees something.
+        # Padding repeats a segment's last token, so that no row of the mask is empty.
         later = np.broadcast_to(own_at[None, :] > own_at[:, None], (len(a), len(own_at), len(own_at)))
         beyond = np.broadcast_to((prefix_at >= last - first)[:, None], (len(a), len(own_at), len(prefix_at)))
         buckets.append(
@@ -94,7 +94,7 @@ def attend(  # noqa: PLR0917 - transformers passes the first five by position
     outputs = []
     for queries, seen, hidden in prefix_layout.buckets:
         count, longest = queries.shape
-        # Lookups of rows: their gradient adds up quickly where a prefix is seen by many.
+        # Embedding lookups: their gradients accumulate fast where many segments share a prefix.
         q = embedding(queries, flat[0]).view(count, longest, own_heads, -1, size).permute(0, 2, 3, 1, 4)
         k, v = (embedding(seen, part).view(count, -1, own_heads, size).permute(0, 2, 1, 3) for part in flat[1:])
         scores = q.flatten(2, 3) @ k.transpose(2, 3)

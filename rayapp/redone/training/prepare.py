@@ -1,4 +1,4 @@
-"""From a recipe to packed rows: drawn by weight, cleaned, checked against the evaluation sets, and counted."""
+"""From a recipe to packed rows: sampled by weight, cleaned, decontaminated and counted."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from rayapp.redone.training.chat import ChatTokens
 from rayapp.redone.training.packing import IGNORED, PackedRow, Piece, pack
 from rayapp.search.relevance import Relevance
 
-MEASURED = 64  # examples of a source that tell how long its answers are
+MEASURED = 64  # examples from which the length of a source's answers is estimated
 
 
 class Prepared(NamedTuple):
-    """`report`: of every source how many were read, left out and why, and taken."""
+    """`report`: by source, the numbers read, removed by reason, and taken."""
 
     train: list[PackedRow]
     held_out: list[PackedRow]
@@ -56,7 +56,7 @@ class Preparation:
         self.weights: dict[str, float] = {}
 
     def run(self) -> Prepared:
-        """Raises UserError."""
+        """Sample, clean and pack up to the token budget. Raises UserError."""
         rng = np.random.default_rng(self.recipe.seed)
         weights = np.array([source.weight for source in self.recipe.sources])
         streams = [self._endless(source) for source in self.recipe.sources]
@@ -83,7 +83,7 @@ class Preparation:
         return Prepared(rows, list(pack(held_out, self.recipe.length))[: self.recipe.evaluate_rows], report)
 
     def _endless(self, source: Source) -> Iterator[Piece]:
-        """Again and again in another order, if it has anything."""
+        """The source's pieces, repeated in a new order each pass; ends if it has none."""
         counts = self.report.setdefault(source.name, Counter())
         for turn in range(1000):
             produced = 0
@@ -95,7 +95,7 @@ class Preparation:
             counts["passes"] += 1
 
     def _few(self, source: Source, count: int) -> list[Piece]:
-        """Of the dev split; text has none and is judged by its tasks."""
+        """Pieces of the dev split for evaluation; text sources have none."""
         if source.kind not in ("task", "moderation", "relevance"):
             return []
         pieces = self._pieces(source, "dev", self.recipe.seed)
@@ -133,12 +133,11 @@ class Preparation:
         return self.known.repeats(example.note or example.question)
 
     def _labelled(self, source: Source, labelled: LabelSet, split: str, seed: int) -> Iterator[Piece]:
-        """The prompt that moderation serves and the letter of the label. A rarer label counts more, by the root of how
-        rare it is: between the set's own shares and even ones.
+        """The moderation prompt as served, and the letter of the label. Labels are weighted by the inverse root of
+        their frequency: between the set's distribution and a uniform one.
 
-        A set speaks of its own categories alone: that a note is "not sexist" says nothing against an insult, so the
-        categories that other sets are about are left out of its softmax. Counted as wrong they teach, set against set,
-        that what one calls an insult is none.
+        A set annotates only its own categories ("not sexist" is no evidence against an insult), so categories of other
+        sets are excluded from its softmax. Counted as wrong, they would teach contradictory labels.
         """
         if self.moderation is None:
             self.moderation = Moderation(self.tokenizer, load_policy(None))
@@ -164,7 +163,7 @@ class Preparation:
             )
 
     def _relevant(self, source: Source, split: str, seed: int) -> Iterator[Piece]:
-        """The prompt that the reranker asks, and its one token of an answer."""
+        """The reranker's prompt, and its answer of one token."""
         if self.relevance is None:
             self.relevance = Relevance(LanguageModel(self.tokenizer, "", NoAnswers()))
         prefix = self.relevance.prompt.prefix

@@ -1,8 +1,8 @@
-"""The fourth stage: the model's own answers, rewarded by the tasks' metrics (RedOne 2.0, arXiv 2511.07070).
+"""Stage 4: reinforcement learning with the tasks' metrics as rewards (RedOne 2.0, arXiv 2511.07070).
 
-TRL's GRPO trainer with DAPO's loss (arXiv 2503.14476): a question's answers are
-compared with each other, all tokens of a batch count the same, the clip is wider
-above, answers that were cut off teach nothing, and there is no reference model.
+TRL's GRPO trainer with DAPO's loss (arXiv 2503.14476): group-relative advantages,
+a token-level loss, a higher upper clip, no loss for truncated answers, and no
+reference model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rayapp.redone.training.rewards import RewardQuestion, task_rewards
 
 
 class _TokenizedGRPOTrainer(GRPOTrainer):
-    """Of prompts that are token ids already: the ones that evaluation and serving see."""
+    """For prompts that are tokenised already, identically to evaluation and serving."""
 
     def _tokenize_prompts(self, prompts: list[Any]) -> tuple[list[Any], None, dict[str, Any]]:
         return prompts, None, {}
@@ -41,7 +41,7 @@ def reward_trainer(
     """`model`: with its adapter, if the recipe asks for one."""
     reward = recipe.reward
     common = trainer_arguments(recipe, folder, len(questions) * reward.samples)
-    del common["max_length"]  # of a question and its answer each by itself
+    del common["max_length"]  # GRPO limits prompt and completion separately
     arguments = GRPOConfig(
         num_generations=reward.samples,
         temperature=reward.temperature,

@@ -39,8 +39,8 @@ def learned_weight(rows: Sequence[PackedRow]) -> float:
 def token_losses(logits_ND: torch.Tensor, labels_T: torch.Tensor, places_N: torch.Tensor, open_P2: torch.Tensor) -> Any:
     """[N]: negative log-likelihood of each learned label among the tokens that are not open there.
 
-    `labels_T`, `places_N` count from a row's second token, as logits do; `open_P2` from its first, as `collated` has it.
-    """
+    `labels_T`, `places_N` count from a row's second token, as logits do; `open_P2` from its first, as `collated` has
+    it."""
     scores = logits_ND.float()
     if len(open_P2):
         left_out = torch.zeros_like(scores, dtype=torch.bool)

@@ -1,4 +1,5 @@
-"""TRL's supervised trainer over packed rows: every learned token has a weight, and only learned tokens reach the head."""
+"""TRL's supervised trainer over packed rows: every learned token has a weight, and only learned tokens reach the
+head."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class PackedTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Weighted negative log-likelihood. Most tokens of a task's row are question: their logits are never made."""
+        """Weighted negative log-likelihood; logits are computed only at labels, because most tokens are question."""
         rows = inputs.pop("rows")
         labels, weights = inputs.pop("labels")[0, 1:], inputs.pop("weights")[0, 1:]
         open_ = inputs.pop(OPEN)

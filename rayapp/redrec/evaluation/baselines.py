@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from rayapp.data.cooccurrence import taken_together
+from rayapp.data.cooccurrence import item_cosines
 
 
 class Popularity:
-    """Every user gets the items by how often they were interacted with in training."""
+    """Ranks items by their number of interactions in training, for every user."""
 
     def __init__(self, histories: list[np.ndarray], items: int) -> None:
         self.counts = np.bincount(np.concatenate(histories), minlength=items).astype(np.float32)
@@ -26,7 +26,7 @@ class ItemKNN:
     """
 
     def __init__(self, histories: list[np.ndarray], items: int, decay: float = 0.8, window: int = 50) -> None:
-        self.similarity = taken_together(histories, items)
+        self.similarity = item_cosines(histories, items)
         self.decay = decay
         self.window = window
         self.items = items

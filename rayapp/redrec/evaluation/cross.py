@@ -1,4 +1,4 @@
-"""Targets of the cross-scenario protocol and how models and baselines rank them."""
+"""The cross-scenario protocol: targets, and their ranks under models and baselines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SeenTargets(UserError):
 
 
 class TargetRanks(NamedTuple):
-    """Ranks of the targets [N], history items kept and masked; `rows`: whose target each is."""
+    """Ranks of the targets [N], with history items kept and masked; `rows`: index by user and scenario."""
 
     rows: dict[Pair, int]
     targets: np.ndarray
@@ -55,7 +55,7 @@ class CrossProtocol:
         self.trained = np.bincount(np.concatenate([s.items for s in train]), minlength=len(self.items))
 
     def split(self, scenarios: tuple[str, ...], vocabulary: Vocabulary) -> tuple[list[str], list[EventSequence], Split]:
-        """(user ids, what training sees, targets) where there are these scenarios alone."""
+        """(user ids, training sequences, split) for data of these scenarios only."""
         table = user_sequences(of_scenarios(self.table, scenarios), vocabulary, self.items)
         train, split = leave_one_out_by_scenario(sequences_of(table), self.back)
         return table["user_id"].to_pylist(), train, split
@@ -74,8 +74,8 @@ class CrossProtocol:
         return TargetRanks(rows, split.targets, ranks_of(split, scorer(train, split), candidates=candidates))
 
     def baselines(self, knn_decay: float) -> dict[str, TargetRanks]:
-        """Popularity within the scenario; item-kNN over everything that a user did, and over the scenario's events
-        alone: whether other scenarios tell anything before something is learned."""
+        """Popularity within the scenario; item-kNN over a user's events in all scenarios, and in the target's scenario
+        only."""
         many = len(self.items)
 
         def popularity(train: list[EventSequence], split: Split) -> Scorer:
@@ -95,7 +95,8 @@ class CrossProtocol:
         return {label: self.judge((), self.everything, scorer) for label, scorer in scorers.items()}
 
     def of_model(self, registry: Registry) -> tuple[tuple[str, ...], TargetRanks]:
-        """The scenarios it was trained on (none: all) and its ranks. Raises SeenTargets where it has seen the targets."""
+        """The scenarios it was trained on (none: all) and its ranks. Raises SeenTargets if it was trained on the
+        targets."""
         number = registry.resolve("CURRENT")
         manifest = registry.manifest(number)
         recorded = manifest.metrics

@@ -44,7 +44,8 @@ def ranks_of(
 ) -> dict[str, np.ndarray]:
     """{"kept": [N], "masked": [N]}: the targets' ranks with history items among the candidates and without.
 
-    `users`: indices of the targets that are ranked; `candidates`: by scenario which items are ranked, bool [I]; all of them where it is None.
+    `users`: indices of the targets to rank (default: all). `candidates`: by scenario a mask [I] of the items to rank
+    (default: all items).
     """
     chosen = np.arange(len(split.targets)) if users is None else users
     kept, masked = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]

@@ -1,4 +1,4 @@
-"""How much each item is taken right now: counts that fade with event time, and counts of the last minutes."""
+"""Current popularity of items: counts with exponential decay in event time, and counts in a sliding window."""
 
 from __future__ import annotations
 

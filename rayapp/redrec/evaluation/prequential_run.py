@@ -1,4 +1,4 @@
-"""A behaviour log replayed in event time: every positive is ranked by every arm before any of them learns from it."""
+"""A behaviour log replayed in event time: each positive is ranked by every arm before any model learns from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rayapp.redrec.online.online_model import OnlineModel
 from rayapp.redrec.online.prequential import ranks_among
 from rayapp.redrec.online.settings import OnlineSettings
 
-MISSED = 2**30  # the rank of an item that nobody had taken before: no arm can know it
+MISSED = 2**30  # the rank of an item without an earlier event, which no arm can know
 
 
 class Settings(NamedTuple):
@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
 
 class PrequentialRun:
-    """The learner of production (same memory, loss and steps) without broker; popularity is an additive term."""
+    """The production learner (same memory, loss and steps) without a broker; popularity is an additive term."""
 
     def __init__(self, model: OnlineModel, settings: Settings, no_text: np.ndarray) -> None:
         self.model = model
@@ -48,7 +48,7 @@ class PrequentialRun:
         self.about: list[tuple[int, str, bool, bool]] = []  # time, user, item known at the start, user's first event
 
     def warm(self, events: list[Event]) -> None:
-        """Popularity before the first event; the model's memory has these already."""
+        """Initialise popularity from events that the model's memory already contains."""
         self.popularity.grow(len(self.model.items.ids))
         for event in events:
             row = self.model.items.rows.get(event.item_id or "")
@@ -57,7 +57,7 @@ class PrequentialRun:
                 self.recent.add(row, event.timestamp_ms)
 
     def _start(self) -> None:
-        """All arms from here on, with what was learned so far."""
+        """Start all arms with the current parameters."""
         settings, self.known = self.settings, len(self.model.items.ids)
         self.arms = [SyncArm(name, every, settings.start_ms, self.model) for name, every in settings.arms.items()]
 
@@ -103,7 +103,7 @@ class PrequentialRun:
         return loss
 
     def save(self, folder: Path) -> None:
-        """Everything, so that `load` goes on from here; the folder is replaced whole."""
+        """Write the whole state for `load`; the folder is replaced atomically."""
         partial = folder.with_suffix(".part")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

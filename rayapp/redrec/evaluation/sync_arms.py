@@ -1,9 +1,8 @@
-"""One stream of learning, served at different intervals: what freshness of parameters is worth.
+"""Arms that serve one continuously trained model with different synchronisation intervals.
 
-As in Monolith (section 3.3.2): the same model learns all the time, and each
-arm answers with the parameters of its last synchronisation. Every arm has the
-newest items in its index and the newest histories; only the learned parameters
-(user side and id embeddings) are older.
+As in Monolith (section 3.3.2): each arm predicts with the parameters of its last
+synchronisation. Every arm has the newest items in its index and the newest
+histories; only learned parameters (user side and id embeddings) are older.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class SyncArm:
         self.vectors: np.ndarray = model.items.vectors.copy()
 
     def sync(self, model: OnlineModel, now_ms: int) -> bool:
-        """Take the model's parameters if it is time."""
+        """Copy the model's parameters if a synchronisation is due."""
         if self.interval_ms is None:
             return False
         period = self.period + 1 if self.interval_ms == 0 else (now_ms - self.start_ms) // self.interval_ms
@@ -42,11 +41,11 @@ class SyncArm:
         return True
 
     def table(self, model: OnlineModel) -> np.ndarray:
-        """Vectors [I, D] of all items known now; those met since the last synchronisation by content alone."""
+        """Vectors [I, D] of all items known now; those added since the last synchronisation by content only."""
         return np.concatenate([self.vectors, model.items.content_vectors(len(self.vectors))])
 
     def view(self, positives: list[LabelledExample], table_ID: np.ndarray, model: OnlineModel) -> list[LabelledExample]:
-        """The same examples with this arm's vectors of what the users read."""
+        """The same examples with this arm's vectors of their history items."""
         rows = [np.array([model.items.rows[i] for i in p.input.item_ids], dtype=np.int64) for p in positives]
         return [
             p._replace(input=p.input._replace(vectors=table_ID[r])) if len(r) else p

@@ -73,7 +73,8 @@ def log_partition(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Tenso
 
 @torch.no_grad()
 def pool_mass(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Tensor:
-    """[P]: the softmax mass that the rows give each draw of the pool (logits as in `log_partition`), summed over rows."""
+    """[P]: the softmax mass that the rows give each draw of the pool (logits as in `log_partition`), summed over
+    rows."""
     mass_P = torch.zeros_like(terms.bias_P)
     terms = terms._replace(repeat_penalty_M=terms.repeat_penalty_M.float())
     for _, _, scores in _chunks(users_MD.float(), pool_PD.float(), terms):
@@ -117,7 +118,8 @@ class _LogPartition(torch.autograd.Function):
 
 
 def _chunks(users_MD: Tensor, pool_PD: Tensor, terms: LogitTerms) -> Iterator[tuple[int, int, Tensor]]:
-    """(first row, row after the last, scores) of chunks of rows that fit into a core's cache; larger chunks on a GPU."""
+    """(first row, row after the last, scores) of chunks of rows that fit into a core's cache; larger chunks on a
+    GPU."""
     size = 4096 if users_MD.is_cuda else max(16, 2**18 // max(1, len(pool_PD)))
     with torch.autocast(users_MD.device.type, enabled=False):
         for start in range(0, len(users_MD), size):

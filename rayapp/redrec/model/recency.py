@@ -26,7 +26,8 @@ class RecencyPool(nn.Module):
     def forward(
         self, vectors_BLD: Tensor, scenarios_BL: Tensor, *, seen_BCL: Tensor, age_BCL: Tensor, cut_scenario_BC: Tensor
     ) -> Tensor:
-        """[B, C, K, D]: for each query the weighted mean of the item vectors visible at its cut; zero if there are none."""
+        """[B, C, K, D]: for each query the weighted mean of the item vectors visible at its cut; zero if there are
+        none."""
         rate_BCK = self.log_rate[cut_scenario_BC].exp()
         affinity_BCL = self.affinity[cut_scenario_BC[..., None], scenarios_BL[:, None]]
         logits = affinity_BCL[:, :, None] - rate_BCK[..., None] * age_BCL[:, :, None]

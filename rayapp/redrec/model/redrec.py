@@ -82,7 +82,8 @@ class UserSide(nn.Module):
 
     @property
     def repeat_penalty(self) -> Tensor | None:
-        """[S + 1], in logits; scaled so that it learns faster than network weights, because its optimum is far from 0."""
+        """[S + 1], in logits; scaled so that it learns faster than network weights, because its optimum is far from
+        0."""
         return None if self.repeats is None else 10 * self.repeats
 
     @property
@@ -91,7 +92,8 @@ class UserSide(nn.Module):
         return self.log_scale.clamp(0.0, math.log(100.0)).exp()
 
     def forward(self, batch: Batch, vectors_BLD: Tensor) -> Tensor:
-        """Interest vectors [B, C, K, D], L2-normalised (RED-Rec, section 3.3); `vectors_BLD` are those of batch.items_BL."""
+        """Interest vectors [B, C, K, D], L2-normalised (RED-Rec, section 3.3); `vectors_BLD` are those of
+        batch.items_BL."""
         encoding = temporal_encoding(
             self.config.mixing,
             batch.scenarios_BL,

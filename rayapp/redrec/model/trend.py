@@ -33,7 +33,8 @@ class Trend(nn.Module):
         self.tables = nn.ParameterList(nn.Parameter(torch.zeros(n, (scenarios + 1) * dim)) for n in counts)
 
     def forward(self, seconds_BC: Tensor, scenario_BC: Tensor) -> Tensor:
-        """[B, C, D] for requests of these scenarios at these times: zero at NEVER; times after training count as its end."""
+        """[B, C, D] for requests of these scenarios at these times: zero at NEVER; times after training count as its
+        end."""
         trend = torch.zeros(*seconds_BC.shape, self.dim, device=seconds_BC.device)
         for length, table in zip(self.lengths, self.tables, strict=True):
             period_BC = (seconds_BC.clamp(self.since, self.until) - self.since) // length

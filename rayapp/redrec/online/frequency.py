@@ -1,9 +1,9 @@
-"""How often each item is a target, estimated from the stream: the q of the log-Q correction.
+"""Item frequency among targets, estimated from the stream: the q of the log-Q correction.
 
-Counts that halve every `half_life` positives, so the estimate follows what is
-popular now (Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019,
-section 4; they hash ids, here every id has its own count). Time is counted in
-positives, never in seconds: a function of the log.
+Counts halve every `half_life` positives, so the estimate follows current
+popularity (Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019,
+section 4; they hash ids, here every id has its own count). Time is measured in
+positives, not seconds, so that it is a function of the log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Frequency:
         self.total = 0.0
 
     def add(self, item_ids: list[str]) -> None:
-        """A window's targets."""
+        """Count a window's targets."""
         if not item_ids:
             return
         decay = 0.5 ** (len(item_ids) / self.half_life)
@@ -36,7 +36,7 @@ class Frequency:
         self.total = sum(self.counts.values())
 
     def share(self, item_ids: list[str]) -> np.ndarray:
-        """Probability that a target is this item, float32 [N]; one never seen counts half an event."""
+        """Probability that a target is this item, float32 [N]; an unseen item counts half an event."""
         total = max(self.total, 1.0)
         return np.array([self.counts.get(i, 0.5) / total for i in item_ids], dtype=np.float32)
 

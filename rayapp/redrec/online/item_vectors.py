@@ -1,9 +1,8 @@
-"""Item vectors by id in one space: those of the item table, later items as the learner met them, learned ids.
+"""Item vectors by id in one space: the item table, later items, and learned id embeddings.
 
-An item without text has nothing but its id: it gets an embedding of its own,
-added to its content vector, that online learning changes (row-wise Adagrad, as
-recommender embedding tables have it). One row an id, found by the id itself:
-two ids never share one (Monolith, section 2.2.1, wants the same of its table).
+An item without text gets an id embedding, added to its content vector, that learns
+online (row-wise Adagrad, as usual for embedding tables). Each id has its own row,
+without hash collisions (as in Monolith, section 2.2.1).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ LEARNED = pa.schema([("item_id", pa.string()), ("delta", pa.binary()), ("energy"
 
 
 class NewItem(NamedTuple):
-    """An item that the item table does not have: its own scenario, its content vector [D] as float32 bytes."""
+    """An item that is not in the item table: its scenario and its content vector [D] as float32 bytes."""
 
     item_id: str
     scenario: str | None
@@ -38,7 +37,7 @@ class NewItem(NamedTuple):
 
 
 class ItemVectors:
-    """Rows never change: an item keeps the content vector it was first met with, after a restart too."""
+    """Rows never change: an item keeps its first content vector, also after a restart."""
 
     def __init__(self, space: ItemSpace, all_ids: bool = False) -> None:
         self.space = space
@@ -63,7 +62,7 @@ class ItemVectors:
         return sorted({i for i in ids if i not in self.rows})
 
     def project(self, contents: list[tuple[str, str | None, np.ndarray, bool]]) -> list[NewItem]:
-        """(id, own scenario, content vector [E], whether there is text) to items of this space."""
+        """Project (id, scenario, content vector [E], has text) into this space."""
         if not contents:
             return []
         vectors = self.space.project(np.stack([content for _, _, content, _ in contents]), [row[0] for row in contents])
@@ -72,13 +71,13 @@ class ItemVectors:
         ]
 
     def add(self, items: list[NewItem]) -> None:
-        """Make items known; those that are already keep what they have."""
+        """Add new items; known ones are unchanged."""
         new = [item for item in items if item.item_id not in self.rows]
         if not new:
             return
         first, last = len(self.ids), len(self.ids) + len(new)
         if last > len(self._vectors):
-            room = max(1024, last)  # doubles, so that one item more does not copy the table
+            room = max(1024, last)  # doubles, for amortised constant cost per item
             for name in ("_base", "_vectors", "_delta", "_energy", "_learns"):
                 old = getattr(self, name)
                 setattr(self, name, np.concatenate([old, np.zeros((room, *old.shape[1:]), dtype=old.dtype)]))
@@ -115,11 +114,11 @@ class ItemVectors:
         self._vectors[index] = F.normalize(torch.from_numpy(self._base[index] + self._delta[index]), dim=-1).numpy()
 
     def content_vectors(self, first: int) -> np.ndarray:
-        """Vectors [., D] from row `first` on, without what their ids have learned."""
+        """Content vectors [., D] from row `first` on, without id embeddings."""
         return self._base[first : len(self.ids)]
 
     def learned(self) -> dict[str, np.ndarray]:
-        """The present vectors [D] of the items whose id embedding has moved: an index delta against the space."""
+        """Vectors [D] of items with a trained id embedding: an index delta against the space."""
         moved = np.flatnonzero(self._energy[: len(self.ids)])
         return {self.ids[row]: self._vectors[row] for row in moved}
 
@@ -155,7 +154,7 @@ class ItemVectors:
 
 
 def load_index_delta(folder: Path) -> dict[str, np.ndarray]:
-    """What a version's ids have learned: vectors [D] in place of the content's; empty where it has none."""
+    """A version's index delta: vectors [D] that replace those of the space; empty if it has none."""
     file = folder / "index_delta.parquet"
     if not file.is_file():
         return {}

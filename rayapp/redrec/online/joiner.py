@@ -1,10 +1,10 @@
-"""Impressions and feedback joined into labels, by append time and nothing else.
+"""Joins impressions and feedback into labels, by append time only.
 
 An impression waits up to `late_ms` of its partition's append time for feedback
-on the same (user, request, item). Feedback takes it away; an impression left
-alone becomes a negative when its time is up. Feedback after that is a late
-label: it still counts as a positive, the negative has been learned, and the
-late one is counted. A pure function of the log, its state in the checkpoint.
+on the same (user, request, item). Without feedback it becomes a negative when its
+join window closes. Feedback after that is a late label: it still counts as a
+positive, though the negative was learned, and is counted. A pure function of the
+log, with its state in the checkpoint.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REMEMBER = 10  # closed impressions are remembered this many times `late_ms`, to
 
 
 class Key(NamedTuple):
-    """What impression and feedback share; without a request id the item of the user alone."""
+    """The join key; without a request id, user and item."""
 
     user_id: str
     request_id: str
@@ -27,7 +27,7 @@ class Key(NamedTuple):
 
 
 class Impression(NamedTuple):
-    """Shown and not (yet) answered; `mark` is how many events the state had counted when it came."""
+    """An impression without feedback so far; `mark` is the number of events counted when it arrived."""
 
     append_ms: int
     partition: int
@@ -36,7 +36,7 @@ class Impression(NamedTuple):
 
 
 class JoinCounts(msgspec.Struct):
-    """What became of impressions, and the feedback that came too late for its own."""
+    """Outcomes of impressions, and the number of late labels."""
 
     impressions: int = 0
     joined: int = 0
@@ -45,7 +45,7 @@ class JoinCounts(msgspec.Struct):
 
 
 class JoinState(msgspec.Struct):
-    """Everything a joiner remembers, in the order it came."""
+    """A joiner's state, in order of arrival."""
 
     late_ms: int
     open: list[tuple[Key, Impression]] = []
@@ -56,7 +56,7 @@ class JoinState(msgspec.Struct):
 
 
 class Joiner:
-    """Rows of a partition must come in offset order; partitions may be interleaved in any way."""
+    """Rows of a partition must be in offset order; partitions may be interleaved arbitrarily."""
 
     def __init__(self, late_ms: int = LATE_MS) -> None:
         self.late_ms = late_ms
@@ -67,7 +67,7 @@ class Joiner:
         self.counts = JoinCounts()
 
     def tick(self, partition: int, append_ms: int) -> None:
-        """A row of this partition was appended then."""
+        """Advance a partition's clock to the append time of a row."""
         self.clocks[partition] = max(append_ms, self.clocks.get(partition, append_ms))
 
     def impression(self, key: Key, impression: Impression) -> None:
@@ -79,7 +79,7 @@ class Joiner:
         self.open.setdefault(key, impression)
 
     def feedback(self, key: Key, append_ms: int, partition: int) -> None:
-        """Anything a user does with an item after seeing it, good or bad."""
+        """Any action of a user on an item after its impression, positive or negative."""
         waiting = self.open.get(key)
         if waiting is not None and append_ms - waiting.append_ms <= self.late_ms:
             del self.open[key]
@@ -89,11 +89,10 @@ class Joiner:
         self.labelled[key] = (append_ms, partition)
 
     def close(self, drained: tuple[int, ...] = ()) -> list[tuple[Key, Impression]]:
-        """The impressions whose time is up, as negatives, oldest first.
+        """The impressions whose join window has closed, as negatives, oldest first.
 
-        A partition's time is that of its own newest row, so that feedback
-        still waiting to be read is not missed; one that was read to its end
-        (`drained`) keeps the time of the others.
+        A partition's clock is its newest row's, so that unread feedback is not
+        missed; a partition read to its end (`drained`) follows the others' clock.
         """
         newest = max(self.clocks.values(), default=0)
         for partition in drained:
@@ -109,7 +108,7 @@ class Joiner:
         return over
 
     def oldest_mark(self) -> int | None:
-        """The earliest mark of an impression that still waits."""
+        """The earliest mark of an open impression."""
         return min((i.mark for i in self.open.values()), default=None)
 
     def forget(self, user_id: str) -> None:

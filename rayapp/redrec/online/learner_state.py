@@ -1,8 +1,8 @@
-"""What the online learner remembers besides weights: histories, event ids and open impressions, as the log told them.
+"""State of the online learner besides weights: histories, event ids and open impressions, as a function of the log.
 
 A pure function of the log: rows in offset order go in, training examples come
-out, and an example's history holds only events of lower offset. The store's
-present content is never asked (that would leak the label).
+out, and an example's history holds only events of lower offset. The store is
+never read (that would leak the label).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class LogRow(NamedTuple):
 
 
 class JoinedExample(NamedTuple):
-    """Items a user took (positive: one) or left (negative: those of one answer), and the history before that."""
+    """A positive (one item) or the impressions without feedback of one answer, with the history before it."""
 
     user_id: str
     history: list[Behaviour]
@@ -42,7 +42,7 @@ class JoinedExample(NamedTuple):
 
 
 class Marks(msgspec.Struct):
-    """Events counted so far, and the number of each behaviour newer than the oldest open impression."""
+    """Events counted so far, and the count at each behaviour newer than the oldest open impression."""
 
     counted: int = 0
     applied: list[tuple[str, str, int]] = []
@@ -109,11 +109,11 @@ class LearnerState:
         behaviour = self.remember(event)
         if behaviour is not None:
             self.applied[(event.user_id, event.event_id)] = self.counted
-        # What is not positive (hide, report) is a negative at once.
+        # Feedback that is not positive (hide, report) is a negative at once.
         return [JoinedExample(event.user_id, history, event.scenario, [event.item_id], behaviour is not None)]
 
     def _closed(self, drained: tuple[int, ...]) -> list[JoinedExample]:
-        """Impressions left without feedback, those between two behaviours of a user together."""
+        """Impressions whose join window closed without feedback, grouped by answer."""
         groups: dict[tuple[str, str, str], JoinedExample] = {}
         for key, impression in self.joiner.close(drained):
             group = (key.user_id, key.request_id, impression.scenario)

@@ -1,7 +1,7 @@
-"""What learns online, in one piece: user side, optimiser, histories, open impressions, reservoir, frequencies.
+"""The online model: user side, optimiser, histories, open impressions, reservoir and frequencies.
 
-Free of Kafka and Ray: rows of the log in, a better user side out, and a folder
-from which the same goes on as if nothing had happened.
+Free of Kafka and Ray: rows of the log in, updates of the user side out, and a
+folder from which training resumes bit for bit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Memory(NamedTuple):
 
 
 class OnlineModel:
-    """One worker's copy; every worker of `world` holds the same state and takes its share of each step."""
+    """One worker's copy; all `world` workers hold the same state and share each step."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class OnlineModel:
     def advance(
         self, rows: list[LogRow], drained: tuple[int, ...] = (), share: float = 1.0
     ) -> tuple[list[JoinedExample], int]:
-        """Move the memory past these rows: (what they teach, how many events counted).
+        """Apply these rows to the memory: (training examples, number of events counted).
 
-        Of impressions left alone only `share` is kept.
+        Only `share` of the impressions without feedback is used.
         """
         examples, counted = self.state.advance(rows, drained)
         for record in (row.record for row in rows):
@@ -69,7 +69,7 @@ class OnlineModel:
         return [e for e in examples if e.positive or _kept(e, share)], counted
 
     def prepare(self, examples: list[JoinedExample], share: float = 1.0) -> Window:
-        """The window of these examples; their items must have been made known."""
+        """The window of these examples; their items must have been added."""
         return prepare(examples, self.items, self.user, 1 / share)
 
     def learn(self, window: Window, number: int, bias: np.ndarray | None = None) -> float:
@@ -104,7 +104,7 @@ class OnlineModel:
         world: int = 1,
         weights: Path | None = None,
     ) -> OnlineModel:
-        """As saved; with `weights`, the user side of that folder instead and a fresh optimiser."""
+        """Load what `save` wrote; with `weights`, the user side of that folder and a new optimiser."""
         user = load_user_side(weights or folder, description)
         length = user.config.length
         model = cls(
@@ -131,7 +131,7 @@ def save_memory(folder: Path, memory: Memory) -> None:
 
 
 def memory_of(events: Iterable[Event], length: int, settings: OnlineSettings) -> Memory:
-    """The memory of a learner that was trained on these events (in time order) by other means."""
+    """The memory after these events (in time order), for a model that was trained offline."""
     state = LearnerState(length)
     reservoir, frequency = Reservoir(settings.reservoir, length, settings.seed), Frequency(settings.frequency_half_life)
     targets: list[str] = []
@@ -157,5 +157,5 @@ def _positive(state: LearnerState, event: Event) -> JoinedExample:
 
 
 def _kept(example: JoinedExample, share: float) -> bool:
-    """A coin per answer that falls the same on every run."""
+    """A deterministic draw per answer."""
     return share >= 1.0 or crc32(msgspec.json.encode((example.user_id, example.item_ids))) < share * 2**32

@@ -1,4 +1,4 @@
-"""Evaluate, then train: a window's positives ranked among all known items before anything learns from them."""
+"""Prequential evaluation: a window's positives are ranked among all known items before training on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def positive_ranks(user: UserSide, positives: list[LabelledExample], items: Item
 def ranks_among(
     user: UserSide, positives: list[LabelledExample], vectors_ID: np.ndarray, bias_I: np.ndarray | None = None
 ) -> np.ndarray:
-    """As target_ranks over any table; with a bias the score is scale * cosine + bias."""
+    """As positive_ranks over any table; with a bias the score is scale * cosine + bias."""
     user.eval()
     table = torch.from_numpy(vectors_ID)
     ranks = []
@@ -34,9 +34,9 @@ def ranks_among(
             scores_BI = scores_BQI.amax(1)
             if bias_I is not None:
                 scores_BI = user.scale * scores_BI + torch.from_numpy(bias_I)
-            own_B1 = scores_BI.gather(1, torch.tensor([[p.rows[0]] for p in part]))
-            # A NaN compares as false: without this a broken model would rank everything first.
-            ranks.append((~(scores_BI < own_B1)).sum(1))
+            target_B1 = scores_BI.gather(1, torch.tensor([[p.rows[0]] for p in part]))
+            # Negated, because NaN compares as false: a broken model would otherwise rank every target first.
+            ranks.append((~(scores_BI < target_B1)).sum(1))
     return torch.cat(ranks).numpy() if ranks else np.zeros(0, dtype=np.int64)
 
 
@@ -61,7 +61,7 @@ def evaluate_window(
 
 
 class RecentScores:
-    """What the last `windows` windows said."""
+    """Prequential metrics of the last `windows` windows."""
 
     def __init__(self, windows: int = 20) -> None:
         self.scores: deque[dict[str, dict[str, float]]] = deque(maxlen=windows)
@@ -71,7 +71,7 @@ class RecentScores:
             self.scores.append(scores)
 
     def means(self) -> dict[str, float]:
-        """Over their positives; empty when there were none."""
+        """Means weighted by positives; empty without any."""
         rows = [values for window in self.scores for values in window.values()]
         count = sum(v["count"] for v in rows)
         if not count:

@@ -1,8 +1,7 @@
-"""The event ids of a day: what counts an event once. Small enough to be written with every version.
+"""The event ids of a day, for deduplication; small enough to be written with every version.
 
-An id is kept as 128 bits, half of them the user's: 64 bits of hash an event
-within its user, so that two of a user's n events are taken for one with
-probability n^2 / 2^65.
+An id is stored as 128 bits, 64 of the user and 64 of the event within the user,
+so two of a user's n events collide with probability n^2 / 2^65.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-BUCKETS = 24  # ids are dropped this many to the time they are kept, never one by one
+BUCKETS = 24  # expiry removes whole buckets; this many cover `keep_ms`
 HALF = 8
 SCHEMA = pa.schema([("id", pa.binary(2 * HALF)), ("append_ms", pa.int64())])
 
 
 class RecentIds:
-    """Ids by append time, in buckets; an id counts as known for `keep_ms`."""
+    """Ids by append time, in buckets; an id is known for `keep_ms`."""
 
     def __init__(self, keep_ms: int) -> None:
         self.keep_ms = keep_ms
@@ -32,7 +31,7 @@ class RecentIds:
         return sum(map(len, self.buckets.values()))
 
     def known(self, user_id: str, event_id: str, append_ms: int) -> bool:
-        """Was it there within `keep_ms` before? It is from now on."""
+        """Whether the id occurred within the last `keep_ms`; it is recorded either way."""
         key = _half(user_id) + _half(event_id)
         for bucket in self.buckets.values():
             at = bucket.get(key)
@@ -50,7 +49,7 @@ class RecentIds:
                 del self.buckets[number]
 
     def expire(self, now_ms: int) -> None:
-        """Drop the buckets in which nothing is known any more."""
+        """Drop expired buckets."""
         oldest = (now_ms - self.keep_ms) // self.bucket_ms
         self.buckets = {number: bucket for number, bucket in self.buckets.items() if number >= oldest}
 

@@ -1,4 +1,4 @@
-"""A uniform sample of all positives ever learned from: what keeps an online model from forgetting.
+"""A uniform sample of all past positives, replayed against forgetting.
 
 Algorithm R (Vitter 1985) with its draws seeded by the window's number, so the
 sample is a function of log and seed.
@@ -28,7 +28,7 @@ class Reservoir:
         self.examples: list[JoinedExample] = []
 
     def add(self, builders: Iterable[Callable[[], JoinedExample]], number: int) -> None:
-        """Offer window `number`'s positives in order; only those that are kept are built."""
+        """Offer window `number`'s positives in order; only sampled ones are built."""
         rng = np.random.default_rng([self.seed, 1, number])
         for build in builders:
             self.seen += 1
@@ -42,7 +42,7 @@ class Reservoir:
             self.examples[place : place + 1] = [example]
 
     def draw(self, count: int, number: int) -> list[JoinedExample]:
-        """`count` of them for window `number`, or all when there are fewer; in a random order."""
+        """At most `count` examples for window `number`, in random order."""
         rng = np.random.default_rng([self.seed, 2, number])
         return [self.examples[i] for i in rng.permutation(len(self.examples))[:count]]
 

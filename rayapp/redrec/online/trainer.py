@@ -1,10 +1,10 @@
-"""Online steps of the user side: what users took, what they left, and a little of what was before.
+"""Online steps of the user side on positives, impressions without feedback, and replayed past examples.
 
-Item vectors from text are fixed; ids without text learn. A positive is learned
-with InfoNCE against sampled negatives (RED-Rec, section 3.4) by the nearest of
-its scenario's queries; an impression left alone with the probability that the
-model gave it. Every step is a function of window, number, seed, starting
-weights and world size.
+Item vectors from text are fixed; embeddings of ids without text learn. A positive
+is learned with InfoNCE against sampled negatives (RED-Rec, section 3.4) by the
+nearest of its scenario's queries; an impression without feedback with unlikelihood
+loss. Every step is a function of window, number, seed, initial weights and world
+size.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from rayapp.redrec.online.window import LabelledExample, Window, interests_of
 
 
 def learning_rate(settings: OnlineSettings, step: int) -> float:
-    """From `lr` down to `lr_floor` (never 0: the world goes on changing), halved in `lr_half` steps."""
+    """From `lr` down to `lr_floor` (never 0, because the data keeps changing), halved in `lr_half` steps."""
     return max(settings.lr_floor, settings.lr / (1 + step / settings.lr_half))
 
 
 class OnlineTrainer:
-    """AdamW with clipping, a window in batches; with several workers each takes its share of every batch."""
+    """AdamW with gradient clipping over a window's batches; each of several workers takes its share of every batch."""
 
     def __init__(self, user: UserSide, settings: OnlineSettings, rank: int = 0, world: int = 1) -> None:
         self.user = user
@@ -55,7 +55,7 @@ class OnlineTrainer:
     ) -> float:
         """Learn window `number` with older positives mixed in; mean loss of the positives, nan without any.
 
-        `bias` [I] is a term that the score has besides the model, by item row (log-popularity, say).
+        `bias` [I] is an additive term of the score by item row, such as log-popularity.
         """
         positives = [*window.positives, *replay]
         if not positives and not window.negatives:
@@ -101,7 +101,7 @@ class OnlineTrainer:
         used = torch.unique(torch.cat([shown, pool.rows_P]))  # the same on every worker
         leaf = items.leaf(used)
         self.user.train()
-        # The pool is every worker's; dropout is each one's own.
+        # The pool is the same on all workers; dropout differs.
         torch.manual_seed(_seed(self.settings.seed, *seed, self.rank + 1))
         own_positives = positives[self.rank :: self.world]
         share = [*own_positives, *negatives[self.rank :: self.world]]
@@ -119,7 +119,7 @@ class OnlineTrainer:
         torch.nn.utils.clip_grad_norm_(self.learned, self.settings.clip)
         self.optimiser.step()
         if leaf.grad is not None:
-            # Gradients of a mean over the batch: undone, or an id would learn less from a larger one.
+            # Undo the mean over the batch, or an id would learn less from a larger one.
             items.step(used, leaf.grad * max(1, len(positives)), self.settings.id_lr)
         self.user.eval()
         self.steps += 1
@@ -134,7 +134,7 @@ class OnlineTrainer:
         pool: NegativePool,
         bias: np.ndarray | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(InfoNCE of each positive, weighted unlikelihood of each item left alone)."""
+        """(InfoNCE of each positive, weighted unlikelihood of each item without feedback)."""
         interests_BQD, real_BQ = interests_of(self.user, examples)
         example_M = torch.tensor([b for b, row in enumerate(examples) for _ in row.rows])
         rows_M = torch.tensor([r for row in examples for r in row.rows])
@@ -167,7 +167,7 @@ class OnlineTrainer:
     def _pool(
         self, positives: list[LabelledExample], items: ItemVectors, frequency: Frequency, seed: tuple[int, int]
     ) -> NegativePool:
-        """Uniform draws and the batch's own targets, the latter as often as the stream says they are expected."""
+        """Uniform draws and the batch's targets, the latter with expected counts estimated from the stream."""
         generator = torch.Generator().manual_seed(_seed(self.settings.seed, *seed))
         base = len(items.ids)
         rows = torch.randint(base, (self.settings.negatives,), generator=generator)
@@ -192,7 +192,7 @@ class OnlineTrainer:
 
 
 class ItemTable(NamedTuple):
-    """Vectors [U, D] of the rows [U] (ascending) that a step uses."""
+    """Vectors [U, D] of the rows [U] (ascending) used in a step."""
 
     rows: torch.Tensor
     vectors: torch.Tensor

@@ -1,4 +1,4 @@
-"""A window's examples as the user tower reads them."""
+"""A window's examples as input of the user tower."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rayapp.redrec.online.learner_state import JoinedExample
 
 
 class LabelledExample(NamedTuple):
-    """One example: the tower's input, the scenarios whose queries answer it, and the table rows of its items."""
+    """An example with the tower's input, the scenarios of its queries, and the table rows of its items."""
 
     example: JoinedExample
     input: TowerInput
@@ -24,7 +24,7 @@ class LabelledExample(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What a window teaches, in the log's order; positives have one item each."""
+    """A window's examples in log order; positives have one item each."""
 
     positives: list[LabelledExample]
     negatives: list[LabelledExample]
@@ -32,12 +32,12 @@ class Window(NamedTuple):
 
 
 def mentioned(examples: list[JoinedExample]) -> set[str]:
-    """Every item that these examples need."""
+    """All items of these examples and their histories."""
     return {i for e in examples for i in (*e.item_ids, *(b.item_id for b in e.history))}
 
 
 def prepare(examples: list[JoinedExample], items: ItemVectors, user: UserSide, negative_weight: float = 1.0) -> Window:
-    """Examples with their known items; the unknown ones that a user took are counted."""
+    """Examples with their known items; positives on unknown items are counted."""
     window = Window([], [], 0)
     unknown = 0
     for example in examples:
@@ -55,7 +55,7 @@ def prepare(examples: list[JoinedExample], items: ItemVectors, user: UserSide, n
 
 
 def interests_of(user: UserSide, rows: list[LabelledExample]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Interest vectors of every query asked: ([B, C*K, D], which of them are real [B, C*K])."""
+    """Interest vectors of all queries: ([B, C*K, D], mask of those that are not padding [B, C*K])."""
     batch, vectors = tower_batch([r.input for r in rows], [r.queries for r in rows], user.config.dim)
     interests_BCKD = user(batch, vectors)
     queries = torch.tensor([len(r.queries) for r in rows])

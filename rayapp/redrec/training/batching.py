@@ -13,7 +13,7 @@ from rayapp.redrec.model.padding import pad
 
 
 class BatchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """W future targets a cut, at most `cuts` cuts a user, popular targets dropped above `popular` share."""
+    """W future targets per cut, at most `cuts` cuts per user; targets with a share above `popular` are subsampled."""
 
     length: int = 50
     window: int = 3
@@ -34,14 +34,15 @@ class Batcher:
             self.keep = np.minimum(1.0, np.sqrt(config.popular / share)) if config.popular else None
 
     def train(self, sequences: list[EventSequence], rng: np.random.Generator) -> Batch | None:
-        """Every user's sequence with up to `cuts` random cuts and the W next events of the cut's scenario."""
+        """Each user's sequence with up to `cuts` random cuts, and the next W events of the cut's scenario as
+        targets."""
         C, W, length = self.config.cuts, self.config.window, self.config.length
         rows = []
         for sequence in sequences:
             n = len(sequence.items)
             if n < 2:
                 continue
-            # Long histories: a random stretch, so old events teach too.
+            # Long histories: a random contiguous part, so that old events are trained on too.
             if n > 2 * length:
                 end = n if rng.random() < 0.25 else int(rng.integers(length, n + 1))
                 sequence = sequence.take(slice(max(0, end - 2 * length), end))
@@ -49,7 +50,7 @@ class Batcher:
         if not rows:
             return None
         batch = pad(rows, self.items)
-        C = min(C, batch.items_BL.shape[1] - 1)  # short sequences have fewer moments to learn from
+        C = min(C, batch.items_BL.shape[1] - 1)  # short sequences have fewer cuts
         cut = np.zeros((len(rows), C), dtype=np.int64)
         cut_scenario = np.ones((len(rows), C), dtype=np.int64)
         cut_seconds = np.zeros((len(rows), C), dtype=np.int64)
@@ -67,7 +68,7 @@ class Batcher:
         if self.keep is not None:
             drop = rng.random(targets.shape) > np.append(self.keep, 1.0)[targets]
             if (drop | (targets == self.items)).all():
-                drop[:] = False  # a batch of popular items alone teaches them rather than nothing
+                drop[:] = False  # a batch of only popular items keeps them
             targets[drop] = self.items
         return batch._replace(
             cut_BC=torch.from_numpy(cut),
@@ -79,7 +80,7 @@ class Batcher:
 
 
 def _later(row: EventSequence, window: int) -> np.ndarray:
-    """[N, W]: for every position the indices of the W events of its scenario from it on, N where there are no more."""
+    """[N, W]: for each position the indices of the next W events of its scenario, itself included; N as padding."""
     n = len(row.items)
     later = np.empty((n, window), dtype=np.int64)
     for scenario in np.unique(row.scenarios):

@@ -22,10 +22,10 @@ MIN_STEPS = 180
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One run is this and a data folder. `minutes` bounds it; the learning rate follows the nearer end.
+    """Settings of a training run. The learning-rate schedule ends with `minutes` or `epochs`, whichever is nearer.
 
-    `negatives` are drawn of each scenario's items (all of them where there are no more: the full softmax), `hard` of
-    them kept for the next step. `warm_ids`: id embeddings start from which items the same users took.
+    `negatives` are drawn from each scenario's items (all of them if there are no more: the full softmax), of which the
+    `hard` hardest are reused in the next step. `warm_ids`: initialise id embeddings from item co-occurrence.
     """
 
     model: ModelConfig = ModelConfig()
@@ -87,7 +87,7 @@ class Trainer:
         return self.config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * x)))
 
     def step(self, sequences: list[EventSequence], rng: np.random.Generator) -> float | None:
-        """One optimiser step on these users; None when they hold nothing to learn."""
+        """One optimiser step on these users; None if they have no targets."""
         batch = self.batcher.train(sequences, rng)
         if batch is None:
             return None
@@ -107,7 +107,7 @@ class Trainer:
         return float(loss.detach())
 
     def batch_size(self, users: int) -> int:
-        """Small data: at least MIN_STEPS steps an epoch, or the time budget buys too few of them."""
+        """Users per step, smaller for small data, so that an epoch has at least MIN_STEPS steps."""
         return max(8, min(self.config.batch, users // MIN_STEPS))
 
     def epoch(
@@ -117,10 +117,11 @@ class Trainer:
         on_step: Callable[[float], bool] | None = None,
         steps: int | None = None,
     ) -> float:
-        """Every user once, in length buckets; stops early when `on_step(loss)` says False. Mean loss.
+        """One pass over the users, in length buckets; stops early when `on_step(loss)` returns False. Returns the
+        mean loss.
 
-        `steps`: as many as all workers take, who must take equally many. All chance comes from `rng`: an epoch that
-        begins with the same weights, optimiser and `rng` ends with the same, whatever ran before it in this process.
+        `steps`: the number of steps, which must be equal on all workers. All randomness comes from `rng`: an epoch is a
+        function of weights, optimiser and `rng`, independent of what ran before in this process.
         """
         self.model.train()
         torch.manual_seed(int(rng.integers(2**62)))  # dropout
@@ -139,8 +140,8 @@ class Trainer:
 
 
 def start_ids(tower: ItemTower, histories: list[np.ndarray], warm: bool) -> None:
-    """`histories`: the items of each user. Where the id embeddings start: nowhere for items without an event here (content alone places them, now and
-    later), and with `warm` near the items that the same users took, half as long as the content vector beside them."""
+    """`histories`: the items of each user. Initialise the id embeddings: zero for items without an event (they are
+    placed by content only), and with `warm` from co-occurrence vectors, at half the length of content vectors."""
     if tower.ids is None:
         return
     items = tower.unknown

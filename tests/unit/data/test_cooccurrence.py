@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rayapp.data.cooccurrence import cooccurrence_vectors, taken_together
+from rayapp.data.cooccurrence import cooccurrence_vectors, item_cosines
 
 
 def histories() -> list[np.ndarray]:
@@ -15,7 +15,7 @@ def histories() -> list[np.ndarray]:
 
 
 def test_cosines_of_binary_users() -> None:
-    found = taken_together([np.array([0, 1, 1]), np.array([0]), np.array([1, 2])], 4).toarray()
+    found = item_cosines([np.array([0, 1, 1]), np.array([0]), np.array([1, 2])], 4).toarray()
     assert np.allclose(found[0, 1], 1 / 2)
     assert np.allclose(found[1, 2], 1 / np.sqrt(2))
     assert not found.diagonal().any()
