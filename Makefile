@@ -21,7 +21,7 @@ status: $(VENV)/.ready
 	@$(BIN)/rayapp status
 
 # What a change must pass before it is committed: minutes, and no running system.
-check: lint walls unit docs
+check: lint types walls unit docs
 
 # All of it: what CI runs.
 test: check integration e2e

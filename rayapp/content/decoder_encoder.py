@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MAX_TOKENS = 128
 SPECIAL = "special_token.safetensors"
@@ -22,7 +25,7 @@ class DecoderTower(nn.Module):
     way of asking. Until it is learned, the token is the end of text.
     """
 
-    def __init__(self, decoder: nn.Module, special: Tensor, positions: int) -> None:
+    def __init__(self, decoder: PreTrainedModel, special: Tensor, positions: int) -> None:
         """`decoder`: a Hugging Face base model; `special`: [H]; `positions`: the special token's place."""
         super().__init__()
         self.decoder = decoder

@@ -11,6 +11,7 @@ import pyarrow as pa
 import ray.data
 import torch
 
+from rayapp.cluster import arrow_tables
 from rayapp.content.item_encoder import ItemEncoder, content_key
 from rayapp.content.vector_cache import VectorCache
 from rayapp.cores import usable_cores
@@ -71,7 +72,7 @@ def encode_with_ray(
             num_gpus=gpus,
         )
         done = 0
-        for batch in encoded.iter_batches(batch_size=1, batch_format="pyarrow"):
+        for batch in arrow_tables(encoded.iter_batches(batch_size=1, batch_format="pyarrow")):
             done += sum(batch["encoded"].to_pylist())
             unreadable += [text for texts in batch["unreadable"].to_pylist() for text in texts]
             on_progress(done, len(missing))

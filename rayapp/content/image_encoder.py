@@ -132,4 +132,6 @@ def _clip(name: str) -> tuple[nn.Module, Pixels, int]:
 
     model = CLIPVisionModelWithProjection.from_pretrained(name)
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-    return _Clip(model), Pixels(model.config.image_size, mean, std), model.config.projection_dim
+    size = model.config.image_size
+    assert isinstance(size, int), "CLIP reads square pictures"
+    return _Clip(model), Pixels(size, mean, std), model.config.projection_dim

