@@ -67,6 +67,9 @@ class InvalidRecord(UserError):
         self.reason = reason
         self.field = field
 
+    def __reduce__(self) -> tuple[type[InvalidRecord], tuple[str, str, str | None]]:
+        return InvalidRecord, (self.reason, str(self), self.field)  # an exception is pickled by its message alone
+
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One behaviour record of `rayapp.behaviour`; times are milliseconds since the epoch."""

@@ -11,6 +11,7 @@ from rayapp.domain import Forget, InvalidRecord
 from rayapp.experiments.lifecycle import Started
 from rayapp.experiments.report import Report, report
 from rayapp.experiments.user_totals import UserTotals
+from rayapp.exposure import Exposure
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.settings import Broker
@@ -90,8 +91,8 @@ class ExperimentLog:
 
     def _exposure(self, value: bytes | None) -> None:
         try:
-            self.totals.expose(msgspec.json.decode(value or b""))
-        except (msgspec.DecodeError, KeyError, TypeError):
+            self.totals.expose(msgspec.json.decode(value or b"", type=Exposure))
+        except msgspec.DecodeError:
             self.unreadable += 1
 
     def _behaviour(self, value: bytes | None, append_ms: int, place: str) -> None:
@@ -106,13 +107,4 @@ class ExperimentLog:
         key = hashlib.blake2b(f"{record.user_id}\0{record.event_id}".encode(), digest_size=16).digest()
         if key not in self.seen:
             self.seen.add(key)
-            self.totals.act(
-                {
-                    "user_id": record.user_id,
-                    "action": record.action.value,
-                    "item_id": record.item_id,
-                    "request_id": record.request_id,
-                    "received_ms": record.received_ms,
-                    "scenario": record.scenario,
-                }
-            )
+            self.totals.act(record)

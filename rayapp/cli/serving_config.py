@@ -18,6 +18,8 @@ def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
     wanted: dict[str, Any] = msgspec.yaml.decode((SERVE_CONFIGS / f"{config.serving.profile}.yaml").read_bytes())
     wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
     gateway = next(d for a in wanted["applications"] for d in a.get("deployments", ()) if d["name"] == "gateway")
+    # Serve queues what exceeds its own limit, where the gateway would answer 503 with Retry-After.
+    gateway["max_ongoing_requests"] = max(gateway["max_ongoing_requests"], 4 * config.serving.max_ongoing)
     if "num_replicas" in gateway:  # the cluster profile scales by load instead
         gateway["num_replicas"] = config.serving.replicas
     for application in wanted["applications"]:

@@ -156,7 +156,10 @@ def _moved(raw: Any) -> Any:
         sections = {**sections, section: {k: v for k, v in old.items() if k != key}}
         if owner is None:
             continue
-        new: dict[str, Any] = sections.get(owner) or {}
+        new: dict[str, Any] | Any = sections.get(owner) or {}
+        if not isinstance(new, dict):
+            continue  # the typed reading refuses it, with its key
+        new = cast("dict[str, Any]", new)
         if key in new:
             raise ConfigError(f"{section}.{key} is now {owner}.{key}, and both are given; remove {section}.{key}")
         sections[owner] = {**new, key: old[key]}

@@ -8,13 +8,14 @@ follows, by `request_id`, and only where that answer was given to the same user.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rayapp.domain import Action, Event
 from rayapp.experiments.experiment import Experiment
+from rayapp.exposure import Exposure
 
 PRE = "pre_"  # of columns: the same count before the experiment, for CUPED
 
@@ -35,41 +36,41 @@ class UserTotals:
         self._answers: dict[str, str] = {}
         self._teams: dict[str, dict[str, int]] = {}  # of an interleaved answer's notes
         self._clicked: set[str] = set()
-        self._waiting: dict[str, list[Mapping[str, Any]]] = {}
+        self._waiting: dict[str, list[Event]] = {}
 
-    def expose(self, exposure: Mapping[str, Any]) -> None:
+    def expose(self, exposure: Exposure) -> None:
         """A record of `rayapp.exposures`; those of other experiments are left out."""
-        arm = exposure["experiments"].get(self.experiment.name)
-        if arm not in self.latencies or not self._within(exposure["at_ms"]) or not self._counts(exposure["scenario"]):
+        arm = exposure.experiments.get(self.experiment.name)
+        if arm not in self.latencies or not self._within(exposure.at_ms) or not self._counts(exposure.scenario):
             return
-        user, request = exposure["user_id"], exposure["request_id"]
+        user, request = exposure.user_id, exposure.request_id
         if request in self._answers:
             return
         if self.arms.setdefault(user, arm) != arm:
             self.moved.add(user)  # never by the hash: a sign that somebody changed the arms
             return
         self._answers[request] = user
-        self.latencies[arm].append(float(exposure["latency_ms"]))
+        self.latencies[arm].append(exposure.latency_ms)
         totals = self.totals.setdefault(user, Counter())
         totals["answers"] += 1
-        totals["items"] += len(exposure["items"])
-        if teams := {item["item_id"]: item["team"] for item in exposure["items"] if "team" in item}:
+        totals["items"] += len(exposure.items)
+        if teams := {item.item_id: item.team for item in exposure.items if item.team is not None}:
             self._teams[request] = teams
         for event in self._waiting.pop(request, ()):
-            self._count(event)
+            self._count(request, event)
 
-    def act(self, event: Mapping[str, Any]) -> None:
+    def act(self, event: Event) -> None:
         """A valid, distinct record of `rayapp.behaviour`."""
-        user, at = event["user_id"], event["received_ms"]
+        user, at = event.user_id, event.received_ms
         if at < self.start_ms:
-            if self._counts(event["scenario"]):
-                self.before.setdefault(user, Counter())[event["action"]] += 1
+            if self._counts(event.scenario):
+                self.before.setdefault(user, Counter())[event.action.value] += 1
             return
-        request = event.get("request_id")
+        request = event.request_id
         if not request or not self._within(at):
             return
         if request in self._answers:
-            self._count(event)
+            self._count(request, event)
         else:  # the exposure lies on another partition, or comes a moment later
             self._waiting.setdefault(request, []).append(event)
 
@@ -79,29 +80,27 @@ class UserTotals:
         self.before.pop(user_id, None)
         for users in self.drafts.values():
             users.pop(user_id, None)
-        self._waiting = {
-            request: events for request, events in self._waiting.items() if events[0]["user_id"] != user_id
-        }
+        self._waiting = {request: events for request, events in self._waiting.items() if events[0].user_id != user_id}
         if self.totals.pop(user_id, None) is not None:
             self._answers = {request: user for request, user in self._answers.items() if user != user_id}
 
     def give_up(self, before_ms: int) -> None:
         """Events older than this wait for no answer any more: most follow answers outside the experiment."""
         self._waiting = {
-            request: events for request, events in self._waiting.items() if events[-1]["received_ms"] >= before_ms
+            request: events for request, events in self._waiting.items() if events[-1].received_ms >= before_ms
         }
 
-    def _count(self, event: Mapping[str, Any]) -> None:
-        request, user = event["request_id"], event["user_id"]
+    def _count(self, request: str, event: Event) -> None:
+        user = event.user_id
         if self._answers[request] != user:
             return
-        self.totals[user][event["action"]] += 1
-        if event["action"] != "click":
+        self.totals[user][event.action.value] += 1
+        if event.action is not Action.CLICK:
             return
         if request not in self._clicked:
             self._clicked.add(request)
             self.totals[user]["clicked_answers"] += 1
-        team = self._teams.get(request, {}).get(event.get("item_id") or "")
+        team = self._teams.get(request, {}).get(event.item_id or "")
         if team is not None:
             self.drafts.setdefault(self.arms[user], {}).setdefault(user, []).append(team)
 

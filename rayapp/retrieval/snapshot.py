@@ -12,19 +12,11 @@ import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import faiss
 import numpy as np
 
 IVF_FROM = 200_000
-
-
-class Hits(NamedTuple):
-    """Per query the rows found, best first, and their inner products; -1 fills the rest."""
-
-    rows: np.ndarray
-    scores: np.ndarray
 
 
 class Snapshot:

@@ -38,7 +38,7 @@ class UserTowerDeployment:
     def __init__(self, config: dict[str, Any]) -> None:
         torch.set_num_threads(1)
         settings = msgspec.convert(config, Config)
-        self.state = ServingState(settings, searches=False)
+        self.state = ServingState(settings, searches=False, answers_others=True)
         self.tower = LocalTower(settings.serving.cached_interests)
 
     async def interests(self, pin: Pin, history: list[Behaviour], scenario: str) -> Interests | None:
@@ -51,7 +51,7 @@ class RetrieverDeployment:
 
     def __init__(self, config: dict[str, Any]) -> None:
         settings = msgspec.convert(config, Config)
-        self.state = ServingState(settings)
+        self.state = ServingState(settings, answers_others=True)
         self.retriever = LocalRetriever(settings.search)
 
     async def nearest(self, pin: Pin, search: NearestSearch) -> Hits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from rayapp.serving.http.services import Limits, Services
 from rayapp.serving.live.served_versions import ServedVersions
 from rayapp.serving.live.state import ServingState
 from rayapp.serving.live.version_freshness import VersionFreshness
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 from rayapp.serving.llm.health import LlmHealth
 from rayapp.serving.llm.moderator import Moderator
 from rayapp.serving.pipeline import effects, hydrators, scorers, selectors
@@ -61,7 +62,7 @@ def open_services(
     pages = store.pages(serving.page_ttl_s)
     producer = EventProducer(config.broker)
     exposures = Exposures(config, producer, metrics)
-    model = ServedModel(config)
+    model = LlmClient(config)
     encode = QueryEncoder(config)
     read_query = QueryReader(
         encode, QueryUnderstanding(config, model, store=store.cache("understanding"), encode=encode, metrics=metrics)
@@ -84,16 +85,17 @@ def open_services(
         ],
         finish=[selectors.Explore(serving.explore, serving.seed)],
         effects=[
-            effects.RememberPage(pages, metrics),
+            effects.RememberPage(pages),
             effects.CountVersion(freshness.answered),
             effects.LogExposure(exposures),
         ],
     )
 
     async def close() -> None:
-        producer.close()
-        state.close()
-        await store.close()
+        async with contextlib.AsyncExitStack() as opened:  # each is closed whatever the others do
+            opened.push_async_callback(store.close)
+            opened.callback(state.close)
+            await asyncio.get_running_loop().run_in_executor(None, producer.close)
 
     async def store_answers() -> bool:
         with contextlib.suppress(StoreUnreachable):

@@ -25,7 +25,7 @@ from rayapp.config import Search
 from rayapp.llm.language_model import LanguageModel
 from rayapp.search.relevance import Relevance
 from rayapp.search.understanding import INTENTS
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 from rayapp.serving.pipeline.query.reranker import Reranker
 from rayapp.stores.open import open_store
 from streaming.reading import consumer_for, watermarks
@@ -58,7 +58,7 @@ def test_the_engine_puts_results_in_another_order_and_loses_none(system: System)
     config = msgspec.structs.replace(system.config, search=Search(rerank=4, rerank_ms=60_000))
     texts = ["A day at the tram museum", "Guitar chords", "Football results", "How to grind espresso beans at home"]
     ids = list("abcdef")
-    ranked = asyncio.run(Reranker(config, ServedModel(config))("espresso at home", ids, texts))
+    ranked = asyncio.run(Reranker(config, LlmClient(config))("espresso at home", ids, texts))
     assert sorted(ranked) == ids
     shares = dict(
         zip(ids, Relevance(LanguageModel.served(config.llm_access)).shares("espresso at home", texts), strict=False)

@@ -11,6 +11,7 @@ from typing import Any
 from rayapp.config import Config
 from rayapp.experiments.report import MISMATCH, Report
 from rayapp.metrics import Metrics
+from rayapp.serving.remote_call import unwrapped
 from rayapp.stores.open import open_store
 from streaming.experiment_log import ExperimentLog
 
@@ -26,7 +27,7 @@ class RemoteReports:
         self.handle = handle
 
     async def report(self, name: str) -> Report | None:
-        report: Report | None = await self.handle.report.remote(name)
+        report: Report | None = await unwrapped(self.handle.report.remote(name))
         return report
 
     async def watch(self) -> None:

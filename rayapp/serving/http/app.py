@@ -19,9 +19,11 @@ def build_app(services: Services) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with services.alarms.running():
-            yield
-        await services.close()
+        try:
+            with services.alarms.running():
+                yield
+        finally:
+            await services.close()
 
     app = FastAPI(
         title="rayapp",

@@ -79,8 +79,8 @@ class ItemIndex:
                 ids = [c.item_id for c in present]
                 contents = self.space.project(np.stack([c.content for c in present if c.content is not None]), ids)
                 self.content.update(zip(ids, contents, strict=True))
-                learned = {i: self.learned[i] for i in ids if i in self.learned}
-                vectors = np.stack(list((dict(zip(ids, contents, strict=True)) | learned).values()))
+                pairs: list[tuple[str, np.ndarray]] = list(zip(ids, contents, strict=True))
+                vectors = np.stack([self.learned.get(i, content) for i, content in pairs])
                 index.put(ids, vectors)
                 self.vectors.update(zip(ids, vectors, strict=True))
 
@@ -103,4 +103,5 @@ class ItemIndex:
 
     def close(self) -> None:
         with self.catalogue.lock:
-            self.catalogue.listeners.remove(self.apply)
+            if self.apply in self.catalogue.listeners:
+                self.catalogue.listeners.remove(self.apply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -51,7 +52,8 @@ class ModelHost:
         self.current: ServedVersion | None = None
         self.previous: ServedVersion | None = None
         self.bad: set[int] = set()
-        self._first_seen: dict[int, float] = {}
+        self.hurry = threading.Event()  # another replica refused the served version: do not wait for the next to settle
+        self._seen: list[tuple[int, float]] = []  # versions that the pointer named, and when it was first seen to
         self._changing = threading.RLock()
         self._stop = threading.Event()
 
@@ -65,10 +67,10 @@ class ModelHost:
     def load(self) -> None:
         """Bring in the version that is wanted; where CURRENT is damaged, an older usable one."""
         with self._changing:
-            wanted = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
-            if wanted is None or (self.current is not None and wanted == self.current.version):
+            if self._stop.is_set():
                 return
-            if self.current is not None and not self._settled(wanted):
+            wanted = self._wanted()
+            if wanted is None or (self.current is not None and wanted == self.current.version):
                 return
             older = (v for v in reversed(self.registry.versions()) if v < wanted)
             for version in (wanted, *(older if self.want == CURRENT else ())):
@@ -88,11 +90,11 @@ class ModelHost:
         with self._changing:
             if moderation in self.catalogues:
                 return
-            self.catalogues[moderation] = catalogue
             if self.current is not None:
                 index = self._read_index(self.current.manifest, catalogue, learned=self.current.index.learned)
                 indexes = {**self.current.indexes, moderation: index}
                 self.current = dataclasses.replace(self.current, indexes=indexes)
+            self.catalogues[moderation] = catalogue
 
     def hide(self, moderation: str) -> None:
         """Forget a moderated catalogue."""
@@ -110,6 +112,8 @@ class ModelHost:
                 self.load()
             except OSError as error:
                 log.warning("registry is away: %s", error)
+            except Exception:  # whatever one version does, the next look must follow
+                log.exception("%s could not be followed", self.registry.name)
 
     def start(self) -> None:
         threading.Thread(target=self.follow, name="models", daemon=True).start()
@@ -124,10 +128,21 @@ class ModelHost:
     def age_s(self) -> float:
         return time.time() - self.current.manifest.created_ms / 1000 if self.current else 0.0
 
-    def _settled(self, version: int) -> bool:
+    def _wanted(self) -> int | None:
+        """The newest version that the pointer has named for `settle_s`; without a served one, the newest."""
+        named = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
+        if named is None or self.current is None or self.hurry.is_set():
+            self.hurry.clear()
+            self._seen = [(named, -math.inf)] if named is not None else []
+            return named
         now = time.monotonic()
-        self._first_seen = {version: self._first_seen.get(version, now)}
-        return now - self._first_seen[version] >= self.settle_s
+        if not self._seen or self._seen[-1][0] != named:
+            self._seen.append((named, now))
+        settled = [n for n, (_, seen) in enumerate(self._seen) if now - seen >= self.settle_s]
+        if not settled:
+            return None
+        self._seen = self._seen[settled[-1] :]
+        return self._seen[0][0]
 
     def _swap(self, new: ServedVersion) -> None:
         first, retired = self.current is None, self.previous
@@ -146,7 +161,16 @@ class ModelHost:
         folder = self.registry.fetch(version)
         user = load_user_side(folder, manifest.config)
         learned = load_index_delta(folder)
-        indexes = {name: self._index(manifest, name, learned) for name in self.catalogues}
+        indexes: dict[str, ItemIndex] = {}
+        try:
+            for moderation in self.catalogues:
+                indexes[moderation] = self._index(manifest, moderation, learned)
+        except Exception:
+            held = _indexes(self.current, self.previous)
+            for index in indexes.values():
+                if id(index) not in held:
+                    index.close()
+            raise
         served = ServedVersion(self.name, version, manifest, user, indexes)
         nothing = tower_input([], served.index.lookup, user.vocabulary, user.mixer)
         user_interests(user, [nothing], [user.vocabulary.query_scenarios("")])  # warm before the swap

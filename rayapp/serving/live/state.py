@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 
@@ -18,7 +19,9 @@ from rayapp.serving.live.variant import CURRENT, DEFAULT, Variant
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry
 
-SETTLE_POLLS = 4  # a gateway whose tower and retriever are elsewhere swaps this many polls after it saw a version
+log = logging.getLogger("ray.serve")
+EXPERIMENT_S = 5.0  # between the first replica that holds an experiment's variants and the last
+SETTLE_POLLS = 3  # a gateway whose tower and retriever are elsewhere swaps this many polls after it saw a version
 
 
 class ServingState:
@@ -35,8 +38,10 @@ class ServingState:
         on_swap: Callable[[Manifest], None] | None = None,
         searches: bool = True,
         swaps_last: bool = False,
+        answers_others: bool = False,
     ) -> None:
-        """`searches`: keep a keyword index a catalogue. `swaps_last`: tower and retriever are in other replicas."""
+        """`searches`: keep a keyword index a catalogue. `swaps_last`: tower and retriever are in other replicas, of
+        which each is a state that `answers_others`."""
         self.config = config
         self.on_swap = on_swap
         self.searches = searches
@@ -48,7 +53,12 @@ class ServingState:
         self._changing = threading.RLock()
         self._open_catalogue(DEFAULT.moderation)
         self._open_model(DEFAULT)
-        self.experiments = LiveExperiments(self.store.experiments(), self.hold)
+        self.experiments = LiveExperiments(
+            self.store.experiments(),
+            self.hold,
+            begin_after_s=EXPERIMENT_S if swaps_last else 0.0,
+            linger_s=EXPERIMENT_S if answers_others else 0.0,
+        )
         self.experiments.start()
 
     @property
@@ -82,26 +92,36 @@ class ServingState:
             raise VersionGone(f"version {pin.version} of {pin.variant} is not held here; ask again")
         return self._scene(pin.variant, version)
 
+    def hurry(self, scene: Scene) -> None:
+        """Another replica holds neither the scene's version nor the one before: follow it at the next look."""
+        host = self.hosts.get(scene.variant.model)
+        if host is not None:
+            host.hurry.set()
+
     def hold(self, variants: Iterable[Variant]) -> dict[Variant, str]:
         """Have these ready beside the configured one, and close all others. Returns why some cannot be had."""
         wanted = {DEFAULT, *variants}
         missing = {}
         for variant in sorted(wanted):
             try:
-                self._open_catalogue(variant.moderation)
-                self._open_model(variant)
+                with self._changing:
+                    catalogue = self._open_catalogue(variant.moderation)
+                    self._open_model(variant).show(variant.moderation, catalogue)
                 self.scene(variant)
             except (UserError, OSError) as error:
                 missing[variant] = str(error)
+            except Exception as error:  # a damaged model of one arm must not keep the others from starting
+                log.exception("%s cannot be served", variant)
+                missing[variant] = f"{type(error).__name__}: {error}"
         with self._changing:
-            models, moderations = {v.model for v in wanted}, {v.moderation for v in wanted}
-            for model in [m for m in self.hosts if m not in models]:
+            for model in [m for m in self.hosts if m not in {v.model for v in wanted}]:
                 self.hosts.pop(model).close()
-            for moderation in [m for m in self.catalogues if m not in moderations]:
-                for host in self.hosts.values():
+            for model, host in self.hosts.items():
+                for moderation in [m for m in host.catalogues if m and Variant(model, m) not in wanted]:
                     host.hide(moderation)
+            for moderation in [m for m in self.catalogues if m not in {v.moderation for v in wanted}]:
+                self.catalogues.pop(moderation).close()  # before its keywords: a scene reads them in the other order
                 self.keywords.pop(moderation, None)
-                self.catalogues.pop(moderation).close()
         return missing
 
     def close(self) -> None:
@@ -113,34 +133,34 @@ class ServingState:
                 catalogue.close()
 
     def _scene(self, variant: Variant, version: ServedVersion | None) -> Scene:
+        keywords = self.keywords.get(variant.moderation)
         catalogue = self.catalogues.get(variant.moderation)
         index = version.indexes.get(variant.moderation) if version is not None else None
         if version is None or index is None or catalogue is None:
             name, pointer = variant.pointer(self.config.name)
             raise NoVersion(f"no version of {name}{'' if pointer == CURRENT else f'@{pointer}'} is there yet")
-        return Scene(variant, version, index, catalogue, self.keywords.get(variant.moderation))
+        return Scene(variant, version, index, catalogue, keywords)
 
-    def _open_catalogue(self, moderation: str) -> None:
+    def _open_catalogue(self, moderation: str) -> LiveCatalogue:
         with self._changing:
             if moderation in self.catalogues:
-                return
+                return self.catalogues[moderation]
             catalogue = LiveCatalogue(self.store.catalogue(), catalogue_view(self.config, moderation))
             catalogue.load()
             if self.searches:
                 self.keywords[moderation] = CatalogueKeywords(catalogue)
             catalogue.start()
             self.catalogues[moderation] = catalogue
-            for host in self.hosts.values():
-                host.show(moderation, catalogue)
+            return catalogue
 
-    def _open_model(self, variant: Variant) -> None:
+    def _open_model(self, variant: Variant) -> ModelHost:
         with self._changing:
             if variant.model in self.hosts:
-                return
+                return self.hosts[variant.model]
             name, pointer = variant.pointer(self.config.name)
             host = ModelHost(
                 Registry(self.config.models, name),
-                self.catalogues,
+                {DEFAULT.moderation: self.catalogue},
                 name="" if name == self.config.name else name,
                 pointer=pointer,
                 poll_s=self.config.serving.poll_s,
@@ -150,3 +170,4 @@ class ServingState:
             host.load()
             host.start()
             self.hosts[variant.model] = host
+            return host

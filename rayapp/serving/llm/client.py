@@ -15,7 +15,7 @@ AT_ONCE = 4  # requests under way: each is a thread that waits
 GENERATE_S = 20.0  # an answer later than that is given up
 
 
-class ServedModel:
+class LlmClient:
     """Opening reads the tokenizer: seconds that no request waits for."""
 
     def __init__(self, config: Config) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from typing import ClassVar
 
-from rayapp.metrics import Metrics
 from rayapp.serving.pipeline.answer import Answer, exposure_of
 from rayapp.serving.pipeline.exposures import Exposures
 from rayapp.stores.ports import PageStore
@@ -14,18 +13,19 @@ from rayapp.stores.ports import PageStore
 class RememberPage:
     """So that the next page of the same scroll repeats nothing."""
 
-    def __init__(self, pages: PageStore, metrics: Metrics) -> None:
+    stage: ClassVar[str] = "page"
+
+    def __init__(self, pages: PageStore) -> None:
         self.pages = pages
-        self.metrics = metrics
 
     async def tell(self, answer: Answer, latency_ms: float) -> None:
-        started = time.perf_counter()
         await self.pages.add(answer.request.user.cursor, [slot.candidate.item_id for slot in answer.slots])
-        self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage="page")
 
 
 class CountVersion:
     """The first answer of a version is a stage of freshness."""
+
+    stage: ClassVar[str] = "freshness"
 
     def __init__(self, answered: Callable[[str], None]) -> None:
         self.answered = answered
@@ -35,6 +35,10 @@ class CountVersion:
 
 
 class LogExposure:
+    """What was shown goes to the exposures topic."""
+
+    stage: ClassVar[str] = "expose"
+
     def __init__(self, exposures: Exposures) -> None:
         self.exposures = exposures
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from rayapp.metrics import Metrics
 from rayapp.ranking.slate import Slot
@@ -31,9 +31,13 @@ class Scenes(Protocol):
 
     def before(self, scene: Scene) -> Scene | None: ...
 
+    def hurry(self, scene: Scene) -> None: ...
+
 
 class SideEffect(Protocol):
-    """Something that happens once an answer is complete, before it is sent."""
+    """Something that happens once an answer is complete, before it is sent. `stage`: the label of its time."""
+
+    stage: ClassVar[str]
 
     async def tell(self, answer: Answer, latency_ms: float) -> None: ...
 
@@ -68,15 +72,13 @@ class Pipeline:
         if ask.params.interleave is not None:
             second = ask.with_params(ask.params.second())
             requests.append(Request(requests[0].request_id, second, self.scenes.scene(second.variant)))
-        try:
-            answer = await self._answer(requests)
-        except VersionGone:  # another replica is not there yet: it has the version before
-            older = [self.scenes.before(request.scene) for request in requests]
-            if any(scene is None for scene in older):
-                raise
-            answer = await self._answer([r.on(s) for r, s in zip(requests, older, strict=True) if s is not None])
+        answer = await on_held_versions(
+            self.scenes,
+            [request.scene for request in requests],
+            lambda scenes: self._answer([r.on(scene) for r, scene in zip(requests, scenes, strict=True)]),
+        )
         for effect in self.stages.effects:
-            await effect.tell(answer, 1000 * (time.perf_counter() - started))
+            await self._timed(effect.stage, effect.tell(answer, 1000 * (time.perf_counter() - started)))
         return answer
 
     async def _answer(self, requests: list[Request]) -> Answer:
@@ -91,7 +93,7 @@ class Pipeline:
         slots = answer.slots
         for selector in self.stages.finish:
             if selector.enabled(answer.request):
-                slots = selector.select(answer.request, Pool(), slots)
+                slots = self._select(selector, answer.request, Pool(), slots)
         return Answer(answer.request, slots, answer.model_version, answer.index_version)
 
     async def _rank(self, request: Request) -> Answer:
@@ -109,9 +111,15 @@ class Pipeline:
         slots: list[Slot] = []
         for selector in self.stages.selectors:
             if selector.enabled(request):
-                slots = selector.select(request, pool, slots)
+                slots = self._select(selector, request, pool, slots)
         index_version = pool.index_version or request.scene.index.version
         return Answer(request, slots, request.scene.model.model_version, index_version)
+
+    def _select(self, selector: Selector, request: Request, pool: Pool, slots: list[Slot]) -> list[Slot]:
+        started = time.perf_counter()
+        selected = selector.select(request, pool, slots)
+        self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage=selector.stage)
+        return selected
 
     async def _timed(self, stage: str, step: Awaitable[Result]) -> Result:
         started = time.perf_counter()
@@ -119,3 +127,24 @@ class Pipeline:
             return await step
         finally:
             self.metrics.observe("rayapp_stage_seconds", time.perf_counter() - started, stage=stage)
+
+
+async def on_held_versions(
+    scenes: Scenes, newest: list[Scene], call: Callable[[list[Scene]], Awaitable[Result]]
+) -> Result:
+    """`call` with the newest scenes, or with the versions before where another replica has not got these yet.
+
+    Raises VersionGone where that replica holds neither; this one then follows it without waiting.
+    """
+    try:
+        return await call(newest)
+    except VersionGone:
+        older = [scenes.before(scene) or scene for scene in newest]
+        if older == newest:
+            scenes.hurry(newest[0])
+            raise
+    try:
+        return await call(older)
+    except VersionGone:
+        scenes.hurry(newest[0])
+        raise

@@ -11,6 +11,7 @@ from rayapp.redrec.model.history import Behaviour
 from rayapp.serving.live.scene import Scene
 from rayapp.serving.pipeline.ports import Hits, NearestSearch, QuerySearch
 from rayapp.serving.pipeline.request import Interests
+from rayapp.serving.remote_call import unwrapped
 
 
 class RemoteTower:
@@ -21,7 +22,7 @@ class RemoteTower:
     async def interests(self, scene: Scene, history: list[Behaviour], scenario: str) -> Interests | None:
         if not history:
             return None
-        interests: Interests | None = await self.handle.interests.remote(scene.pin, history, scenario)
+        interests: Interests | None = await unwrapped(self.handle.interests.remote(scene.pin, history, scenario))
         return interests
 
 
@@ -31,13 +32,13 @@ class RemoteRetriever:
         self.handle = handle
 
     async def nearest(self, scene: Scene, search: NearestSearch) -> Hits:
-        hits: Hits = await self.handle.nearest.remote(scene.pin, search)
+        hits: Hits = await unwrapped(self.handle.nearest.remote(scene.pin, search))
         return hits
 
     async def matching(self, scene: Scene, search: QuerySearch) -> Hits:
-        hits: Hits = await self.handle.matching.remote(scene.pin, search)
+        hits: Hits = await unwrapped(self.handle.matching.remote(scene.pin, search))
         return hits
 
     async def similar(self, scene: Scene, item_id: str, k: int) -> Hits:
-        hits: Hits = await self.handle.similar.remote(scene.pin, item_id, k)
+        hits: Hits = await unwrapped(self.handle.similar.remote(scene.pin, item_id, k))
         return hits

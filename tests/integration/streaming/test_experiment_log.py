@@ -48,8 +48,9 @@ def event(send: Send, user: str, action: str, request: str | None, number: int, 
 
 def exposure(send: Send, user: str, request: str, arm: str) -> None:
     send(
-        "exposures", user, request_id=request, scenario="homefeed", items=[{"item_id": "i"}],
-        experiments={"two": arm}, latency_ms=7.0, at_ms=now(),
+        "exposures", user, request_id=request, scenario="homefeed", experiments={"two": arm}, latency_ms=7.0,
+        items=[{"item_id": "i", "position": 0, "score": 1.0, "propensity": 1.0, "source": "redrec"}],
+        model_version="1", index_version="s1", at_ms=now(),
     )  # fmt: skip
 
 

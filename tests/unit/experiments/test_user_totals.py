@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from rayapp.domain import Action, Event
 from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.experiments.metric import Mean, Ratio
 from rayapp.experiments.user_totals import UserTotals
+from rayapp.exposure import ExposedItem, Exposure
 
 METRICS = (Ratio("ctr", "click", "impression"), Mean("likes", "like"), Ratio("page", "clicked_answers", "answers"))
 TWO = Experiment("x", "feed", (Arm("control", 0.5), Arm("new", 0.5)), scenarios=("homefeed",), metrics=METRICS)
 
 
-def answer(request: str, user: str, arm: str | None, at: int = 1000, scenario: str = "homefeed") -> dict[str, Any]:
-    experiments = {"x": arm} if arm else {}
-    items = [{"item_id": "i1"}, {"item_id": "i2"}]
-    return {
-        "request_id": request, "user_id": user, "scenario": scenario, "items": items,
-        "experiments": experiments, "latency_ms": 12.5, "at_ms": at,
-    }  # fmt: skip
+def answer(request: str, user: str, arm: str | None, *, at: int = 1000, scenario: str = "homefeed") -> Exposure:
+    return Exposure(
+        request_id=request,
+        user_id=user,
+        scenario=scenario,
+        items=tuple(ExposedItem(item, n, 1.0, 1.0, "redrec") for n, item in enumerate(("i1", "i2"))),
+        model_version="1",
+        index_version="s1",
+        experiments={"x": arm} if arm else {},
+        latency_ms=12.5,
+        at_ms=at,
+    )
 
 
-def event(request: str | None, user: str, action: str, at: int = 1001, scenario: str = "homefeed") -> dict[str, Any]:
-    return {"user_id": user, "action": action, "request_id": request, "received_ms": at, "scenario": scenario}
+def event(
+    request: str | None,
+    user: str,
+    action: str,
+    *,
+    at: int = 1001,
+    scenario: str = "homefeed",
+    item: str | None = None,
+) -> Event:
+    return Event("e", user, scenario, Action(action), at, at, item_id=item, request_id=request)
 
 
 @pytest.fixture
@@ -34,8 +50,8 @@ def totals() -> UserTotals:
 
 def row(totals: UserTotals, user: str) -> dict[str, Any]:
     table = totals.table()
-    (found,) = table[table["user_id"] == user].to_dict("records")
-    return found
+    (cells,) = table[table["user_id"] == user].to_dict("records")
+    return cells
 
 
 def test_counts_a_user(totals: UserTotals) -> None:
@@ -114,14 +130,15 @@ def test_feedback_waits_for_its_answer_for_a_while_and_not_for_a_forgotten_user(
 
 
 def test_a_click_in_an_interleaved_answer_is_one_for_the_ranker_that_put_it_there(totals: UserTotals) -> None:
-    mixed = answer("r1", "ann", "new")
-    mixed["items"] = [{"item_id": "i1", "team": 1}, {"item_id": "i2", "team": 0}]
-    totals.act({**event("r1", "ann", "click"), "item_id": "i1"})  # before its answer is read
+    plain = answer("r1", "ann", "new")
+    teams = tuple(msgspec.structs.replace(item, team=1 - n) for n, item in enumerate(plain.items))
+    mixed = msgspec.structs.replace(plain, items=teams)
+    totals.act(event("r1", "ann", "click", item="i1"))  # before its answer is read
     totals.expose(mixed)
     for action, item in (("click", "i2"), ("click", "i1"), ("like", "i2"), ("click", "elsewhere")):
-        totals.act({**event("r1", "ann", action), "item_id": item})
+        totals.act(event("r1", "ann", action, item=item))
     totals.expose(answer("r2", "bob", "new"))
-    totals.act({**event("r2", "bob", "click"), "item_id": "i1"})
+    totals.act(event("r2", "bob", "click", item="i1"))
     assert totals.drafts == {"new": {"ann": [1, 0, 1]}}
     totals.forget("ann")
     assert totals.drafts == {"new": {}}

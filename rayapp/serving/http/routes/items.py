@@ -15,6 +15,7 @@ from rayapp.serving.http.routes.parameters import ItemId, OptionalUserId
 from rayapp.serving.http.schemas import Accepted, DeletedItem, ListedItem, PostViewQueries, SimilarItems
 from rayapp.serving.http.services import Services
 from rayapp.serving.pipeline.answer import query_exposure
+from rayapp.serving.pipeline.pipeline import on_held_versions
 
 
 def router(services: Services) -> APIRouter:
@@ -27,7 +28,9 @@ def router(services: Services) -> APIRouter:
         return item
 
     def length(default: int) -> int:
-        return Query(default=default, ge=1, le=services.limits.max_k, description="How many.")
+        return Query(
+            default=min(default, services.limits.max_k), ge=1, le=services.limits.max_k, description="How many."
+        )
 
     @routes.get("/v1/items/{item_id}")
     async def item(item_id: ItemId) -> Response:
@@ -49,7 +52,7 @@ def router(services: Services) -> APIRouter:
         items = scene.catalogue.items
         if item_id not in items:
             return Json(SimilarItems([]))
-        hits = await services.retriever.similar(scene, item_id, k)
+        hits = await on_held_versions(state, [scene], lambda scenes: services.retriever.similar(scenes[0], item_id, k))
         listed = [
             ListedItem(i, score, item.title, "similar", f"like “{title}”")
             for i, score in hits.lists[0]

@@ -1,6 +1,8 @@
 """Feeds, ads and search: the lists that the pipeline makes."""
 
 # No `from __future__ import annotations`: FastAPI must see the types.
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -11,6 +13,8 @@ from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.routes.parameters import Cursor, OptionalUserId, Scenario, UserId
 from rayapp.serving.http.schemas import ItemList, SearchList, item_list, search_list
 from rayapp.serving.http.services import Services
+from rayapp.serving.live.scene import NoVersion, VersionGone
+from rayapp.serving.pipeline.answer import Answer
 from rayapp.serving.pipeline.request import Ask
 
 LENGTHS = {"feed": 20, "ads": 5, "search": 20}  # where neither the request nor the user's arm names one
@@ -29,7 +33,21 @@ def router(services: Services) -> APIRouter:
         """The request's own parameters come first, then the user's arms, then the route's default."""
         user = clean(user_id)
         assigned = services.state.experiments.assigned(user, scenario)
-        return Ask(user, scenario, kind, k or assigned.params.k or LENGTHS[route], assigned=assigned, **rest)
+        return Ask(
+            user, scenario, kind, k or min(assigned.params.k or LENGTHS[route], limits.max_k), assigned=assigned, **rest
+        )
+
+    async def answer(make: Callable[[], Ask]) -> Answer:
+        """An experiment may end, and its model be closed, between the assignment and the request's first look at it:
+        the user's assignment is then another one."""
+        ask = make()
+        try:
+            return await services.pipeline.run(ask)
+        except (NoVersion, VersionGone):
+            again = make()
+            if again.assigned == ask.assigned:
+                raise
+            return await services.pipeline.run(again)
 
     @routes.get("/v1/feed", **returns(ItemList))
     async def feed(
@@ -39,14 +57,14 @@ def router(services: Services) -> APIRouter:
         if scenario not in limits.scenarios:
             known = ", ".join(limits.scenarios)
             raise ApiError(422, f"scenario {scenario!r} is unknown; use one of {known}", "scenario")
-        ask = ask_for("feed", user_id, scenario=scenario, kind=Kind.NOTE, k=k, cursor=cursor)
-        return Json(item_list(await services.pipeline.run(ask)))
+        make = partial(ask_for, "feed", user_id, scenario=scenario, kind=Kind.NOTE, k=k, cursor=cursor)
+        return Json(item_list(await answer(make)))
 
     @routes.get("/v1/ads", **returns(ItemList))
     async def ads(user_id: UserId, k: int | None = length, cursor: Cursor = None) -> Response:
         """Ads for a user, each at most as often a day as the frequency cap allows."""
-        ask = ask_for("ads", user_id, scenario="ads", kind=Kind.AD, k=k, cursor=cursor)
-        return Json(item_list(await services.pipeline.run(ask)))
+        make = partial(ask_for, "ads", user_id, scenario="ads", kind=Kind.AD, k=k, cursor=cursor)
+        return Json(item_list(await answer(make)))
 
     @routes.get("/v1/search", **returns(SearchList))
     async def search(
@@ -59,7 +77,7 @@ def router(services: Services) -> APIRouter:
         text = clean(q, "q").strip()
         if not text:
             raise ApiError(422, "q is blank; send what to search for", "q")
-        ask = ask_for("search", user_id, scenario="search", kind=Kind.NOTE, k=k, cursor=cursor, query=text)
-        return Json(search_list(await services.pipeline.run(ask)))
+        make = partial(ask_for, "search", user_id, scenario="search", kind=Kind.NOTE, k=k, cursor=cursor, query=text)
+        return Json(search_list(await answer(make)))
 
     return routes

@@ -9,7 +9,7 @@ from rayapp.config import Config
 from rayapp.errors import UserError
 from rayapp.llm.completions import ModelAway
 from rayapp.search.relevance import Relevance, reordered
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 
 log = logging.getLogger("ray.serve")
 
@@ -17,7 +17,7 @@ log = logging.getLogger("ray.serve")
 class Reranker:
     """Off unless `search: {rerank: N}` says how many results are put in order."""
 
-    def __init__(self, config: Config, model: ServedModel) -> None:
+    def __init__(self, config: Config, model: LlmClient) -> None:
         self.settings = config.search
         self.enabled = config.llm.enabled and config.search.rerank > 0
         self.model = model

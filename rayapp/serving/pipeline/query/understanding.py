@@ -17,7 +17,7 @@ from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.search.understanding import FORM, MAX_TOKENS, QueryPrompt, Understanding, normal, understood
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.stores.ports import KeyValueCache, StoreUnreachable
 
@@ -33,7 +33,7 @@ class QueryUnderstanding:
     """The cache is in the store, so every replica has it and a restart keeps it."""
 
     def __init__(
-        self, config: Config, model: ServedModel, *, store: KeyValueCache, encode: Encode, metrics: Metrics
+        self, config: Config, model: LlmClient, *, store: KeyValueCache, encode: Encode, metrics: Metrics
     ) -> None:
         """`encode`: expansions that are far from the query in meaning are dropped."""
         self.config = config

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from rayapp.config import Config, Llm, Serving
+from rayapp.experiments.arm_params import ArmParams
+from rayapp.experiments.assignments import NOBODY, Assigned
 from rayapp.serving.http.app import build_app
 from rayapp.serving.http.services import Services
 from rayapp.serving.services import open_services
@@ -94,3 +96,16 @@ async def test_the_lifespan_watches_experiments_and_closes_what_was_opened(
     assert opened.state.catalogue.closed.is_set()
     await asyncio.sleep(0)
     assert "alarms" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_an_experiment_that_ends_while_a_request_begins_fails_nobody(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arm = Assigned({"x": "on"}, ArmParams(model="closed"))
+    assignments = [arm, NOBODY, arm, arm]
+    monkeypatch.setattr(services.state.experiments, "assigned", lambda *_: assignments.pop(0))
+    async with client(services) as http:
+        feed = await http.get("/v1/feed", params={"user_id": "u", "k": 3})
+        assert (feed.status_code, feed.json()["experiments"], feed.json()["model_version"]) == (200, {}, "1")
+        missing = await http.get("/v1/feed", params={"user_id": "u", "k": 3})
+        assert (missing.status_code, missing.json()["error"]["code"]) == (503, "unavailable")

@@ -46,12 +46,16 @@ class Scenes:
     def __init__(self, catalogue: LiveCatalogue | None = None) -> None:
         self.catalogue = catalogue
         self.newest = 2
+        self.hurried = False
 
     def scene(self, variant: Variant) -> Scene:
         return self.at(self.newest)
 
     def before(self, scene: Scene) -> Scene | None:
         return self.at(scene.model.version - 1) if scene.model.version > 1 else None
+
+    def hurry(self, scene: Scene) -> None:
+        self.hurried = True
 
     def at(self, version: int) -> Scene:
         model: Any = SimpleNamespace(version=version, model_version=str(version))
@@ -118,5 +122,7 @@ async def test_a_replica_that_has_not_swapped_yet_answers_with_the_version_befor
 
 
 async def test_a_version_that_nobody_holds_is_refused_and_not_answered_by_another() -> None:
+    scenes = Scenes()
     with pytest.raises(VersionGone):
-        await pipeline(Scenes(), sources=[Elsewhere(version=9)]).run(ASK)
+        await pipeline(scenes, sources=[Elsewhere(version=9)]).run(ASK)
+    assert scenes.hurried, "the newer version is followed at the next look"

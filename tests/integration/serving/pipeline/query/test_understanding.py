@@ -19,7 +19,7 @@ from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
 from rayapp.metrics import Metrics
 from rayapp.search.understanding import Understanding
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 from rayapp.serving.pipeline.query.understanding import QueryUnderstanding
 from rayapp.serving.pipeline.query.understood import Understood
 from rayapp.stores.open import open_async_store
@@ -61,7 +61,7 @@ async def understanding(
     store: redis.Redis, server_config: Config, language_model: Path, model: Scripted
 ) -> AsyncIterator[QueryUnderstanding]:
     config = msgspec.structs.replace(server_config, search=Search(deadline_ms=100))
-    served = ServedModel(config)
+    served = LlmClient(config)
     served.opened = LanguageModel(AutoTokenizer.from_pretrained(language_model), "m@1", model)
     opened = open_async_store(config.store_url)
     yield QueryUnderstanding(config, served, store=opened.cache("understanding"), encode=encode, metrics=Metrics())

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from rayapp.config import Config, Llm, Search
 from rayapp.llm.completions import ModelAway
 from rayapp.llm.language_model import LanguageModel
-from rayapp.serving.llm.client import ServedModel
+from rayapp.serving.llm.client import LlmClient
 from rayapp.serving.pipeline.query.reranker import Reranker
 
 
@@ -44,7 +44,7 @@ async def test_the_first_results_are_put_in_order_in_time_or_not_at_all(
     model = Scripted()
     model.away = away
     config = msgspec.structs.replace(Config(), search=Search(rerank=3, rerank_ms=50 if late else 20_000))
-    served = ServedModel(config)
+    served = LlmClient(config)
     served.opened = LanguageModel(AutoTokenizer.from_pretrained(language_model), "m@1", model)
     if not late:
         model.go.set()
@@ -53,7 +53,7 @@ async def test_the_first_results_are_put_in_order_in_time_or_not_at_all(
 
 
 def test_it_is_off_unless_it_is_asked_for() -> None:
-    served = ServedModel(Config())
+    served = LlmClient(Config())
     assert not Reranker(Config(), served).enabled
     assert Reranker(Config(search=Search(rerank=5)), served).enabled
     assert not Reranker(Config(search=Search(rerank=5), llm=Llm(enabled=False)), served).enabled
