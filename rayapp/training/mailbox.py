@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import ray
 from ray.exceptions import RayError
 
 POLL_S = 0.3
+T = TypeVar("T")
 
 
 @ray.remote(num_cpus=0)
@@ -18,12 +19,12 @@ class _Box:
     """Holds messages until the driver takes them."""
 
     def __init__(self) -> None:
-        self.messages: list[Any] = []
+        self.messages: list[object] = []
 
-    def put(self, message: Any) -> None:
+    def put(self, message: object) -> None:
         self.messages.append(message)
 
-    def take(self) -> list[Any]:
+    def take(self) -> list[object]:
         taken, self.messages = self.messages, []
         return taken
 
@@ -34,14 +35,14 @@ class Sender:
     def __init__(self, box: Any) -> None:
         self.box = box
 
-    def __call__(self, message: Any) -> None:
+    def __call__(self, message: object) -> None:
         self.box.put.remote(message)
 
 
-class Mailbox:
+class Mailbox(Generic[T]):
     """While the block runs, a thread calls `receive` with each message that a worker gave to `sender`, in order."""
 
-    def __init__(self, receive: Callable[[Any], None]) -> None:
+    def __init__(self, receive: Callable[[T], None]) -> None:
         self.receive = receive
         self.box: Any = _Box.remote()
         self.sender = Sender(self.box)

@@ -32,7 +32,7 @@ from rayapp.redone.training.prepare import Preparation, Prepared
 from rayapp.redone.training.rewards import RewardQuestion
 from rayapp.redone.training.rows import examples_of, tokens_of
 from rayapp.terminal import table
-from rayapp.training.redone_stage import Say, StageOptions
+from rayapp.training.redone_stage import Report, Say, StageOptions
 
 
 class DataError(UserError):
@@ -48,7 +48,7 @@ def evaluation_texts(data: Path, official: Path | None) -> Contamination:
     return Contamination(texts)
 
 
-def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[Prepared, dict[str, Any]]:
+def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[Prepared, Report]:
     """Stages 1 and 2. Raises UserError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -79,7 +79,7 @@ def packed_data(config: Config, options: StageOptions, base: str, say: Say) -> t
     return prepared, prepared.report
 
 
-def preference_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[list[Pair], dict[str, Any]]:
+def preference_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[list[Pair], Report]:
     """Stage 3: wrong options, the model's own mistakes, judged pairs; shuffled, and cut at the budget."""
     from transformers import AutoTokenizer
 
@@ -88,7 +88,7 @@ def preference_data(config: Config, options: StageOptions, base: str, say: Say) 
     chat, rng = ChatTokens(tokenizer), np.random.default_rng(recipe.seed)
     known = evaluation_texts(data, options.official)
     questions = _questions(recipe, data, known, wanted=recipe.preference.mistakes, seed=recipe.seed + 1000)
-    report: dict[str, Any] = {"asked": {"read": len(questions)}}
+    report: Report = {"asked": {"read": len(questions)}}
 
     def pair(example: Example, rejected: str) -> Pair:
         prompt = chat.prompt(example, recipe.question_tokens)
@@ -121,9 +121,7 @@ def preference_data(config: Config, options: StageOptions, base: str, say: Say) 
     return trained, report
 
 
-def reward_data(
-    config: Config, options: StageOptions, base: str, say: Say
-) -> tuple[list[RewardQuestion], dict[str, Any]]:
+def reward_data(config: Config, options: StageOptions, base: str, say: Say) -> tuple[list[RewardQuestion], Report]:
     """Stage 4: as many questions as the budget has room for, with all their answers. Raises UserError."""
     from transformers import AutoTokenizer
 

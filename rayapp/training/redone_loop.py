@@ -15,7 +15,16 @@ from typing import Any
 import ray.train
 import torch
 from ray.train.huggingface.transformers import RayTrainReportCallback, prepare_trainer
-from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from rayapp.cores import usable_cores
 from rayapp.redone.recipe import Recipe, Stage
@@ -49,7 +58,7 @@ class Setup:
     say: Callable[[str], None]
 
 
-def _packed(setup: Setup) -> Any:
+def _packed(setup: Setup) -> Trainer:
     from rayapp.redone.training.rows import tokens_of
     from rayapp.redone.training.trainer import packed_trainer
 
@@ -66,7 +75,7 @@ def _packed(setup: Setup) -> Any:
     )
 
 
-def _preference(setup: Setup) -> Any:
+def _preference(setup: Setup) -> Trainer:
     from rayapp.redone.training.preference import preference_trainer
 
     setup.say(f"{len(setup.data):,} pairs")
@@ -80,7 +89,7 @@ def _preference(setup: Setup) -> Any:
     )
 
 
-def _reward(setup: Setup) -> Any:
+def _reward(setup: Setup) -> Trainer:
     from rayapp.redone.training.reward_trainer import reward_trainer
 
     setup.say(f"{len(setup.data):,} questions, {setup.recipe.reward.samples} answers to each")
@@ -95,7 +104,7 @@ def _reward(setup: Setup) -> Any:
 
 
 # TRL's trainers are heavy imports: each is imported by its builder.
-TRAINERS: dict[Stage, Callable[[Setup], Any]] = {
+TRAINERS: dict[Stage, Callable[[Setup], Trainer]] = {
     "pretrain": _packed,
     "finetune": _packed,
     "prefer": _preference,
@@ -149,13 +158,18 @@ def open_model(recipe: Recipe, base: str, adapter: str) -> Any:
     return get_peft_model(model, settings)
 
 
-def compile_layers(model: Any, *, on_cpu: bool, say: Callable[[str], None]) -> None:
+def compile_layers(model: torch.nn.Module, *, on_cpu: bool, say: Callable[[str], None]) -> None:
     """Compile layer by layer: equal layers share one compilation, and parameter names (so checkpoints) stay the
     same."""
     if on_cpu and not any(map(shutil.which, ("g++", "clang++"))):
         say("compile: neither g++ nor clang++ is installed; training continues without compiling, slower")
         return
-    for layer in next(module for name, module in model.named_modules() if name.endswith("layers")):
+    layers = next(
+        module
+        for name, module in model.named_modules()
+        if name.endswith("layers") and isinstance(module, torch.nn.ModuleList)
+    )
+    for layer in layers:
         layer.compile(dynamic=True)
 
 
@@ -179,7 +193,7 @@ class ByTheClock(TrainerCallback):
         self.held_out = held_out
         self.saved = self.evaluated = time.monotonic()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         now, last = time.monotonic(), state.global_step >= state.max_steps
         save = last or now - self.saved >= self.recipe.checkpoint_s
         evaluate = self.held_out and (last or now - self.evaluated >= self.recipe.evaluate_s)
@@ -208,10 +222,17 @@ class ProgressLines(TrainerCallback):
         self.say = say
         self.last_line = self.began = 0.0
 
-    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         self.began = time.monotonic()
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
         logs = logs or {}
         if "loss" in logs:
             state.log_history[-1]["seconds"] = time.monotonic() - self.began

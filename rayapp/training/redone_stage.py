@@ -45,8 +45,9 @@ class StageOptions(NamedTuple):
 
 
 Say = Callable[[object], None]  # shows a line or a table
+Report = dict[str, dict[str, int]]  # counts by source and reason
 # (configuration, options, the base model's folder, say) to what the workers train on, and a report of it.
-Prepare = Callable[[Config, StageOptions, str, Say], tuple[Any, dict[str, Any]]]
+Prepare = Callable[[Config, StageOptions, str, Say], tuple[object, Report]]
 
 
 def stage_options(stage: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -43,7 +43,7 @@ class RunOptions:
     offsets: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
-    def held_out(self) -> dict[str, Any]:
+    def held_out(self) -> dict[str, object]:
         return {"holdout": self.holdout, "split": self.split, "scenarios": self.scenarios}
 
 

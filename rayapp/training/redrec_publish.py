@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import ray.train
@@ -40,7 +39,7 @@ class TrainedRun:
     vocabulary: Vocabulary
     content: np.ndarray
     checkpoint: ray.train.Checkpoint
-    held_out: dict[str, Any]
+    held_out: dict[str, object]
     offsets: dict[str, dict[str, int]]
 
 

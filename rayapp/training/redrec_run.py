@@ -6,7 +6,6 @@ import math
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -33,7 +32,7 @@ class RunState(msgspec.Struct):
     seconds: float = 0.0
     best: float = -1.0
     since_best: int = 0
-    metrics: dict[str, Any] = {}
+    metrics: dict[str, dict[str, float]] = {}
     loss: float = 0.0
     resumed_after: list[int] = []
 
@@ -86,7 +85,7 @@ class Run:
         steps = self.crew.agree(math.ceil(len(train) / self.trainer.batch_size(len(train))))
         self.state.loss = self.trainer.epoch(train, rng, on_step, steps if self.crew.world > 1 else None)
 
-    def finish_epoch(self, metrics: dict[str, Any]) -> None:
+    def finish_epoch(self, metrics: dict[str, dict[str, float]]) -> None:
         """`metrics` of this worker's users; those of rank 0 are a fair sample and decide."""
         self.state.epoch += 1
         metrics = self.crew.agree(metrics)

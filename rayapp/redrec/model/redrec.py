@@ -23,6 +23,7 @@ from rayapp.redrec.loss.pool_softmax import (
     pool_mass,
 )
 from rayapp.redrec.model.batch import Batch
+from rayapp.redrec.model.cuts import Cuts, before
 from rayapp.redrec.model.heads import ItemTower, ProjectionHead
 from rayapp.redrec.model.mixing import Mixer, Mixing
 from rayapp.redrec.model.pretrained import Learning, PretrainedTower, decoder_of
@@ -242,29 +243,3 @@ class RedRec(nn.Module):
         mass_P = pool_mass(users_MD, pool_PD, terms) if weigh else None
         others_M = log_partition(users_MD, pool_PD, terms)
         return torch.logaddexp(positive_M.float(), others_M) - positive_M, mass_P
-
-
-class Cuts(NamedTuple):
-    """M targets with the interest vectors that predict them, their scenarios, users (rows of the batch) and cuts
-    (positions in the history)."""
-
-    users_MD: Tensor
-    targets_M: Tensor
-    targets_MD: Tensor
-    scenario_M: Tensor
-    user_M: Tensor
-    cut_M: Tensor
-
-    def of(self, scenario: int) -> Cuts:
-        in_scenario = self.scenario_M == scenario
-        return Cuts(*(column[in_scenario] for column in self))
-
-
-def before(items_BL: Tensor, user_M: Tensor, cut_M: Tensor) -> tuple[Tensor, Tensor]:
-    """(cut index in M, ascending; item): the items of the user's history before each cut, each item once."""
-    L = items_BL.shape[1]
-    same = items_BL[:, :, None] == items_BL[:, None, :]
-    first_BL = ~same.tril(-1).any(-1)
-    seen_ML = (torch.arange(L, device=cut_M.device) < cut_M[:, None]) & first_BL[user_M]
-    which, at = seen_ML.nonzero(as_tuple=True)
-    return which, items_BL[user_M[which], at]

@@ -17,7 +17,8 @@ from rayapp.redrec.evaluation.evaluate import all_item_vectors, evaluate, model_
 from rayapp.redrec.loss.loss import FALSE_NEGATIVE_COSINE
 from rayapp.redrec.loss.negatives import NegativePool, NegativeSampler
 from rayapp.redrec.model.batch import Batch
-from rayapp.redrec.model.redrec import ModelConfig, RedRec, before
+from rayapp.redrec.model.cuts import before
+from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.training.batching import BatchConfig, Batcher
 from rayapp.redrec.training.trainer import TrainConfig, Trainer, scenario_items, target_counts
 
