@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 MAX_TOKENS = 128
 SPECIAL = "special_token.safetensors"
@@ -25,7 +22,7 @@ class DecoderTower(nn.Module):
     way of asking. Until it is learned, the token is the end of text.
     """
 
-    def __init__(self, decoder: PreTrainedModel, special: Tensor, positions: int) -> None:
+    def __init__(self, decoder: nn.Module, special: Tensor, positions: int) -> None:
         """`decoder`: a Hugging Face base model; `special`: [H]; `positions`: the special token's place."""
         super().__init__()
         self.decoder = decoder
@@ -36,7 +33,7 @@ class DecoderTower(nn.Module):
         """[N, T] padded at the end, and their lengths, to [N, H]; T is at most `positions`."""
         N, T = tokens_NT.shape
         place_T = torch.arange(T + 1, device=tokens_NT.device)
-        embedded = self.decoder.get_input_embeddings()(tokens_NT)
+        embedded = self.decoder.get_input_embeddings()(tokens_NT)  # type: ignore[operator]
         embedded = F.pad(embedded, (0, 0, 0, 1))
         at_special = place_T == lengths_N[:, None]
         embedded = torch.where(at_special[..., None], self.special.to(embedded.dtype), embedded)
