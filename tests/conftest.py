@@ -13,7 +13,7 @@ import pytest
 import redis
 from hypothesis import settings
 
-from rayapp.cli.embedded import broker_command, store_command
+from rayapp.cli.machine.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.open import open_store

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from click import echo as say
 
-from rayapp.cli.paths import Layout
-from rayapp.cli.supervision import SupervisionError
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import SupervisionError
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
 from rayapp.stores.registry import Registry

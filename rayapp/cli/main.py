@@ -75,8 +75,8 @@ def up(state: str, **options: object) -> None:
 @click.pass_obj
 def down(state: str) -> None:
     """Stop everything that `up` started; data and models are preserved."""
-    from rayapp.cli.paths import Layout
-    from rayapp.cli.supervision import Supervisor
+    from rayapp.cli.machine.paths import Layout
+    from rayapp.cli.machine.supervision import Supervisor
 
     click.echo("stopped" if Supervisor(Layout(state)).stop_all() else "nothing is running")
 

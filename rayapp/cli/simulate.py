@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from rayapp.cli.http import base_url
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.cli.simulator import ArmTally, Simulation, Tally
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder

@@ -11,8 +11,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from rayapp.cli.http import base_url, key_header
-from rayapp.cli.paths import Layout
-from rayapp.cli.supervision import Supervisor
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import Supervisor
 from rayapp.config import Config
 from rayapp.stores.open import open_store
 from rayapp.stores.ports import StoreUnreachable

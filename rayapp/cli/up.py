@@ -12,11 +12,11 @@ from click import echo as say
 
 from rayapp.cli.first_model import first_model
 from rayapp.cli.load import Bar
-from rayapp.cli.paths import Layout
-from rayapp.cli.preflight import machine_problems, problems
-from rayapp.cli.prometheus import port_conflict
-from rayapp.cli.supervision import SupervisionError, Supervisor, write_supervisor_config
-from rayapp.cli.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.preflight import machine_problems, problems
+from rayapp.cli.machine.prometheus import port_conflict
+from rayapp.cli.machine.supervision import SupervisionError, Supervisor, write_supervisor_config
+from rayapp.cli.machine.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
 from rayapp.config import Config, load_config, save_config, with_data_scenarios
 from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.sample_world import write_sample_world

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 
 PARTS = {
     "gateway": "ServeReplica",

@@ -26,8 +26,8 @@ import click
 import httpx
 import numpy as np
 
+from rayapp.cli.machine.paths import Layout
 from rayapp.cli.main import running_config
-from rayapp.cli.paths import Layout
 
 ROUNDS = 6
 SCROLLERS = 100

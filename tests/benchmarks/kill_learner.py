@@ -29,7 +29,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from rayapp.cli.embedded import broker_command, store_command
+from rayapp.cli.machine.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, OnlineSettings, Ports, save_config
 from rayapp.data.folder import DataFolder, vocabulary_of
 from rayapp.data.sample_world import write_sample_world

@@ -25,8 +25,8 @@ import httpx
 import numpy as np
 import psutil
 
+from rayapp.cli.machine.paths import Layout
 from rayapp.cli.main import running_config
-from rayapp.cli.paths import Layout
 from rayapp.serving.llm.engine_cores import place
 from rayapp.terminal import print_table
 

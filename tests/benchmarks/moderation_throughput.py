@@ -21,7 +21,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.config import load_config
 from rayapp.moderation.judge import Judge
 from rayapp.moderation.label_sets import SETS, read_split

@@ -22,7 +22,7 @@ import httpx
 import psutil
 import pytest
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.config import Config, Kafka, Llm, OnlineSettings, Ports, Training, load_config, save_config
 from tests.conftest import free_ports
 from tests.helpers import eventually

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.config import Serving
 from tests.e2e.conftest import System, running
 from tests.helpers import eventually

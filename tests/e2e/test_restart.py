@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rayapp.cli.preflight import port_problems
+from rayapp.cli.machine.preflight import port_problems
 from rayapp.stores.registry import Registry
 from tests.e2e.conftest import System
 from tests.helpers import eventually

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from rayapp.cli.paths import Layout
-from rayapp.cli.supervision import Supervisor
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import Supervisor
 from rayapp.domain import Event, InvalidRecord
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.redrec.model.history import tower_input, user_interests

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.data.folder import DataFolder
 from rayapp.data.sample_world import write_sample_world
 from rayapp.stores.registry import Registry

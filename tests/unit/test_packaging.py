@@ -15,7 +15,7 @@ OPTIONAL = ("trl", "lightgbm", "datasketch", "sacrebleu", "torchmetrics", "rapid
 WITHOUT_THEM = (
     "rayapp.cli.main",
     "rayapp.cli.up",
-    "rayapp.cli.control",
+    "rayapp.cli.machine.control",
     "rayapp.serving.app",
     "rayapp.serving.services",
     "rayapp.learner.learner",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rayapp.cli.first_model import run_with_progress
-from rayapp.cli.supervision import SupervisionError
+from rayapp.cli.machine.supervision import SupervisionError
 from rayapp.errors import NotFound
 from rayapp.training.progress import Failure, Progress, ProgressFile, ProgressReader, lines
 

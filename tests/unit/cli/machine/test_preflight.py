@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rayapp.cli import preflight
+from rayapp.cli.machine import preflight
 from rayapp.config import Config, Kafka, Ports, Store
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
 from rayapp.config import Config
 from rayapp.packaged import SERVE_CONFIGS
 

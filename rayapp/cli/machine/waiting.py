@@ -10,9 +10,9 @@ import httpx
 from click import echo as say
 
 from rayapp.cli.http import base_url
-from rayapp.cli.paths import Layout
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import SupervisionError
 from rayapp.cli.status import lag
-from rayapp.cli.supervision import SupervisionError
 from rayapp.config import Config
 from rayapp.stores.registry import Registry
 

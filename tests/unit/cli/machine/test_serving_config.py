@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from rayapp.cli.paths import Layout
-from rayapp.cli.serving_config import serve_config
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.serving_config import serve_config
 from rayapp.config import Config, Llm, Serving
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rayapp.cli.control import MAX_WAIT_S, Backoff
+from rayapp.cli.machine.control import MAX_WAIT_S, Backoff
 
 
 def test_waits_grow_to_a_bound_and_start_again_after_a_healthy_minute() -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from rayapp.cli.embedded import broker_command, store_command
-from rayapp.cli.paths import Layout
-from rayapp.cli.prometheus import prometheus_command, write_prometheus_config
+from rayapp.cli.machine.embedded import broker_command, store_command
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.prometheus import prometheus_command, write_prometheus_config
 from rayapp.config import Config
 from rayapp.errors import UserError
 
@@ -65,7 +65,7 @@ def write_supervisor_config(config: Config, layout: Layout) -> None:
     if not config.store.url:
         commands["store"] = store_command(config)
     commands["ray"] = ray_command(config, layout)
-    commands["control"] = [sys.executable, "-m", "rayapp.cli.control"]
+    commands["control"] = [sys.executable, "-m", "rayapp.cli.machine.control"]
     prometheus = prometheus_command(config, layout)
     if prometheus is not None:
         write_prometheus_config(config, layout)

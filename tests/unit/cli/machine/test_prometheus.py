@@ -6,7 +6,7 @@ import socket
 
 import msgspec
 
-from rayapp.cli.prometheus import port_conflict
+from rayapp.cli.machine.prometheus import port_conflict
 from rayapp.config import Config, Ports
 
 

@@ -17,8 +17,8 @@ import msgspec
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from rayapp import env
-from rayapp.cli.paths import Layout
-from rayapp.cli.serving_config import serve_config
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.serving_config import serve_config
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 

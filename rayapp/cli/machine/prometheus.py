@@ -6,8 +6,8 @@ import shutil
 
 import msgspec
 
-from rayapp.cli.paths import Layout
-from rayapp.cli.preflight import port_free
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.preflight import port_free
 from rayapp.config import Config
 from rayapp.packaged import DEPLOY
 

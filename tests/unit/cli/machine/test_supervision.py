@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from rayapp.cli.paths import Layout
-from rayapp.cli.supervision import Supervisor
+from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import Supervisor
 
 STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 # Starts the stubborn process and ends at once, so that it is an orphan which no process tree shows.
