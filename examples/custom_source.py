@@ -4,7 +4,8 @@
 
 Needs a running system (`make up`). The class below is the whole of a source. To serve it, put it into
 `rayapp/serving/pipeline/sources/` and add one line to the registry there; an experiment's arm then asks for it with
-`params: {ranker: newest}`. Here it runs in this process, on the system's own catalogue and histories, and writes nothing.
+`params: {ranker: newest}`. Here it runs in this process, on the system's catalogue and histories, and writes
+nothing.
 """
 
 from __future__ import annotations

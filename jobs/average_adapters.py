@@ -14,8 +14,8 @@ from rayapp.terminal import console
 
 
 @job(
-    "Average the weights of an adapter and of one that continued its training (model soup); often better than either when "
-    "they excel on different sets."
+    "Average the weights of an adapter and of one that continued its training (model soup); often better than either "
+    "when they excel on different sets."
 )
 @click.option("--first", required=True, type=click.Path(path_type=Path), help="Folder of the first adapter.")
 @click.option("--second", required=True, type=click.Path(path_type=Path), help="Folder of the second adapter.")

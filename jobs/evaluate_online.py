@@ -109,9 +109,7 @@ def _train_first(settings: TrainConfig, data: Path, root: Path) -> None:
     )
 
 
-@job(
-    "Prequential HR and MRR over event time, from frozen parameters to continuous updates; a table and a plot. Resumable."
-)
+@job("Prequential HR and MRR over event time, from frozen parameters to continuous updates; table and plot. Resumable.")
 @click.option("--data", required=True, type=click.Path(), help="Data folder with interactions.parquet.")
 @click.option(
     "--start", default="0.5", help="First event to evaluate: an ISO date (UTC), or the share of events before it."

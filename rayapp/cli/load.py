@@ -49,7 +49,7 @@ def load_folder(config: Config, path: str) -> None:
     unknown = set(folder.interactions()["scenario"].unique().to_pylist()) - set(config.scenarios)
     if unknown:
         raise DataFolderError(
-            f"{path} has scenarios {sorted(unknown)} that the running system does not know ({', '.join(config.scenarios)}); "
+            f"{path} has scenarios {sorted(unknown)}; the running system knows {', '.join(config.scenarios)}; "
             f"start it with: rayapp up --data {path}"
         )
     wait_for_broker(config.bootstrap)

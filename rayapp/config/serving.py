@@ -22,6 +22,6 @@ class Serving(Section, frozen=True):
 
 
 class Experiments(Section, frozen=True):
-    """A report of every running experiment is made each `look_s`, for the alarms; reports may be asked for at any time."""
+    """Reports of running experiments are updated each `look_s` s, for alarms; each is available at any time."""
 
     look_s: Positive = 300.0

@@ -83,7 +83,7 @@ class ItemEncoder:
 
 
 def content_key(encoder: str, item: Item) -> str:
-    """Names what the vector was made of: encoder, text and the bytes of the picture; of a table, the id it stands by."""
+    """Identifies what a vector was made from: encoder, text and the picture's bytes; for a table, the item's id."""
     if encoder.startswith(TABLE):
         return text_key(encoder, item.item_id)
     if "|" not in encoder or not item.image:

@@ -1,4 +1,4 @@
-"""What an arm may change of a request, typed: a misspelt parameter is an error when the experiment begins, not a null result."""
+"""What an experiment arm may change, typed: a misspelt parameter is an error at the start, not a null result."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ class RankerParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ArmParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Each is as the configuration has it where an arm says nothing.
+    """Where an arm sets nothing, the configuration holds.
 
-    `model`: a name, name@version or name@alias. `ranker`: interests, popular, or another source that serving knows. `k`: length of a
-    list where the request names none. `history`: events of all scenarios or of the request's alone. `explore`: share of
-    places given to chance. `moderation`: off (a person's verdicts hold still), or a policy that the configuration names.
-    `llm`: whether RedOne reads queries. `post_view`: whether there are queries after a note. `interleave`: another ranker
-    whose notes stand in the arm's lists beside its own, by team draft.
+    `model`: a name, name@version or name@alias.
+    `ranker`: interests, popular, or another source that serving knows.
+    `k`: length of a list where the request names none.
+    `history`: events of all scenarios, or only of the request's scenario.
+    `explore`: share of slots filled uniformly at random.
+    `moderation`: off (a person's verdicts still hold), or a policy that the configuration names.
+    `llm`: whether the language model reads search queries.
+    `post_view`: whether queries are offered after a note.
+    `interleave`: another ranker whose notes share the arm's lists, by team draft.
     """
 
     model: str | None = None

@@ -22,7 +22,7 @@ NOBODY = Assigned({}, DEFAULT)
 class Assignments:
     """Immutable: another set of running experiments is another object, so a request sees one of them whole.
 
-    Only experiments of the request's scenario count: an exposure stands where arms differ, not wherever the user was seen.
+    Only experiments of the request's scenario count: an exposure belongs where arms differ, not wherever a user is.
     Layers change different things of a request; where two change the same, the experiment whose name comes first wins.
     """
 

@@ -60,9 +60,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for metric in self.metrics:
             for count in metric.counts:
                 if count not in COUNTS:
-                    raise ExperimentError(
-                        f"experiment {self.name}, metric {metric.name}: nothing counts {count!r}; use {', '.join(COUNTS)}"
-                    )
+                    where = f"experiment {self.name}, metric {metric.name}"
+                    raise ExperimentError(f"{where}: nothing counts {count!r}; use {', '.join(COUNTS)}")
         known = (*LATENCIES, *(metric.name for metric in self.metrics))
         for guardrail in self.guardrails:
             if guardrail.metric not in known:

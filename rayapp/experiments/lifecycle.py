@@ -81,13 +81,14 @@ def _grown(before: Started, experiment: Experiment) -> Change:
     own = before.experiment
     if not before.running:
         raise ExperimentConflict(
-            f"experiment {own.name} was stopped; its name is the seed of its arms, so begin another one under another name"
+            f"experiment {own.name} was stopped; its name is the seed of its arms, so start another one "
+            "under another name"
         )
     if msgspec.structs.replace(experiment, coverage=own.coverage) != own:
         different = [f for f in own.__struct_fields__ if getattr(own, f) != getattr(experiment, f) and f != "coverage"]
         raise ExperimentConflict(
-            f"experiment {own.name} runs with other {', '.join(different)}; only coverage may change: stop it and begin "
-            "another one under another name"
+            f"experiment {own.name} runs with other {', '.join(different)}; only coverage may change: stop it "
+            "and start another one under another name"
         )
     if experiment.coverage < own.coverage:
         raise ExperimentConflict(

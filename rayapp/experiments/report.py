@@ -91,8 +91,8 @@ def report(
         found.append(f"sample ratio mismatch (p = {mismatch:.1e}): {shares}; trust no number below until it is found")
     if len(served := {arm.params.model or "the configured model" for arm in experiment.arms}) > 1:
         found.append(
-            f"arms share training traffic: {', '.join(sorted(served))} learn from each other's users unless their learners "
-            "run with --learn-from own-arm, which makes the arms more alike than they would be"
+            f"arms share training traffic: {', '.join(sorted(served))} learn from each other's users unless their "
+            "learners run with --learn-from own-arm, which makes the arms more alike than they would be"
         )
     if moved:
         found.append(f"{moved:,} users were seen in two arms and are left out: arms or weights were changed")

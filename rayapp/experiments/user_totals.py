@@ -1,4 +1,4 @@
-"""What each user of an experiment did, from exposures and behaviour joined on the request: the table a report is made of.
+"""What each user of an experiment did, from exposures and behaviour joined on the request: the input of a report.
 
 The unit is the user (Deng et al. 2017): a user's events depend on each other, so
 totals a user are what is independent. An event counts for the arm whose answer it
@@ -105,7 +105,7 @@ class UserTotals:
             self.drafts.setdefault(self.arms[user], {}).setdefault(user, []).append(team)
 
     def table(self) -> pd.DataFrame:
-        """A row a user who was answered at least once: user_id, arm, every count the metrics need, and the same before."""
+        """One row per exposed user: user_id, arm, every count that the metrics need, and the same before it."""
         counts = list(dict.fromkeys(count for metric in self.experiment.metrics for count in metric.counts))
         users = [user for user in self.arms if user not in self.moved]
         rows: dict[str, Any] = {"user_id": users, "arm": [self.arms[user] for user in users]}

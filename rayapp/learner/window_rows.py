@@ -72,8 +72,9 @@ def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> 
         partition, append_ms = row["partition"], row["append_ms"]
         if append_ms != appended[partition]:
             raise WindowError(
-                f"{topic}/{partition}: offset {row['offset']} was appended at {append_ms} ms, the checkpoint read one of "
-                f"{appended[partition]} ms; the topic was recreated: restore it, or start again with a new state folder"
+                f"{topic}/{partition}: offset {row['offset']} was appended at {append_ms} ms, the checkpoint read "
+                f"one of {appended[partition]} ms; the topic was recreated: "
+                "restore it, or start again with a new state folder"
             )
 
 

@@ -1,4 +1,4 @@
-"""The mean of two adapters' weights (Wortsman et al. 2022, model soups): what one round gained and the one before knew."""
+"""The mean of two adapters' weights (Wortsman et al. 2022, model soups)."""
 
 from __future__ import annotations
 

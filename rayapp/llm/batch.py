@@ -27,7 +27,7 @@ def answered(
     engines: int = 1,
     engine: dict[str, Any] | None = None,
 ) -> ray.data.Dataset:
-    """`ask` gives a row `tokenized_prompt` and `sampling_params`; `conclude` sees what vLLM said beside the row's columns.
+    """`ask` gives a row `tokenized_prompt` and `sampling_params`; `conclude` sees vLLM's answer and the row.
 
     `folder`: the model's; `engine`: keys of vLLM's EngineArgs over the usual ones; `engines`: side by side, a GPU each.
     """

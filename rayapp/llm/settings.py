@@ -20,7 +20,7 @@ class Llm(Section, frozen=True):
     rayapp/moderation/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
     wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
     `prefills`: one a note, or one a category.
-    Notes that nobody waits for are judged in `backlog_share` of the time. The engine's own settings are in the Serve YAML.
+    Notes that no client waits for are judged in `backlog_share` of the time. The engine's are in the Serve YAML.
     """
 
     enabled: bool = True

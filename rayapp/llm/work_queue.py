@@ -49,7 +49,7 @@ class Worker(Protocol[T]):
 
 
 class WorkQueue(Generic[T]):
-    """One worker's loop. Its backlog takes `share` of the time: after a batch it rests (1 / share - 1) times as long."""
+    """One worker's loop. Its backlog takes `share` of the time: after a batch it rests 1 / share - 1 times as long."""
 
     def __init__(self, worker: Worker[T], *, share: float, say: Say, paced: bool = True) -> None:
         """`paced` False: work the queue off without resting, in full batches."""

@@ -46,7 +46,7 @@ class BacklogError(UserError):
 
 
 class ParquetBacklog:
-    """A table in, a folder of Parquet parts out. A part is there whole or not at all, and its notes are not judged again.
+    """A table in, a folder of Parquet parts out. A part is written whole or not at all; its notes are not judged again.
 
     `about.json` beside the parts names model and policy: verdicts of two policies are not mixed.
     """

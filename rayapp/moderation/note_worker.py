@@ -84,7 +84,7 @@ class NoteWorker:
         return Batch(notes, bool(urgent)) if notes else None
 
     def work(self, batch: Batch[WaitingNote]) -> int:
-        """Judge and publish. While the model is away the policy's fallback is published for notes without a verdict, and
+        """Judge and publish. While the model is away the policy's fallback is published for notes without a verdict;
         they stay queued. Raises ModelAway after that."""
         try:
             verdicts = self.judge.verdicts([waiting.note for waiting in batch.work])

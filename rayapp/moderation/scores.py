@@ -1,4 +1,4 @@
-"""Macro-F1 of moderation on labelled sets: models by likelihood, TF-IDF and logistic regression, the commonest label, published."""
+"""Macro-F1 of moderation on labelled sets: models, TF-IDF with logistic regression, majority class, published."""
 
 from __future__ import annotations
 

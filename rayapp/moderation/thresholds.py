@@ -1,7 +1,7 @@
 """Where a set draws its line: shifts of the log-probabilities, fitted to its dev split.
 
-What one network calls harassment another lets pass, and a model that learned from several sets answers for all of them. An
-operator would move the policy's thresholds; here that is done by numbers.
+What one network calls harassment another lets pass, and a model that learned from several sets answers for all of
+them. An operator would move the policy's thresholds; here they are fitted.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class VerdictLog:
         self.store = store
 
     def append(self, judged: Sequence[Judged]) -> list[bool]:
-        """Publish in this order; for each, False where a person's verdict stands. Raises KafkaException, StoreUnreachable."""
+        """Publish in order; for each, False if a person's verdict stands. Raises KafkaException, StoreUnreachable."""
         self.producer.send_all((self._record(one.verdict) for one in judged), timeout_s=TIMEOUT_S)
         return [self.store.put(verdict, queued) for verdict, queued in judged]
 

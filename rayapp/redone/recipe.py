@@ -118,18 +118,18 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
     for source in recipe.sources if stage != "reward" else ():
         if source.kind == "task" and (source.path or source.name) in UNANSWERED:
             raise RecipeError(
-                f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find some and "
-                "give its file as a source of kind examples, or use it in stage 4"
+                f"recipe {file}: source {source.name} has questions without answers: have jobs.redone_answers find "
+                "some and give its file as a source of kind examples, or use it in stage 4"
             )
     if recipe.sharding != "none" and (not recipe.gpus or recipe.workers < 2):
         raise RecipeError(
-            f"recipe {file}: sharding: {recipe.sharding} divides a model among GPUs; give gpus: true and workers: 2 or more, "
-            "or leave it out (workers without GPUs each hold the whole model)"
+            f"recipe {file}: sharding: {recipe.sharding} divides a model among GPUs; give gpus: true and workers: 2 or "
+            "more, or leave it out (workers without GPUs each hold the whole model)"
         )
     if stage == "reward" and (recipe.reward.samples < 2 or recipe.batch % recipe.reward.samples):
         raise RecipeError(
-            f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other within a "
-            f"batch of {recipe.batch}; give 2 or more, and a batch that is a multiple of it"
+            f"recipe {file}: reward: samples: {recipe.reward.samples} of a question are compared with each other "
+            f"within a batch of {recipe.batch}; give 2 or more, and a batch that is a multiple of it"
         )
     return recipe
 

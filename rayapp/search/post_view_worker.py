@@ -28,7 +28,7 @@ class PostViewWorker:
         self._begun = False
 
     def claim(self, allowed: Allowance) -> Batch[Wanted] | None:
-        """What a client requested; otherwise, where allowed, a note that arrived, unless a new note waits to be judged."""
+        """A client's request first; else, where allowed, a new note, unless a note waits to be judged."""
         if not self._begun:
             self.queue.begin(self.model.version)
             self._begun = True

@@ -46,7 +46,10 @@ similar: learn to play chords; guitar for beginners; music teacher
 query: {PLACE}
 """
 _PART = "[^\\n;:<>{}]{3,40}"
-FORM = rf"spelling: [^\n<>{{}}]{{1,80}}\nintent: ({'|'.join(INTENTS)})\nsimilar: {_PART}(; {_PART}){{0,{EXPANSIONS - 1}}}\n"
+FORM = (
+    rf"spelling: [^\n<>{{}}]{{1,80}}\nintent: ({'|'.join(INTENTS)})\n"
+    rf"similar: {_PART}(; {_PART}){{0,{EXPANSIONS - 1}}}\n"
+)
 _ANSWER = re.compile(rf"spelling: (.+)\nintent: ({'|'.join(INTENTS)})\nsimilar: (.+)")
 
 

@@ -170,8 +170,8 @@ def _sampled(questions: list[Example], chat: ChatTokens, *, folder: str, recipe:
     preference = recipe.preference
     connect_ray(quiet=True)
     rows = [{"n": n, "ids": chat.prompt(e, recipe.question_tokens)} for n, e in enumerate(questions)]
-    # No per-request seeds: for a long prompt in chunks vLLM rewinds such a seed's generator, which CPU generators cannot
-    # do, and the engine dies (0.32). The engine's seed makes the answers differ.
+    # No per-request seeds: for a long prompt in chunks vLLM rewinds such a seed's generator, which CPU generators
+    # cannot do, and the engine dies (0.32). The engine's seed makes the answers differ.
     sampling = {"temperature": preference.temperature, "n": 1, "max_tokens": 48, "top_p": 0.95}
 
     def ask(row: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
         raise StageError(f"adapter {adapter}: it has no adapter_config.json; give a folder that PEFT saved")
     if adapter and recipe.method == "full":
         raise StageError(
-            "--adapter continues LoRA training, and the recipe's method is full; merge the adapter into the model instead"
+            "--adapter continues LoRA training, and the recipe's method is full; merge the adapter into the model"
         )
     version = f"{model_version(base)}+{_digest(Path(adapter))}" if adapter else model_version(base)
     key = json.dumps([msgspec.to_builtins(recipe), version, str(data.resolve()), str(official or "")], sort_keys=True)

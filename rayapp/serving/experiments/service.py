@@ -56,7 +56,7 @@ class ExperimentService:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="experiments")
 
     async def create(self, text: bytes) -> Change:
-        """Start an experiment, or increase the coverage of a running one. Raises ExperimentError, Conflict, TooLarge."""
+        """Start one, or increase the coverage of a running one. Raises ExperimentError, Conflict, TooLarge."""
         if len(text) > LARGEST:
             raise TooLarge(f"the experiment has {len(text):,} bytes, at most {LARGEST:,}")
         return await self._run(lambda: self._create(text))

@@ -1,4 +1,4 @@
-"""The commands that the backend sends, with the types of their answers; the client's own cover both of its kinds at once.
+"""The commands that the backend sends, with the types of their answers; the client types both kinds at once.
 
 Values and keys are bytes in answers. A pipeline answers all of its commands
 when it is executed.

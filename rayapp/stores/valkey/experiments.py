@@ -1,4 +1,4 @@
-"""Experiments in one hash; every change checks all of it and is one transaction, so overlapping ones cannot both begin."""
+"""Experiments in one hash; a change checks all of them in one transaction, so overlapping ones cannot both begin."""
 
 from __future__ import annotations
 
