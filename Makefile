@@ -9,7 +9,7 @@ ARGS ?=
 # Where torch's CPU build comes from, if the package index in use has only the CUDA build.
 TORCH_INDEX ?=
 
-.PHONY: up down status test check lint types walls unit integration e2e docs reference bench setup setup-dev clean
+.PHONY: up down status test check lint types imports unit integration e2e docs reference bench setup setup-dev clean
 
 up: $(VENV)/.ready
 	@$(BIN)/rayapp up --detach --port $(PORT) $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -21,7 +21,7 @@ status: $(VENV)/.ready
 	@$(BIN)/rayapp status
 
 # What a change must pass before it is committed: minutes, and no running system.
-check: lint types walls unit docs
+check: lint types imports unit docs
 
 # All of it: what CI runs.
 test: check integration e2e
@@ -34,7 +34,7 @@ types: $(VENV)/.ready-dev
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 # The import contract of pyproject.toml.
-walls: $(VENV)/.ready-dev
+imports: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.ready-dev

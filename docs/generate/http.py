@@ -52,7 +52,7 @@ def _route(path: str, method: str, operation: dict[str, Any], document: dict[str
     for status, answer in answers:
         shapes = [type_of(c["schema"]) for c in answer.get("content", {}).values() if c.get("schema")]
         parts.append(bullet(f"**{status}**: {' or '.join(shapes) or answer.get('description', '')}"))
-    failures = [status for status in operation["responses"] if status[0] in ERRORS]
+    failures = sorted(status for status in operation["responses"] if status[0] in ERRORS)
     if failures:
         parts.append(bullet(f"Errors: {', '.join(failures)}"))
     return parts

@@ -10,6 +10,7 @@ import click
 from rayapp import __version__, env
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
+from rayapp.extras import missing
 
 
 class Group(click.Group):
@@ -20,6 +21,12 @@ class Group(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             click.echo(f"rayapp: {error}", err=True)
+            sys.exit(2)
+        except ModuleNotFoundError as error:
+            line = missing(error)
+            if line is None:
+                raise
+            click.echo(f"rayapp: {line}", err=True)
             sys.exit(2)
 
 

@@ -46,7 +46,9 @@ def roll_back(config: Config, name: str, version: int | None) -> None:
 def resume_publishing(config: Config, name: str) -> None:
     """Point CURRENT to the newest usable version and let publishing move it again."""
     registry = Registry(config.models, name)
-    registry.unpin()
     usable = [v for v in registry.versions() if registry.manifest(v).usable]
+    if not usable:
+        raise RegistryError(f"{name} has no usable version; see: rayapp model list --name {name}")
+    registry.unpin()
     registry.point("CURRENT", usable[-1])
     click.echo(f"{name}: serving {usable[-1]}, publishing resumed")

@@ -1,7 +1,7 @@
-"""The configuration: sections owned by the rooms that read them, and the root that nests them.
+"""The configuration: sections owned by the packages that read them, and the root that nests them.
 
-The sections of the three rooms that take the whole configuration (command line, serving, training) are files here,
-because imports run down: those rooms know the root, and the root must not know them.
+The sections of the three packages that take the whole configuration (command line, serving, training) are files here,
+because imports run down: those packages know the root, and the root must not know them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The whole configuration, typed, from one YAML file; an unknown key is an error.
 
-Each section belongs to the room that reads it (its `settings.py`); this module
+Each section belongs to the package that reads it (its `settings.py`); this module
 nests them, loads them, and resolves what follows from several of them.
 """
 

@@ -30,7 +30,7 @@ class DataFolder:
         self.path = Path(path)
         self.archive = (self.path / "behaviour").is_dir() and not (self.path / "interactions.parquet").is_file()
         if not self.archive and not (self.path / "interactions.parquet").is_file():
-            raise DataFolderError(f"{self.path} has no interactions.parquet; give a folder as the contract describes")
+            raise DataFolderError(f"{self.path} has no interactions.parquet; see docs/how-to/your-own-data.md")
 
     def digest(self) -> str:
         """Content hash of the folder, so that the same data is not sent twice."""

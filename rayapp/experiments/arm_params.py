@@ -11,7 +11,7 @@ Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class RankerParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What makes a list, see ArmParams."""
+    """A second ranker; where a key is not set, the arm's value holds. The keys are those of ArmParams."""
 
     model: str | None = None
     ranker: Name | None = None

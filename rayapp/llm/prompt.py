@@ -64,7 +64,7 @@ def answer_tokens(tokenizer: Any, answers: list[str]) -> tuple[int, ...]:
     """The token of each answer as it stands after a space. Raises PromptError when two are the same."""
     tokens = tuple(tokenizer.encode(f" {answer}", add_special_tokens=False)[-1] for answer in answers)
     if len(set(tokens)) != len(tokens):
-        raise PromptError("the model's tokenizer has not a token for every answer; give a model with another one")
+        raise PromptError("the tokenizer lacks a token of its own for some answers; use a model with another tokenizer")
     return tokens
 
 

@@ -110,7 +110,7 @@ def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = No
     except OSError as error:
         raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
     except (msgspec.ValidationError, msgspec.DecodeError, TypeError) as error:
-        raise RecipeError(f"recipe {file}: {error}; every key is in rayapp/redone/recipe.py") from None
+        raise RecipeError(f"recipe {file}: {error}; see docs/reference/recipe-yaml.md") from None
     if recipe.stage != stage:
         raise RecipeError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
     if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:

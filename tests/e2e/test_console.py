@@ -59,7 +59,7 @@ def notes(page: Page, where: str = "feed") -> list[str | None]:
 
 
 def test_clicks_change_the_feed(page: Page, system: System) -> None:
-    page.get_by_role("button", name="Somebody new").click()
+    page.get_by_role("button", name="New user").click()
     expect(page.locator("#said")).to_contain_text("You are reader-")
     expect(page.locator("#feed-notes li")).to_have_count(20)
     before, reader = notes(page), page.locator("#user").input_value()
@@ -127,7 +127,7 @@ def test_moderation_by_keyboard_alone(page: Page) -> None:
 
 def test_an_experiment_from_its_beginning_to_its_report(page: Page, system: System) -> None:
     page.get_by_role("tab", name="Experiments").click()
-    page.get_by_text("Begin an experiment").click()
+    page.get_by_text("Start an experiment").click()
     page.get_by_role("button", name="Begin", exact=True).click()
     expect(page.locator("#said")).to_have_text("my-experiment: created")
     page.get_by_role("button", name="Begin", exact=True).click()

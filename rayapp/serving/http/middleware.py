@@ -63,5 +63,9 @@ class Guard:
         if length.isdigit() and int(length) > MAX_BODY:
             return ApiError(413, f"the body has {int(length):,} bytes, at most {MAX_BODY:,}; send it in parts")
         if self.ongoing >= self.max_ongoing and scope["path"] not in OPEN_PATHS:
-            return ApiError(503, f"{self.ongoing} requests are under way, at most {self.max_ongoing}", retry_after=1)
+            return ApiError(
+                503,
+                f"{self.ongoing} requests are in progress, at most {self.max_ongoing}; retry after 1 s",
+                retry_after=1,
+            )
         return None

@@ -37,6 +37,12 @@ class Accepted(Record, frozen=True):
 
 
 class ListedItem(Record, frozen=True):
+    """One entry of a list.
+
+    `source` says where it came from: `redrec` (the user's interests), `search`, `popular`, `fresh`, `explore` (chosen
+    at random), or a source of your own. `reason` is a text to show beside it; empty where there is none.
+    """
+
     item_id: str
     score: float
     title: str

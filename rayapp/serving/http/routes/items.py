@@ -32,7 +32,7 @@ def router(services: Services) -> APIRouter:
             default=min(default, services.limits.max_k), ge=1, le=services.limits.max_k, description="How many."
         )
 
-    @routes.get("/v1/items/{item_id}")
+    @routes.get("/v1/items/{item_id}", response_description="the fields of the item, and `verdict`")
     async def item(item_id: ItemId) -> Response:
         """The item as it is stored, with its verdict; null while it waits to be judged."""
         stored, verdict = known(item_id), state.catalogue.verdicts.get(item_id)

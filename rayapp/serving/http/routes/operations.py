@@ -14,7 +14,7 @@ from rayapp.serving.http.services import Services
 def router(services: Services) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/healthz")
+    @routes.get("/healthz", response_description='`{"status": "ok"}`')
     async def healthz() -> Response:
         """The process is alive."""
         return Json({"status": "ok"})
