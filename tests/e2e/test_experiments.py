@@ -156,12 +156,20 @@ def test_stopped_is_over_and_another_goes_on(
     eventually(reported, 60, "the report stays")
 
 
-def test_two_rankers_in_one_list(system: System, others: list[str]) -> None:
+@pytest.fixture
+def draft(system: System, others: list[str]) -> Iterator[None]:
+    """Nearly all users of the rest have both rankers in one list; over afterwards, whatever the test found."""
     popular = {"interleave": {"ranker": "popular"}, "explore": 0}
     arms = [{"name": "own", "weight": 0.01}, {"name": "mixed", "weight": 0.99, "params": popular}]
-    draft = {**REST, "name": "draft", "arms": arms}
-    assert system.http.post("/v1/experiments", json=draft).status_code == 201
+    assert system.http.post("/v1/experiments", json={**REST, "name": "draft", "arms": arms}).status_code == 201
     eventually(lambda: system.get("/v1/feed", user_id=others[0])["experiments"], 20, "it began")
+    yield
+    system.http.post("/v1/experiments/draft/stop")
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in others[:6]), 20, "it is over")
+
+
+@pytest.mark.usefixtures("draft")
+def test_two_rankers_in_one_list(system: System, others: list[str]) -> None:
     for user in others[:6]:
         answer = system.get("/v1/feed", user_id=user)
         if answer["experiments"]["draft"] == "own":
@@ -177,6 +185,4 @@ def test_two_rankers_in_one_list(system: System, others: list[str]) -> None:
         return mixed.get("first", 0) >= 4 and mixed["second"] == 0
 
     eventually(preferred, 60, "their clicks went to their own ranker")
-    assert "interleaved" in system.cli("experiment", "report", "draft").stdout
-    system.http.post("/v1/experiments/draft/stop")
-    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in others[:6]), 20, "it is over")
+    assert "interleaving (team draft)" in system.cli("experiment", "report", "draft").stdout
