@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rayapp.domain import INTERACTION_SCHEMA, Event, Forget, InvalidRecord, Item, decode_object
+from rayapp.domain import INTERACTION_SCHEMA, Event, Forget, Item
+from rayapp.validation import InvalidRecord, decode_object
 from streaming.records import behaviour_record
 
 PLACE = [("partition", pa.int32()), ("offset", pa.int64()), ("append_ms", pa.int64())]

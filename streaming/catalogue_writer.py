@@ -11,10 +11,11 @@ from confluent_kafka import Message
 
 from rayapp.content.image_encoder import ImageError, below
 from rayapp.content.item_encoder import ItemEncoder, content_key
-from rayapp.domain import InvalidRecord, Item, decode_object, parse_item
+from rayapp.domain import Item
 from rayapp.metrics import Metrics
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
+from rayapp.validation import InvalidRecord, decode_object, parse_item
 from streaming.consumer import append_ms
 from streaming.records import DeadLetters, is_bulk
 

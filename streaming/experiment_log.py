@@ -7,11 +7,12 @@ import hashlib
 import msgspec
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
-from rayapp.domain import Forget, InvalidRecord
+from rayapp.domain import Forget
 from rayapp.experiments.lifecycle import Started
 from rayapp.experiments.report import Report, report
 from rayapp.experiments.user_totals import UserTotals
 from rayapp.exposure import Exposure
+from rayapp.validation import InvalidRecord
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record
 from streaming.settings import Broker

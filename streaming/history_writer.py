@@ -6,11 +6,12 @@ import time
 
 from confluent_kafka import Message
 
-from rayapp.domain import Action, Event, Forget, InvalidRecord
+from rayapp.domain import Action, Event, Forget
 from rayapp.metrics import Metrics
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
 from rayapp.stores.settings import History
+from rayapp.validation import InvalidRecord
 from streaming.records import DeadLetters, is_bulk, message_record
 
 GROUP = "rayapp-history"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka import Message
 
-from rayapp.domain import Event, Forget, InvalidRecord, decode_object, parse_event, parse_forget
+from rayapp.domain import Event, Forget
+from rayapp.validation import InvalidRecord, decode_object, parse_event, parse_forget
 from streaming.consumer import append_ms
 from streaming.producer import EventProducer, Record
 

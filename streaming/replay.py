@@ -11,7 +11,8 @@ import msgspec
 import pyarrow.parquet as pq
 
 from rayapp.data.folder import DataFolderError, normalise_interactions
-from rayapp.domain import Event, InvalidRecord, Item, encode, parse_event
+from rayapp.domain import Event, Item, encode
+from rayapp.validation import InvalidRecord, parse_event
 from streaming.producer import EventProducer, Record
 
 Progress = Callable[[int], None]

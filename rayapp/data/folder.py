@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from rayapp.data.order import time_order
 from rayapp.data.vocabulary import Vocabulary
-from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, Action, Event, InvalidRecord, Item, parse_item
+from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, Action, Event, Item
 from rayapp.errors import UserError
+from rayapp.validation import InvalidRecord, parse_item
 
 DEFAULT_SCENARIO = "homefeed"
 

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from rayapp.cluster import arrow_tables
-from rayapp.domain import Event, InvalidRecord
+from rayapp.domain import Event
 from rayapp.redrec.online.learner_state import LogRow
+from rayapp.validation import InvalidRecord
 from streaming.reading import read_plan
 from streaming.records import behaviour_record
 from streaming.topics import BrokerUnreachable, wait_for_broker

@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from rayapp.domain import InvalidRecord, Item, Verdict, decode_object, parse_item
+from rayapp.domain import Item, Verdict
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
 from rayapp.moderation.verdict_log import Judged, VerdictLog
 from rayapp.stores.backend import StoreBackend
+from rayapp.validation import InvalidRecord, decode_object, parse_item
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.settings import Broker

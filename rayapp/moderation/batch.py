@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import ray.data
 
-from rayapp.domain import InvalidRecord, encode, parse_item
+from rayapp.domain import encode
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.batch import answered
 from rayapp.llm.language_model import LanguageModel
 from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.judge import Judge, Note
 from rayapp.section import ConfigError
+from rayapp.validation import InvalidRecord, parse_item
 
 
 def judge_of(llm: LlmAccess) -> Judge:

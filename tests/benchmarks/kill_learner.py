@@ -33,7 +33,7 @@ from rayapp.cli.machine.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, OnlineSettings, Ports, save_config
 from rayapp.data.folder import DataFolder, vocabulary_of
 from rayapp.data.sample_world import write_sample_world
-from rayapp.domain import Event, InvalidRecord
+from rayapp.domain import Event
 from rayapp.redrec.model.artifact import load_user_side, model_description, save_space, save_user_side
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
@@ -42,6 +42,7 @@ from rayapp.redrec.online.online_model import Memory, save_memory
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry
+from rayapp.validation import InvalidRecord
 from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
 from streaming.records import behaviour_record

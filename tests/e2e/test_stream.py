@@ -16,12 +16,13 @@ from kafka import KafkaConsumer, TopicPartition
 
 from rayapp.cli.machine.paths import Layout
 from rayapp.cli.machine.supervision import Supervisor
-from rayapp.domain import Event, InvalidRecord
+from rayapp.domain import Event
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.redrec.model.history import tower_input, user_interests
 from rayapp.redrec.online.item_vectors import ItemVectors
 from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.stores.registry import Manifest, Registry
+from rayapp.validation import InvalidRecord
 from streaming.records import behaviour_record
 from tests.e2e.conftest import System
 from tests.helpers import eventually

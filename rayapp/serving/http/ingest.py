@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from rayapp.config import Config
-from rayapp.domain import Event, Forget, InvalidRecord, Item, encode, parse_event, parse_item
+from rayapp.domain import Event, Forget, Item, encode
 from rayapp.metrics import Metrics
 from rayapp.serving.http.errors import ApiError
 from rayapp.serving.http.schemas import Accepted, Rejected
+from rayapp.validation import InvalidRecord, parse_event, parse_item
 from streaming.producer import EventProducer, Record
 
 MAX_RECORDS = 1000
