@@ -19,8 +19,9 @@ from rayapp.stores.registry import Registry
 from rayapp.terminal import console
 from streaming.catalogue_writer import GROUP, CatalogueApplier
 from streaming.consumer import LogConsumer
+from streaming.dead_letters import DeadLetters
 from streaming.producer import EventProducer
-from streaming.records import DeadLetters
+from streaming.reporter import Reporter
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 
@@ -44,10 +45,11 @@ def main(config: Config) -> dict[str, Any] | None:
     store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()
+    dead = DeadLetters(EventProducer(config.broker), config.topic("dead"), metrics)
     topic = config.topic("items")
     handler = CatalogueApplier(
         store,
-        DeadLetters(EventProducer(config.broker), config.topic("dead")),
+        dead,
         metrics,
         encoder=config.encoder,
         images=config.images,
@@ -57,7 +59,14 @@ def main(config: Config) -> dict[str, Any] | None:
     )
     handler.warm()
     console.print(f"writing the catalogue from {topic}")
-    follow(LogConsumer(config.broker, topic, GROUP, batch=2000), handler, metrics, say=console.print)
+    follow(
+        LogConsumer(config.broker, topic, GROUP, batch=2000),
+        handler,
+        dead=dead,
+        reporter=Reporter("catalogue", store.job_states(), metrics),
+        metrics=metrics,
+        say=console.print,
+    )
     return None
 
 

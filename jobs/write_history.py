@@ -11,9 +11,10 @@ from rayapp.metrics import Metrics
 from rayapp.stores.open import open_store
 from rayapp.terminal import console
 from streaming.consumer import LogConsumer
+from streaming.dead_letters import DeadLetters
 from streaming.history_writer import GROUP, HistoryApplier
 from streaming.producer import EventProducer
-from streaming.records import DeadLetters
+from streaming.reporter import Reporter
 from streaming.topics import wait_for_broker
 from streaming.writer import follow
 
@@ -24,17 +25,25 @@ def main(config: Config) -> dict[str, Any] | None:
     store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()
+    dead = DeadLetters(EventProducer(config.broker), config.topic("dead"), metrics)
     topic = config.topic("behaviour")
     handler = HistoryApplier(
         store,
-        DeadLetters(EventProducer(config.broker), config.topic("dead")),
+        dead,
         metrics,
         history=config.history,
         scenarios=config.scenarios,
         moderated=config.llm.enabled,
     )
     console.print(f"writing histories from {topic}")
-    follow(LogConsumer(config.broker, topic, GROUP, batch=2000), handler, metrics, say=console.print)
+    follow(
+        LogConsumer(config.broker, topic, GROUP, batch=2000),
+        handler,
+        dead=dead,
+        reporter=Reporter("history", store.job_states(), metrics),
+        metrics=metrics,
+        say=console.print,
+    )
     return None
 
 

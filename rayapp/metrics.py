@@ -3,12 +3,21 @@
 Ray puts `ray_` in front of the names; the gateway's /metrics collects them
 from every node and takes it off again. Outside a Ray process nothing is
 exported, so the same code runs in a plain test.
+
+A metric never fails what it measures: Ray takes label values in ASCII alone,
+so any other text is percent-encoded, and what Ray still refuses is logged once.
 """
 
 from __future__ import annotations
 
+import logging
+import string
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
+MAX_LABEL = 128
+PRINTABLE = string.punctuation.replace("%", "") + " "
+log = logging.getLogger(__name__)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 45, 60, 120, 300)
 
@@ -56,6 +65,9 @@ SERIES = {
     "rayapp_sample_ratio_pvalue": Series(
         "gauge", "Sample-ratio-mismatch p-value: users by arm against the weights.", ("experiment",)
     ),
+    "rayapp_job_problem": Series(
+        "gauge", "1 while a job that never ends waits for something or cannot get past it.", ("job",)
+    ),
     "rayapp_dead_letters_total": Series("counter", "Records sent to the dead-letter topic, by reason.", ("reason",)),
 }
 
@@ -65,6 +77,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
+        self._failed: set[str] = set()
 
     def _series(self, name: str) -> Any:
         made = self._made.get(name)
@@ -84,14 +97,29 @@ class Metrics:
         return made
 
     def count(self, name: str, value: float = 1, **tags: str) -> None:
-        if (made := self._series(name)) is not None:
-            made.inc(value, tags=tags)
+        self._record(name, "inc", value, tags)
 
     def set(self, name: str, value: float, **tags: str) -> None:
-        if (made := self._series(name)) is not None:
-            made.set(value, tags=tags)
+        self._record(name, "set", value, tags)
 
     def observe(self, name: str, value: float, **tags: str) -> None:
         # Ray refuses values of zero and below; clock steps can make one.
-        if (made := self._series(name)) is not None:
-            made.observe(max(value, 1e-6), tags=tags)
+        self._record(name, "observe", max(value, 1e-6), tags)
+
+    def _record(self, name: str, method: str, value: float, tags: dict[str, str]) -> None:
+        made = self._series(name)
+        if made is None:
+            return
+        if not all(text.isascii() and len(text) <= MAX_LABEL for text in tags.values()):
+            tags = {key: label(text) for key, text in tags.items()}
+        try:
+            getattr(made, method)(value, tags=tags)
+        except Exception as error:
+            if name not in self._failed:
+                self._failed.add(name)
+                log.error("metric %s cannot be recorded: %s", name, error)
+
+
+def label(text: str) -> str:
+    """A label's value as Ray takes it: ASCII, other text percent-encoded, at most MAX_LABEL characters."""
+    return quote(text, safe=PRINTABLE, errors="replace")[:MAX_LABEL]

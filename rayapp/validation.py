@@ -79,10 +79,13 @@ def parse_event(
 
 
 def parse_forget(raw: dict[str, Any], received_ms: int) -> Forget:
-    """A `forget` record of the behaviour topic. Raises InvalidRecord."""
+    """A `forget` record of the behaviour topic; for its time alone none is refused. Raises InvalidRecord."""
     data = _given(raw, "a forget record")
     _ids_to_text(data, ("user_id",))
-    data["received_ms"] = _received(data.get("received_ms"), received_ms)
+    try:
+        data["received_ms"] = _received(data.get("received_ms"), received_ms)
+    except InvalidRecord:
+        data["received_ms"] = received_ms
     return _convert(data, Forget, "forget record")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -15,12 +16,14 @@ from rayapp.domain import Item
 from rayapp.metrics import Metrics
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
-from rayapp.validation import InvalidRecord, decode_object, parse_item
+from rayapp.validation import InvalidRecord, columns_without_text, decode_object, parse_item
 from streaming.consumer import append_ms
-from streaming.records import DeadLetters, is_bulk
+from streaming.dead_letters import Bad, DeadLetters
+from streaming.records import guarded, is_bulk
 
 GROUP = "rayapp-catalogue"
 ENCODE_AT_ONCE = 64
+MAX_LEFT_OUT = 100
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +54,7 @@ class CatalogueApplier:
         self.images = images
         self.decoder_folder = decoder_folder
         self.encoder: ItemEncoder | None = None
+        self.left_out: set[str] = set()  # columns that hold no text, each said once
 
     def warm(self) -> None:
         """Load what the first note would otherwise wait for."""
@@ -61,7 +65,7 @@ class CatalogueApplier:
     def __call__(self, messages: list[Message]) -> None:
         pending: dict[str, Item] = {}
         urgency: dict[str, Urgency] = {}
-        bad: list[tuple[Message, InvalidRecord]] = []
+        bad: list[Bad] = []
         for message in messages:
             try:
                 key = (message.key() or b"").decode()
@@ -74,21 +78,28 @@ class CatalogueApplier:
                 if key:
                     self.writer.delete(key)
                 continue
+            at = append_ms(message)
             try:
-                item = parse_item(decode_object(message.value()))
+                item = guarded(partial(self._item, message.value(), at))
             except InvalidRecord as error:
                 bad.append((message, error))
                 continue
             if item.timestamp_ms is None:  # when a note came is what "fresh" goes by
-                item = msgspec.structs.replace(item, timestamp_ms=append_ms(message))
+                item = msgspec.structs.replace(item, timestamp_ms=at)
             pending.pop(item.item_id, None)
             pending[item.item_id] = item
             urgency[item.item_id] = Urgency.BULK if is_bulk(message) else Urgency.NOW
         self._put(list(pending.values()), urgency)
         if bad:
             self.dead.send(bad)
-            for _, error in bad:
-                self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
+
+    def _item(self, value: bytes | None, at_ms: int) -> Item:
+        raw = decode_object(value)
+        for column in columns_without_text(raw):
+            if column not in self.left_out and len(self.left_out) < MAX_LEFT_OUT:
+                self.left_out.add(column)
+                log.warning("items: column %r holds no text and is left out", column)
+        return parse_item(raw, at_ms)
 
     def _put(self, items: list[Item], urgency: dict[str, Urgency]) -> None:
         new = [item for item, known in zip(items, self.writer.known(items), strict=True) if not known]

@@ -7,17 +7,17 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from types import FrameType
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from rayapp.stores.ports import StoreRefused, StoreUnreachable
+from streaming.applying import Applying, Handler, OnState
+from streaming.dead_letters import DeadLetters
 from streaming.settings import Broker
 
 IDLE_S = 0.05
 log = logging.getLogger(__name__)
-Handler = Callable[[list[Message]], None]
 
 
 @contextlib.contextmanager
@@ -66,15 +66,19 @@ class LogConsumer:
             self.consumer.subscribe([topic])
         self.next_offsets: dict[int, int] = {}
 
-    def run(self, handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]) -> None:
-        """Until `stop`. A store that is away is waited for; nothing is committed before it is applied."""
+    def run(self, handle: Handler, stop: threading.Event, *, dead: DeadLetters, on_state: OnState) -> None:
+        """Until `stop`. A store that is away is waited for; nothing is committed before it is applied.
+
+        `on_state` is told what is waited for, and None when applying goes on.
+        """
+        applying = Applying(handle, dead, stop=stop, on_state=on_state)
         try:
             while not stop.is_set():
                 messages = self._next_batch(stop)
                 if not messages:
                     continue
-                if self._apply(messages, handle, stop, on_error):
-                    self._commit(messages, on_error)
+                if applying.apply(messages):
+                    self._commit(messages, on_state)
         finally:
             self.consumer.close()
 
@@ -128,29 +132,27 @@ class LogConsumer:
             raise
         for end in ends:
             read = self.next_offsets.get(end.partition, 0)
-            if end.offset > read:  # unless retention took what is left
-                low, high = self.consumer.get_watermark_offsets(end, timeout=5)
-                if high > max(low, read):
-                    return True
+            if end.offset == read:
+                continue
+            low, high = self.consumer.get_watermark_offsets(end, timeout=5)
+            if high > max(low, read):  # unless retention took what is left
+                return True
+            if high < read:
+                self._read_again(end.partition, read, high)
+                return True
         return False
 
-    def _apply(
-        self, messages: list[Message], handle: Handler, stop: threading.Event, on_error: Callable[[Exception], None]
-    ) -> bool:
-        wait = 0.1
-        while True:
-            try:
-                handle(messages)
-                return True
-            except StoreRefused:
-                raise
-            except (StoreUnreachable, KafkaException) as error:
-                on_error(error)
-                if stop.wait(wait):
-                    return False
-                wait = min(5.0, wait * 2)
+    def _read_again(self, partition: int, read: int, high: int) -> None:
+        """The log is shorter than what was read: the broker lost its tail, or the topic was recreated. What is there
+        is read from the beginning; applying it again changes nothing."""
+        log.warning(
+            "%s/%d ends at offset %d and was read up to %d: the broker lost records; reading it from the start",
+            self.topic, partition, high, read,
+        )  # fmt: skip
+        self.next_offsets[partition] = 0
+        self.consumer.seek(TopicPartition(self.topic, partition, OFFSET_BEGINNING))
 
-    def _commit(self, messages: list[Message], on_error: Callable[[Exception], None]) -> None:
+    def _commit(self, messages: list[Message], on_state: OnState) -> None:
         for message in messages:
             partition, offset = place(message)
             self.next_offsets[partition] = offset + 1
@@ -158,7 +160,7 @@ class LogConsumer:
         try:
             self.consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:  # the batch is applied; it may be applied again, which changes nothing
-            on_error(error)
+            on_state(error)
 
     def lag(self) -> dict[int, int]:
         """Records behind the log's end per assigned partition, from the client's cached watermarks."""

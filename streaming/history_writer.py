@@ -12,7 +12,8 @@ from rayapp.stores.backend import StoreBackend
 from rayapp.stores.records import Urgency
 from rayapp.stores.settings import History
 from rayapp.validation import InvalidRecord
-from streaming.records import DeadLetters, is_bulk, message_record
+from streaming.dead_letters import Bad, DeadLetters
+from streaming.records import is_bulk, message_record
 
 GROUP = "rayapp-history"
 
@@ -41,7 +42,7 @@ class HistoryApplier:
     def __call__(self, messages: list[Message]) -> None:
         pending: list[tuple[Event, int]] = []
         live: list[Event] = []
-        bad: list[tuple[Message, InvalidRecord]] = []
+        bad: list[Bad] = []
         applied = total = 0
         for message in messages:
             try:
@@ -61,8 +62,6 @@ class HistoryApplier:
         applied += self.writer.apply(pending)
         if bad:
             self.dead.send(bad)
-            for _, error in bad:
-                self.metrics.count("rayapp_dead_letters_total", reason=error.reason)
         self._queue_reported(live)
         self._observe(live, applied, total - applied)
 

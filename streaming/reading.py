@@ -15,7 +15,7 @@ from ray.data.block import Block, BlockMetadata
 from streaming.consumer import append_ms
 from streaming.consumer import place as offset_of
 from streaming.records import is_bulk
-from streaming.windows import Plan, Range, WindowError
+from streaming.windows import LogTruncated, Plan, Range, WindowError
 
 ROW_SCHEMA = pa.schema(
     [
@@ -66,12 +66,14 @@ def read_ranges(bootstrap: str, ranges: Sequence[Range], timeout_s: float = 30.0
 
 
 def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: float) -> pa.Table:
+    """Every record of the range. Offsets without one are left out: transactions mark their end with an offset of their
+    own, aborted ones are never seen, and compaction takes what was replaced."""
     place = TopicPartition(planned.topic, planned.partition, planned.start)
     rows: list[tuple[int, int, int, bool, bytes | None]] = []
     consumer.assign([place])
     deadline = time.monotonic() + timeout_s
-    done = False
-    while not done:
+    reached = planned.start
+    while reached < planned.end:
         if time.monotonic() > deadline:
             raise WindowError(
                 f"{planned.topic}/{planned.partition}: {len(rows)} of {planned.rows} rows came within "
@@ -80,19 +82,27 @@ def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: f
         for message in consumer.consume(min(10_000, planned.rows), timeout=1.0):
             error = message.error()
             if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    done = done or consumer.position([place])[0].offset >= planned.end
-                    continue
-                raise KafkaException(error)
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                end = message.offset() or 0
+                reached = max(reached, end)
+                if end < planned.end:
+                    _check_present(consumer, planned)
+                continue
             _, offset = offset_of(message)
-            if offset >= planned.end:
-                done = True
-                break
-            rows.append((planned.partition, offset, append_ms(message), is_bulk(message), message.value()))
-        done = done or (bool(rows) and rows[-1][1] == planned.end - 1)
+            reached = offset + 1
+            if offset < planned.end:
+                rows.append((planned.partition, offset, append_ms(message), is_bulk(message), message.value()))
     columns = list(zip(*rows, strict=True)) or [[] for _ in ROW_SCHEMA]
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, ROW_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=ROW_SCHEMA)
+
+
+def _check_present(consumer: Consumer, planned: Range) -> None:
+    """Raises LogTruncated where the log has lost its tail: the range will never come."""
+    _, high = consumer.get_watermark_offsets(TopicPartition(planned.topic, planned.partition), timeout=10)
+    if high < planned.end:
+        raise LogTruncated(planned.topic, planned.partition, planned.end, high)
 
 
 def tasks_of(plan: Plan) -> list[tuple[Range, ...]]:

@@ -22,6 +22,20 @@ class WindowError(UserError):
     """The log and the checkpoint do not fit together; the text says how and what to do."""
 
 
+class LogTruncated(WindowError):
+    """The log ends before what was read or planned: the broker lost its tail, or the topic was recreated."""
+
+    def __init__(self, topic: str, partition: int, offset: int, high: int) -> None:
+        super().__init__(
+            f"{topic}/{partition}: the checkpoint stands at offset {offset} but the log ends at {high}; "
+            "the topic was truncated or recreated: restore it, or set learner.on_gap: skip to go on with what is there"
+        )
+        self.at = (topic, partition, offset, high)
+
+    def __reduce__(self) -> tuple[type[LogTruncated], tuple[str, int, int, int]]:
+        return LogTruncated, self.at
+
+
 class Range(msgspec.Struct, frozen=True, order=True):
     """Offsets [start, end) of one partition."""
 
@@ -74,8 +88,8 @@ def plan_window(
     same share of what it has (so none starves), the rest waits, and of the
     impressions left alone the same share is learned from (at least MIN_SHARE).
     Raises WindowError when retention took records not read yet (with
-    `skip_gaps` they are named in the plan instead), and always when the log is
-    shorter than the checkpoint says.
+    `skip_gaps` they are named in the plan instead), and LogTruncated when the log
+    is shorter than the checkpoint says.
     """
     if max_rows < 1:
         raise ValueError(f"max_rows == {max_rows}, must be >= 1")
@@ -88,10 +102,7 @@ def plan_window(
         low, high = watermarks[partition]
         start = starts.get(partition, 0 if starts else low)
         if start > high:
-            raise WindowError(
-                f"{topic}/{partition}: the checkpoint stands at offset {start} but the log ends at {high}; "
-                "the topic was truncated or recreated: restore it, or start again with a new state folder"
-            )
+            raise LogTruncated(topic, partition, start, high)
         if start < low:
             if partition in starts and not skip_gaps:
                 raise WindowError(
@@ -128,14 +139,21 @@ def plan_window(
 
 
 def verify(plan: Plan, read: Mapping[int, int]) -> None:
-    """What was read (partition -> rows) must be what was planned. Raises WindowError."""
+    """No partition (partition -> rows read) may give more rows than were planned; fewer are offsets without a record
+    (transactions, compaction). Raises WindowError."""
     for r in plan.ranges:
         got = read.get(r.partition, 0)
-        if got != r.rows:
+        if got > r.rows:
             raise WindowError(
-                f"plan {plan.number}: {r.topic}/{r.partition} gave {got} rows of {r.rows} planned "
-                f"([{r.start}, {r.end})); the broker lost or compacted records"
+                f"plan {plan.number}: {r.topic}/{r.partition} gave {got} rows, {r.rows} were planned "
+                f"([{r.start}, {r.end}))"
             )
+
+
+def within(plan: Plan, highs: Mapping[int, int]) -> Plan:
+    """The plan without what lies beyond the log's ends (partition -> high watermark): the broker lost it."""
+    ranges = (msgspec.structs.replace(r, end=min(r.end, highs.get(r.partition, 0))) for r in plan.ranges)
+    return msgspec.structs.replace(plan, ranges=tuple(r for r in ranges if r.rows > 0))
 
 
 class PlanLog:
@@ -149,14 +167,26 @@ class PlanLog:
         return self.folder / f"{number:09d}.json"
 
     def read(self, number: int) -> Plan | None:
+        """Raises WindowError for a damaged one."""
+        file = self.file(number)
         try:
-            return msgspec.json.decode(self.file(number).read_bytes(), type=Plan)
+            return msgspec.json.decode(file.read_bytes(), type=Plan)
         except FileNotFoundError:
             return None
+        except msgspec.MsgspecError as error:
+            raise WindowError(f"the plan {file} is damaged ({error}); remove it: it was not learned yet") from None
 
     def write(self, plan: Plan) -> Plan:
         """Store the plan; if this number has one already, that one counts and is returned."""
         return msgspec.json.decode(_once(self.file(plan.number), msgspec.json.encode(plan)), type=Plan)
+
+    def replace(self, plan: Plan) -> None:
+        """In place of one whose records are lost; one without ranges is only removed."""
+        file = self.file(plan.number)
+        file.unlink(missing_ok=True)
+        file.with_suffix(".items").unlink(missing_ok=True)
+        if plan.ranges:
+            self.write(plan)
 
     def attached(self, number: int) -> bytes | None:
         """What was attached to a plan."""
@@ -177,11 +207,14 @@ class PlanLog:
 def _once(file: Path, content: bytes) -> bytes:
     """Create the file, whole or not at all; what is there already counts and is returned."""
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-    partial.write_bytes(content)
     try:
+        with partial.open("wb") as written:
+            written.write(content)
+            written.flush()
+            os.fsync(written.fileno())
         file.hardlink_to(partial)
     except FileExistsError:
         return file.read_bytes()
     finally:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
     return content

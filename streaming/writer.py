@@ -7,27 +7,41 @@ import time
 from collections.abc import Callable
 
 from rayapp.metrics import Metrics
-from streaming.consumer import Handler, LogConsumer, stop_signals
+from streaming.applying import Handler
+from streaming.consumer import LogConsumer, stop_signals
+from streaming.dead_letters import DeadLetters
+from streaming.reporter import Reporter
 
-LAG_EVERY_S = 2.0
+BEAT_EVERY_S = 2.0
 
 
-def follow(consumer: LogConsumer, handle: Handler, metrics: Metrics, *, say: Callable[[str], None]) -> None:
+def follow(
+    consumer: LogConsumer,
+    handle: Handler,
+    *,
+    dead: DeadLetters,
+    reporter: Reporter,
+    metrics: Metrics,
+    say: Callable[[str], None],
+) -> None:
     """Until SIGTERM or SIGINT; the batch in hand is finished and committed. `say` gets a line for each wait."""
 
-    def on_error(error: Exception) -> None:
-        say(f"waiting, nothing is lost: {error}")
+    def on_state(error: Exception | None) -> None:
+        reporter.problem(error)
+        say("going on" if error is None else f"waiting, nothing is lost: {error}")
 
-    def lag(stop: threading.Event) -> None:
-        while not stop.wait(LAG_EVERY_S):
+    def beat(stop: threading.Event) -> None:
+        while True:
+            reporter.beat()
             for partition, behind in consumer.lag().items():
                 metrics.set(
                     "rayapp_consumer_lag", behind, topic=consumer.topic, partition=str(partition), group=consumer.group
                 )
+            if stop.wait(BEAT_EVERY_S):
+                return
 
     with stop_signals() as stop:
-        watcher = threading.Thread(target=lag, args=(stop,), daemon=True)
-        watcher.start()
+        threading.Thread(target=beat, args=(stop,), daemon=True).start()
         started = time.monotonic()
-        consumer.run(handle, stop, on_error)
+        consumer.run(handle, stop, dead=dead, on_state=on_state)
         say(f"stopped after {time.monotonic() - started:.0f} s")

@@ -12,11 +12,13 @@ import pyarrow as pa
 from confluent_kafka import KafkaException
 
 from rayapp.config import Config
+from rayapp.errors import UserError
+from rayapp.experiments.named_versions import named_versions
 from rayapp.freshness import Freshness
 from rayapp.learner.candidate import CandidateVersion, scratch_folder, served_side
 from rayapp.learner.command import Command
 from rayapp.learner.position import Position
-from rayapp.learner.window_rows import check_appended, last_appended, last_records, parse_rows, read_patiently
+from rayapp.learner.window_rows import last_appended, last_records, parse_rows, read_patiently, recreated
 from rayapp.metrics import Metrics
 from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.prequential import RecentScores, evaluate_window
@@ -27,11 +29,13 @@ from rayapp.stores.records import StoredItem
 from rayapp.stores.registry import Registry, RegistryError
 from rayapp.workers import Crew
 from streaming.reading import consumer_for, watermarks
-from streaming.windows import Plan, PlanLog, plan_window
+from streaming.reporter import Reporter
+from streaming.windows import LogTruncated, Plan, PlanLog, WindowError, plan_window, within
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+STATE_S = 2.0  # between reports of the learner's own state
 BEAT_S = 60.0  # rank 0 sends a command at least this often, which bounds the wait of collectives
 
 
@@ -63,7 +67,13 @@ class Learner:
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
         self.consumer = consumer_for(config.bootstrap)
-        self.reader = open_store(config.store_url).catalogue()
+        store = open_store(config.store_url)
+        self.reader = store.catalogue()
+        self.experiments = store.experiments()
+        self.reporter = Reporter(f"learner:{name}", store.job_states(), self.metrics)
+        self.beaten = -BEAT_S
+        # The embedded broker writes to disk at a clean stop alone: what a kill takes from it is no reason to stop.
+        self.accepts_loss = self.settings.on_gap == "skip" or config.broker.embedded
         self.reported = ""
         self.scratch = scratch_folder(config.state_path / "candidates")
         self.resume()
@@ -85,6 +95,14 @@ class Learner:
 
     def run(self, windows: int = 0) -> None:
         """Learn until killed, or `windows` windows, the last of which is published."""
+        try:
+            self._run(windows)
+        except UserError as error:  # what it cannot get past; the restarted learner meets it again
+            self.reporter.problem(error)
+            self.reporter.beat()
+            raise
+
+    def _run(self, windows: int) -> None:
         last = self.position.window + windows if windows else None
         while True:
             command = self.crew.agree(self._decide(last) if self.crew.leads else None)
@@ -104,7 +122,8 @@ class Learner:
                 return Command("resume")
             if finished and not self.pending and self.candidate is None:
                 return Command("stop")
-            plan = None if finished else self._plan()
+            plan = None if finished else self._planned()
+            self._report_state()
             if plan is not None:
                 return Command("learn", plan)
             time.sleep(POLL_S)
@@ -112,20 +131,59 @@ class Learner:
 
     def _check_log(self) -> None:
         """Check that the log is the one that was read before; also warms up Ray Data, whose first read takes
-        seconds."""
+        seconds. Raises WindowError for another log, unless its loss is accepted."""
         stand = self.position
         last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
-        if last.ranges:
-            check_appended(stand.topic, self.rows(last), stand.appended)
+        other = recreated(self.rows(last), stand.appended) if last.ranges else {}
+        for partition, at in other.items():
+            if not self.accepts_loss:
+                raise WindowError(
+                    f"{stand.topic}/{partition}: the record before offset {stand.offsets[partition]} was appended at "
+                    f"{at} ms, the checkpoint read one of {stand.appended[partition]} ms; the topic was recreated: "
+                    "restore it, or set learner.on_gap: skip to go on with what is there"
+                )
+        stand.accept_loss(other, self.consumer)
+
+    def _planned(self) -> Plan | None:
+        """`_plan`, where a disk that is full and a log that lost its tail are no reason to stop."""
+        try:
+            return self._plan()
+        except LogTruncated as error:
+            if not self.accepts_loss:
+                raise
+            self.position.accept_loss([error.at[1]], self.consumer)
+        except OSError as error:
+            self._report_once("no plan could be written", f"({error}); trying again")
+        return None
+
+    def _fitting(self, plan: Plan) -> Plan | None:
+        """A stored plan as the log still has it; None if nothing of it is left."""
+        if not self.accepts_loss:
+            return plan
+        highs = {p: high for p, (_, high) in watermarks(self.consumer, self.position.topic).items()}
+        left = within(plan, highs)
+        if left.ranges == plan.ranges:
+            return plan
+        self.say(f"window {plan.number}: the log has lost {plan.rows - left.rows} of its {plan.rows} records")
+        self._skip("lost", plan.rows - left.rows)
+        self.plans.replace(left)
+        return left if left.ranges else None
+
+    def _report_state(self) -> None:
+        now = time.monotonic()
+        if now - self.beaten >= STATE_S:
+            self.beaten = now
+            self.reporter.problem(self.reported or None)
+            self.reporter.beat()
 
     def _plan(self) -> Plan | None:
         """The next window, if it is due; a plan after the checkpoint is replayed unchanged."""
         stand = self.position
         plan = self.plans.read(stand.window + 1)
-        if plan is not None:
-            return plan
         now = time.monotonic()
         try:
+            if plan is not None and (plan := self._fitting(plan)) is not None:
+                return plan
             marks = watermarks(self.consumer, stand.topic)
         except KafkaException as error:
             self._report_once(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
@@ -260,7 +318,7 @@ class Learner:
             )
         self.position.manifest = manifest = candidate.publish(self.registry)
         self.candidate = None
-        self.registry.retire(self.settings.keep_versions)
+        self._retire()
         line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == manifest.space]
         self.plans.trim(int(line[0].metrics.get("window", 0)))
         usable = manifest.usable
@@ -273,6 +331,15 @@ class Learner:
         self.freshness.published(candidate.received_ms)
         self.say(f"published {name} ({manifest.gate}): {manifest.events_seen} events seen")
         return True
+
+    def _retire(self) -> None:
+        """Remove old versions but those that a running experiment names; without the store nobody knows which."""
+        try:
+            running = [started.experiment for started in self.experiments.all() if started.running]
+        except StoreUnreachable as error:
+            self._report_once("no old version is removed", f"({error})")
+            return
+        self.registry.retire(self.settings.keep_versions, named=named_versions(running, self.registry.name))
 
     def _report_once(self, what: str, detail: str) -> None:
         """Report a lasting condition once."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
 
 from rayapp.config import Config
 from rayapp.redrec.model.artifact import ItemSpace
@@ -73,6 +75,23 @@ class Position:
         self.appended.update(appended)
         self.window = plan.number
         self.events_seen += counted
+
+    def accept_loss(self, partitions: Iterable[int], consumer: Consumer) -> None:
+        """The log of these partitions has lost its tail, or is another one: go on after what was read, by append time.
+
+        A record that is read a second time is known by its event id.
+        """
+        for partition in partitions:
+            read = self.offsets[partition]
+            after = TopicPartition(self.topic, partition, self.appended.get(partition, 0) + 1)
+            _, high = consumer.get_watermark_offsets(after, timeout=10)
+            (found,) = consumer.offsets_for_times([after], timeout=10)
+            self.offsets[partition] = found.offset if 0 <= found.offset <= high else high
+            self.appended.pop(partition, None)  # of a record that is gone
+            self.say(
+                f"{self.topic}/{partition}: the log ends at offset {high} and was read up to {read}: the broker lost "
+                f"records, or the topic is a new one; going on at {self.offsets[partition]}"
+            )
 
     def skip(self, reason: str, count: int) -> None:
         self.skipped[reason] = self.skipped.get(reason, 0) + count

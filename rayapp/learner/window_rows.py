@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from confluent_kafka import KafkaException, TopicPartition
 
 from rayapp.cluster import arrow_tables
 from rayapp.domain import Event
 from rayapp.redrec.online.learner_state import LogRow
 from rayapp.validation import InvalidRecord
-from streaming.reading import read_plan
+from streaming.reading import consumer_for, read_plan
 from streaming.records import behaviour_record
 from streaming.topics import BrokerUnreachable, wait_for_broker
-from streaming.windows import Plan, Range, WindowError, verify
+from streaming.windows import LogTruncated, Plan, Range, verify
 
 
 class WindowRows(NamedTuple):
@@ -28,7 +29,7 @@ class WindowRows(NamedTuple):
 
 
 def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
-    """Rows in (partition, offset) order. Raises WindowError when they are not what was planned."""
+    """Rows in (partition, offset) order. Raises WindowError when more came than was planned."""
     tables = list(arrow_tables(read_plan(bootstrap, plan).iter_batches(batch_size=None, batch_format="pyarrow")))
     table = pa.concat_tables(tables).sort_by([("partition", "ascending"), ("offset", "ascending")])
     partitions, counts = np.unique(table["partition"].to_numpy(), return_counts=True)
@@ -45,9 +46,23 @@ def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None
     while True:
         try:
             wait_for_broker(bootstrap)
+            check_present(bootstrap, plan)
             return read_rows(bootstrap, plan)
-        except BrokerUnreachable:
+        except (BrokerUnreachable, KafkaException):
             continue
+
+
+def check_present(bootstrap: str, plan: Plan) -> None:
+    """Raises LogTruncated where the log ends before the plan does: waiting would not bring it."""
+    consumer = consumer_for(bootstrap)
+    try:
+        for planned in plan.ranges:
+            place = TopicPartition(planned.topic, planned.partition)
+            _, high = consumer.get_watermark_offsets(place, timeout=10)
+            if high < planned.end:
+                raise LogTruncated(planned.topic, planned.partition, planned.end, high)
+    finally:
+        consumer.close()
 
 
 def last_appended(table: pa.Table) -> dict[int, int]:
@@ -67,16 +82,10 @@ def last_records(
     return Plan(0, tuple(ranges))
 
 
-def check_appended(topic: str, table: pa.Table, appended: Mapping[int, int]) -> None:
-    """Check the append times against those of the checkpoint. Raises WindowError for a recreated topic."""
-    for row in table.to_pylist():
-        partition, append_ms = row["partition"], row["append_ms"]
-        if append_ms != appended[partition]:
-            raise WindowError(
-                f"{topic}/{partition}: offset {row['offset']} was appended at {append_ms} ms, the checkpoint read "
-                f"one of {appended[partition]} ms; the topic was recreated: "
-                "restore it, or start again with a new state folder"
-            )
+def recreated(table: pa.Table, appended: Mapping[int, int]) -> dict[int, int]:
+    """Partitions whose last record read was appended at another time than the checkpoint says, with that time."""
+    rows = ((row["partition"], row["append_ms"]) for row in table.to_pylist())
+    return {partition: at for partition, at in rows if at != appended[partition]}
 
 
 def parse_rows(table: pa.Table, topic: str, scenarios: tuple[str, ...]) -> WindowRows:

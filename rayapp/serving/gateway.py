@@ -35,3 +35,4 @@ class Gateway:
 
     async def check_health(self) -> None:
         """Serve restarts the replica when this raises; a missing model is not a reason."""
+        self.services.state.check_health()

@@ -19,15 +19,23 @@ from rayapp.domain import Event, Item, Verdict
 from rayapp.errors import Conflict, Unavailable, UserError
 from rayapp.experiments.experiment import Experiment
 from rayapp.experiments.lifecycle import Change, Started
-from rayapp.stores.records import PostView, Queued, StoredItem, Urgency, UserState, Wanted
+from rayapp.stores.records import JobState, PostView, Queued, StoredItem, Urgency, UserState, Wanted
 
 
 class StoreUnreachable(Unavailable):
     """The store did not answer; the text says where and what to do."""
 
 
+class StoreUnwilling(StoreUnreachable):
+    """The store answers, and takes nothing now: it is full, read-only, loading, or it wants another password."""
+
+
 class StoreRefused(StoreUnreachable):
     """The store answered with an error: waiting does not help, the text says what it refused and why."""
+
+
+class ChangesLost(UserError):
+    """Changes of the catalogue were dropped before they were read: the reader is too far behind."""
 
 
 class LeaseTaken(Conflict):
@@ -117,7 +125,10 @@ class CatalogueFeed(CatalogueReader, Protocol):
         ...
 
     def changes(self, after: str, *, block_ms: int = 500, count: int = 5000) -> tuple[str, list[str]]:
-        """(new position, ids changed since `after`); waits up to `block_ms` for the first change."""
+        """(new position, ids changed since `after`); waits up to `block_ms` for the first change.
+
+        Raises ChangesLost when changes after `after` are there no more: everything must be read again.
+        """
         ...
 
 
@@ -195,6 +206,10 @@ class ExperimentStore(Protocol):
         """Newest first."""
         ...
 
+    def unreadable(self) -> list[str]:
+        """Names of stored experiments that cannot be read (damaged, or of another version); `stop` removes one."""
+        ...
+
     def get(self, name: str) -> Started:
         """Raises UnknownExperiment."""
         ...
@@ -204,8 +219,27 @@ class ExperimentStore(Protocol):
         ...
 
     def stop(self, name: str) -> Change:
-        """Ends assignment; stopping twice changes nothing. Raises UnknownExperiment."""
+        """Ends assignment; stopping twice changes nothing.
+
+        Raises UnknownExperiment, also after it removed one that could not be read.
+        """
         ...
+
+
+class JobStates(Protocol):
+    """How the jobs that never end are doing, as they say themselves."""
+
+    def put(self, job: str, state: JobState) -> None: ...
+
+    def all(self) -> dict[str, JobState]:
+        """By job; one that has stopped keeps its last state."""
+        ...
+
+
+class JobStateReader(Protocol):
+    """The same for the request path."""
+
+    async def all(self) -> dict[str, JobState]: ...
 
 
 class PageStore(Protocol):

@@ -9,22 +9,46 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fsspec
 import msgspec
 
+from rayapp.atomic import whole_folder
 from rayapp.errors import UserError
+
+# Model names and aliases are folders and files below the root, and never leave it.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+VERSION = re.compile(r"[0-9]{1,12}", re.ASCII)
+FORMAT = 1  # of manifests; a higher one is of a later release
+POINTERS = ("HEAD", "CURRENT")
 
 
 class RegistryError(UserError):
     """A version or pointer cannot be used; the text says which and why."""
+
+
+def checked_name(name: str, what: str) -> str:
+    """Raises RegistryError for a name that could be a path."""
+    if not NAME.fullmatch(name):
+        raise RegistryError(
+            f"{what} {name[:80]!r} is none: 1 to 128 letters, digits, dots, dashes and underscores, the first a letter "
+            "or digit"
+        )
+    return name
+
+
+class DamagedPointer(RegistryError):
+    """A pointer was torn, or written by somebody else."""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -41,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True):
     gate: str
     config: dict[str, Any]
     sha256: dict[str, str] = {}
+    format: int = FORMAT
 
     @property
     def usable(self) -> bool:
@@ -52,7 +77,7 @@ class Registry:
 
     def __init__(self, root: str, name: str = "redrec", cache: str | Path | None = None) -> None:
         self.fs, base = fsspec.core.url_to_fs(root)
-        self.base = f"{base.rstrip('/')}/{name}"
+        self.base = f"{base.rstrip('/')}/{checked_name(name, 'model name')}"
         self.name = name
         self.local = self.fs.protocol == "file" or "file" in self.fs.protocol
         self.cache = Path(cache or Path(tempfile.gettempdir()) / "rayapp-models")
@@ -62,11 +87,13 @@ class Registry:
     def pointer(self, name: str) -> int | None:
         """The version that HEAD, CURRENT or an alias names; None when it is not set."""
         try:
-            return int(self.fs.cat_file(f"{self.base}/{_pointer_path(name)}"))
+            held = self.fs.cat_file(f"{self.base}/{_pointer_path(name)}")
         except FileNotFoundError:
             return None
-        except ValueError:
-            raise RegistryError(f"{self.name}: pointer {name} does not hold a version number; set it again") from None
+        text = held[:40].decode(errors="replace").strip()
+        if not VERSION.fullmatch(text):
+            raise DamagedPointer(f"{self.name}: pointer {name} holds no version number but {text!r}; set it again")
+        return int(text)
 
     def point(self, name: str, version: int) -> None:
         """Set a pointer in one put."""
@@ -98,8 +125,12 @@ class Registry:
 
     def manifest(self, version: int) -> Manifest:
         try:
-            raw = self.fs.cat_file(f"{self.base}/{version}/manifest.json")
-            return msgspec.json.decode(raw, type=Manifest)
+            manifest = msgspec.json.decode(self.fs.cat_file(f"{self.base}/{version}/manifest.json"), type=Manifest)
+            if manifest.format > FORMAT:
+                raise RegistryError(
+                    f"{self.name}@{version} has format {manifest.format}, this release reads up to {FORMAT}; update it"
+                )
+            return manifest
         except FileNotFoundError:
             raise RegistryError(f"{self.name} has no version {version}; versions: {self.versions()}") from None
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
@@ -136,12 +167,7 @@ class Registry:
         manifest = self.manifest(version)
         folder = Path(f"{self.base}/{version}")
         if not self.local:
-            folder = self.cache / self.name / str(version)
-            if not (folder / ".complete").exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                for name in manifest.sha256:
-                    self.fs.get_file(f"{self.base}/{version}/{name}", str(folder / name))
-                (folder / ".complete").touch()
+            folder = Path(whole_folder(self.cache / self.name / str(version), partial(self._download, manifest)))
         for name, expected in manifest.sha256.items():
             path = folder / name
             if not path.is_file():
@@ -150,19 +176,27 @@ class Registry:
                 raise RegistryError(f"{self.name}@{version}: {name} is damaged (sha256 differs); roll back")
         return folder
 
+    def _download(self, manifest: Manifest, folder: Path) -> None:
+        for name in manifest.sha256:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            self.fs.get_file(f"{self.base}/{manifest.version}/{name}", str(folder / name))
+
     def resolve(self, want: str = "CURRENT") -> int:
         """A version number, alias, HEAD or CURRENT to a version. Raises RegistryError."""
-        version = int(want) if want.isdigit() else self.pointer(want)
+        version = int(want) if VERSION.fullmatch(want) else self.pointer(want)
         if version is None:
             raise RegistryError(f"{self.name} has no {want}; train one with: python -m jobs.train_redrec --data DIR")
         return version
 
-    def retire(self, keep: int) -> list[int]:
-        """Remove versions older than the newest `keep` that nothing points to; returns what went."""
+    def retire(self, keep: int, *, named: Iterable[str] = ()) -> list[int]:
+        """Remove versions older than the newest `keep` that nothing points to; returns what went.
+
+        `named`: versions and aliases that something outside of the registry names (running experiments)."""
         keepers = {self.pointer("HEAD"), self.pointer("CURRENT")}
+        keepers |= {int(name) for name in named if VERSION.fullmatch(name)}
         if self.fs.exists(f"{self.base}/aliases"):
-            names = [path.rpartition("/")[2] for path in self.fs.ls(f"{self.base}/aliases", detail=False)]
-            keepers |= {self.pointer(name) for name in names}
+            names = (path.rpartition("/")[2] for path in self.fs.ls(f"{self.base}/aliases", detail=False))
+            keepers |= {self.pointer(name) for name in names if NAME.fullmatch(name)}
         versions = self.versions()
         keepers |= set(versions[:1]) | set(versions[-keep:])
         gone = [v for v in versions if v not in keepers]
@@ -202,9 +236,12 @@ class Registry:
         if not self.local:
             self.fs.pipe_file(path, content)
             return
-        partial = Path(f"{path}.{uuid.uuid4().hex}.part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        part = Path(f"{path}.{uuid.uuid4().hex}.part")
+        try:
+            _write_through(part, content)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
     def _create(self, name: str, content: bytes) -> None:
         """Write only if absent, whole or not at all."""
@@ -212,18 +249,26 @@ class Registry:
         if not self.local:
             self.fs.pipe_file(path, content, mode="create")
             return
-        partial = Path(f"{path}.{uuid.uuid4().hex}.part")
-        partial.write_bytes(content)
+        part = Path(f"{path}.{uuid.uuid4().hex}.part")
         try:
-            Path(path).hardlink_to(partial)
+            _write_through(part, content)
+            Path(path).hardlink_to(part)
         except FileExistsError:
             raise RegistryError(f"{self.name}: {name} exists already; another learner published it") from None
         finally:
-            partial.unlink()
+            part.unlink(missing_ok=True)
+
+
+def _write_through(file: Path, content: bytes) -> None:
+    """To the disk, not only to its cache: a rename survives a power loss that the content must survive, too."""
+    with file.open("wb") as written:
+        written.write(content)
+        written.flush()
+        os.fsync(written.fileno())
 
 
 def _pointer_path(name: str) -> str:
-    return name if name in ("HEAD", "CURRENT") else f"aliases/{name}"
+    return name if name in POINTERS else f"aliases/{checked_name(name, 'alias')}"
 
 
 def _sha256(path: Path) -> str:

@@ -14,7 +14,9 @@ class Store(Section, frozen=True):
 class History(Section, frozen=True):
     """How much of a user's behaviour is kept, and what counts as seen or as a duplicate.
 
-    An ad that a user saw `ads_cap` times within `ads_cap_hours` is not served to that user.
+    A user without events for `user_days` is unknown again; impressions that did not make an item seen count for
+    `impression_days` after the newest. An ad that a user saw `ads_cap` times within `ads_cap_hours` is not served to
+    that user.
     """
 
     keep: Count = 500
@@ -23,3 +25,5 @@ class History(Section, frozen=True):
     popularity_half_life_days: Positive = 7.0
     ads_cap: Natural = 3
     ads_cap_hours: NonNegative = 24.0
+    user_days: Positive = 365.0
+    impression_days: Positive = 30.0

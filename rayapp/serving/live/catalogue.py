@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 from collections.abc import Callable
 
@@ -11,10 +12,12 @@ import numpy as np
 from rayapp.domain import Decision, Item, Kind, Verdict
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.serving.live.catalogue_view import AS_JUDGED, CatalogueView
-from rayapp.stores.ports import CatalogueFeed, StoreUnreachable
+from rayapp.serving.live.heartbeat import Heartbeat
+from rayapp.stores.ports import CatalogueFeed, ChangesLost, StoreUnreachable
 from rayapp.stores.records import StoredItem
 
 NEWEST = 500
+log = logging.getLogger("ray.serve")
 Listener = Callable[[list[StoredItem]], None]
 
 
@@ -38,28 +41,64 @@ class LiveCatalogue:
         self.lock = threading.RLock()  # held while a change is applied to everything
         self._newest: dict[Kind, list[str]] = {}
         self.closed = threading.Event()
+        self.followed = Heartbeat("catalogue")
+        self.dim = 0  # of content vectors; the first one read says it
 
     def load(self) -> None:
         """Read everything that is stored; changes made meanwhile are in the stream after `position`."""
-        self.position = self.reader.position()
+        position = self.reader.position()
+        stored: set[str] = set()
         for page in self.reader.scan():
-            self.apply(page)
+            self.apply_each(page)
+            stored.update(change.item_id for change in page)
+        with self.lock:  # what was deleted while changes were lost
+            gone = [item_id for item_id in (*self.items, *self.withheld) if item_id not in stored]
+        self.apply_each([StoredItem(item_id, None, None) for item_id in gone])
+        self.position = position
 
     def follow(self) -> None:
-        """Apply changes until `close`; waits while the store is unreachable."""
+        """Apply changes until `close`. Nothing ends it: a catalogue that is followed no more would show what was
+        blocked."""
         while not self.closed.is_set():
             try:
-                position, ids = self.reader.changes(self.position, block_ms=500)
-                if ids and not self.closed.is_set():
-                    for start in range(0, len(ids), 1000):
-                        self.apply(self.reader.fetch(ids[start : start + 1000]))
-                    self.position = position
+                self.look()
+                self.followed.beat()
             except StoreUnreachable:
-                self.closed.wait(0.5)
+                self.closed.wait(0.5)  # health is the store's own then
+                self.followed.beat()
+            except Exception:
+                log.exception("the catalogue's changes after %s could not be applied", self.position)
+                self.closed.wait(1.0)
+
+    def look(self) -> None:
+        """Apply what changed since the last look; waits half a second for it. Raises StoreUnreachable."""
+        try:
+            position, ids = self.reader.changes(self.position, block_ms=500)
+        except ChangesLost as error:
+            log.warning("%s; reading the catalogue again", error)
+            self.load()
+            return
+        if ids and not self.closed.is_set():
+            for start in range(0, len(ids), 1000):
+                self.apply_each(self.reader.fetch(ids[start : start + 1000]))
+            self.position = position
+
+    def apply_each(self, changes: list[StoredItem]) -> None:
+        """Apply them; one that cannot be applied costs itself alone, and is shown no more."""
+        try:
+            self.apply(changes)
+        except Exception:
+            if len(changes) > 1:
+                for start, end in ((0, len(changes) // 2), (len(changes) // 2, len(changes))):
+                    self.apply_each(changes[start:end])
+                return
+            log.exception("item %r cannot be applied, and is left out", changes[0].item_id)
+            if changes[0].item is not None:
+                self.apply_each([StoredItem(changes[0].item_id, None, None)])
 
     def apply(self, changes: list[StoredItem]) -> None:
         with self.lock:
-            changes = self._visible(changes)
+            changes = self._visible([self._readable(change) for change in changes])
             gone = [c.item_id for c in changes if c.item is None]
             shown = [c for c in changes if c.item is not None and c.content is not None]
             for item_id in gone:
@@ -79,6 +118,19 @@ class LiveCatalogue:
             self._newest.clear()
             for listener in self.listeners:
                 listener(changes)
+
+    def _readable(self, change: StoredItem) -> StoredItem:
+        """An item whose vector is another encoder's is left out: it has no place in an index."""
+        if change.content is None:
+            return change
+        self.dim = self.dim or len(change.content)
+        if len(change.content) == self.dim:
+            return change
+        log.error(
+            "item %r has a vector of %d numbers, the catalogue has %d: left out until it is encoded again",
+            change.item_id, len(change.content), self.dim,
+        )  # fmt: skip
+        return StoredItem(change.item_id, None, None)
 
     def _visible(self, changes: list[StoredItem]) -> list[StoredItem]:
         """The changes as retrieval may see them: withheld items appear deleted."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from rayapp.experiments.assignments import Assigned, Assignments
 from rayapp.experiments.experiment import Experiment
+from rayapp.serving.live.heartbeat import Heartbeat
 from rayapp.serving.live.variant import Variant
 from rayapp.stores.ports import ExperimentStore, StoreUnreachable
 
@@ -45,6 +46,7 @@ class LiveExperiments:
         self.known: list[Experiment] = []
         self.waiting: dict[str, str] = {}  # experiments that cannot start, and why
         self.closed = threading.Event()
+        self.followed = Heartbeat("experiments")
         self._looked = False
         self._ready_at: dict[str, float] = {}
         self._held: set[Variant] = set()
@@ -96,7 +98,9 @@ class LiveExperiments:
     def _look(self) -> None:
         try:
             self.look()
+            self.followed.beat()
         except StoreUnreachable as error:
             log.warning("experiments: the store is away, going on with those known: %s", error)
+            self.followed.beat()
         except Exception:  # whatever one experiment does, the others and the next look must go on
             log.exception("experiments could not be followed")

@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
 
 from rayapp.redrec.model.artifact import ItemSpace, load_user_side
 from rayapp.redrec.model.history import tower_input, user_interests
 from rayapp.redrec.online.item_vectors import load_index_delta
 from rayapp.serving.live.catalogue import LiveCatalogue
+from rayapp.serving.live.heartbeat import Heartbeat
 from rayapp.serving.live.item_index import ItemIndex
 from rayapp.serving.live.served_version import ServedVersion
 from rayapp.serving.live.variant import CURRENT
-from rayapp.stores.registry import Manifest, Registry, RegistryError
+from rayapp.stores.registry import VERSION, DamagedPointer, Manifest, Registry, RegistryError
 
 log = logging.getLogger("ray.serve")
 
@@ -51,6 +53,7 @@ class ModelHost:
         self.on_swap = on_swap
         self.current: ServedVersion | None = None
         self.previous: ServedVersion | None = None
+        self.followed = Heartbeat(f"model {registry.name}")
         self.bad: set[int] = set()
         self.hurry = threading.Event()  # another replica refused the served version: do not wait for the next to settle
         self._seen: list[tuple[int, float]] = []  # versions that the pointer named, and when it was first seen to
@@ -110,8 +113,10 @@ class ModelHost:
         while not self._stop.wait(self.poll_s):
             try:
                 self.load()
+                self.followed.beat()
             except OSError as error:
                 log.warning("registry is away: %s", error)
+                self.followed.beat()
             except Exception:  # whatever one version does, the next look must follow
                 log.exception("%s could not be followed", self.registry.name)
 
@@ -130,7 +135,7 @@ class ModelHost:
 
     def _wanted(self) -> int | None:
         """The newest version that the pointer has named for `settle_s`; without a served one, the newest."""
-        named = int(self.want) if self.want.isdigit() else self.registry.pointer(self.want)
+        named = self._named()
         if named is None or self.current is None or self.hurry.is_set():
             self.hurry.clear()
             self._seen = [(named, -math.inf)] if named is not None else []
@@ -143,6 +148,22 @@ class ModelHost:
             return None
         self._seen = self._seen[settled[-1] :]
         return self._seen[0][0]
+
+    def _named(self) -> int | None:
+        """The version that the pointer names. Where CURRENT is damaged the served one stays, or, at the start, the
+        newest usable one is taken; where another pointer is, its experiment waits. Raises RegistryError."""
+        try:
+            if VERSION.fullmatch(self.want):
+                return int(self.want)
+            return self.registry.pointer(self.want)
+        except DamagedPointer as error:
+            if self.want != CURRENT:
+                raise
+            log.error("%s", error)
+            if self.current is not None:
+                return self.current.version
+            usable = (v for v in reversed(self.registry.versions()) if self.registry.manifest(v).usable)
+            return next(usable, None)
 
     def _swap(self, new: ServedVersion) -> None:
         first, retired = self.current is None, self.previous
@@ -161,6 +182,8 @@ class ModelHost:
         folder = self.registry.fetch(version)
         user = load_user_side(folder, manifest.config)
         learned = load_index_delta(folder)
+        if not all(torch.isfinite(values).all() for values in user.state_dict().values()):
+            raise RegistryError(f"{self.registry.name}@{version} has weights that are not finite; roll back")
         indexes: dict[str, ItemIndex] = {}
         try:
             for moderation in self.catalogues:

@@ -24,6 +24,10 @@ EXPERIMENT_S = 5.0  # between the first replica that holds an experiment's varia
 SETTLE_POLLS = 3  # a gateway whose tower and retriever are elsewhere swaps this many polls after it saw a version
 
 
+class Unhealthy(UserError):
+    """For Serve, which restarts the replica."""
+
+
 class ServingState:
     """The configured catalogue and model always; others while a running experiment's arm names them.
 
@@ -123,6 +127,17 @@ class ServingState:
                 self.catalogues.pop(moderation).close()  # before its keywords: a scene reads them in the other order
                 self.keywords.pop(moderation, None)
         return missing
+
+    def check_health(self) -> None:
+        """Raises Unhealthy when a thread that follows the store or the registry has stopped doing so."""
+        if problems := self.problems():
+            raise Unhealthy("; ".join(problems))
+
+    def problems(self) -> list[str]:
+        """What this replica should follow and does not: a restart is the remedy. Never waits."""
+        beats = [catalogue.followed for catalogue in list(self.catalogues.values())]
+        beats += [host.followed for host in list(self.hosts.values())]
+        return [problem for beat in (*beats, self.experiments.followed) if (problem := beat.problem())]
 
     def close(self) -> None:
         self.experiments.close()

@@ -8,11 +8,13 @@ from rayapp.stores.valkey.cache import Cache
 from rayapp.stores.valkey.client import connect, connect_async
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.experiments import ExperimentStore
-from rayapp.stores.valkey.history import ClickCounts, HistoryReader, HistoryWriter
+from rayapp.stores.valkey.history import HistoryReader, HistoryWriter
 from rayapp.stores.valkey.items import ItemReader, ItemWriter
+from rayapp.stores.valkey.job_states import JobStateReader, JobStates
 from rayapp.stores.valkey.lease import Lease
 from rayapp.stores.valkey.moderation_queue import ModerationQueue
 from rayapp.stores.valkey.pages import Pages
+from rayapp.stores.valkey.popularity import ClickCounts
 from rayapp.stores.valkey.post_view import PostViewReader, PostViewStore
 from rayapp.stores.valkey.verdicts import VerdictStore
 
@@ -48,6 +50,9 @@ class ValkeyBackend(StoreBackend):
     def experiments(self) -> ExperimentStore:
         return ExperimentStore(self.client)
 
+    def job_states(self) -> JobStates:
+        return JobStates(self.client)
+
     def lease(self, name: str) -> Lease:
         return Lease(self.client, name)
 
@@ -70,6 +75,9 @@ class AsyncValkeyBackend(AsyncStoreBackend):
 
     def post_views(self) -> PostViewReader:
         return PostViewReader(self.client)
+
+    def job_states(self) -> JobStateReader:
+        return JobStateReader(self.client)
 
     def cache(self, prefix: str) -> Cache:
         return Cache(self.client, prefix)

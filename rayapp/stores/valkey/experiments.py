@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import redis.exceptions
@@ -13,6 +13,7 @@ from rayapp.experiments.lifecycle import Change, Started, UnknownExperiment, che
 from rayapp.stores import ports
 from rayapp.stores.valkey.commands import Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.stored import readable
 
 EXPERIMENTS = "experiments"
 _decoder = msgspec.json.Decoder(Started)
@@ -26,8 +27,11 @@ class ExperimentStore(ports.ExperimentStore):
         self.client = client
 
     def all(self) -> list[Started]:
-        started = [_decoder.decode(raw) for raw in self.client.hvals(EXPERIMENTS)]
-        return sorted(started, key=lambda one: -one.started_ms)
+        return sorted(_readable(self.client.hgetall(EXPERIMENTS)).values(), key=lambda one: -one.started_ms)
+
+    def unreadable(self) -> list[str]:
+        stored = self.client.hgetall(EXPERIMENTS)
+        return sorted({name.decode(errors="replace") for name in stored} - _readable(stored).keys())
 
     def get(self, name: str) -> Started:
         return _known(self.client, name)
@@ -36,12 +40,15 @@ class ExperimentStore(ports.ExperimentStore):
         check(experiment)
 
         def change(pipe: Pipe) -> Change:
-            known = {one.experiment.name: one for one in map(_decoder.decode, pipe.hvals(EXPERIMENTS))}
-            return created(known, experiment, int(time.time() * 1000))
+            return created(_readable(pipe.hgetall(EXPERIMENTS)), experiment, int(time.time() * 1000))
 
         return self._changed(change)
 
     def stop(self, name: str) -> Change:
+        raw = self.client.hget(EXPERIMENTS, name)
+        if raw is not None and readable(_decoder, raw, f"experiment {name!r}") is None:
+            self.client.hdel(EXPERIMENTS, name)
+            raise UnknownExperiment(f"experiment {name!r} could not be read, and is removed")
         return self._changed(lambda pipe: stopped(_known(pipe, name), int(time.time() * 1000)))
 
     def _changed(self, change: Callable[[Pipe], Change]) -> Change:
@@ -61,8 +68,17 @@ class ExperimentStore(ports.ExperimentStore):
                     continue
 
 
+def _readable(stored: Mapping[bytes, bytes]) -> dict[str, Started]:
+    """By name, without those that cannot be read."""
+    read = (readable(_decoder, raw, f"experiment {name!r}") for name, raw in stored.items())
+    return {one.experiment.name: one for one in read if one is not None}
+
+
 def _known(client: Client | Pipe, name: str) -> Started:
     raw = client.hget(EXPERIMENTS, name)
     if raw is None:
         raise UnknownExperiment(f"there is no experiment {name!r}")
-    return _decoder.decode(raw)
+    started = readable(_decoder, raw, f"experiment {name!r}")
+    if started is None:
+        raise UnknownExperiment(f"experiment {name!r} cannot be read; stop it, which removes it")
+    return started

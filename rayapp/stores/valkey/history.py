@@ -4,7 +4,7 @@ The history writer is the only writer. Per user: one sorted set a scenario
 (score = event time, newest `keep`), the seen set (which outlives the history),
 hidden items, impression counts, and the event ids of the last 24 h against
 duplicates. All of one user's keys share a hash tag, so they live on one node
-of a cluster; popularity keys are separate.
+of a cluster, and all of them expire once the user has stopped coming.
 """
 
 from __future__ import annotations
@@ -21,23 +21,24 @@ from rayapp.stores.records import UserState
 from rayapp.stores.settings import History
 from rayapp.stores.valkey.commands import AsyncClient, Client
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.item_keys import ITEMS
+from rayapp.stores.valkey.popularity import Click, Popularity, popularity_key, shares
+from rayapp.stores.valkey.stored import readable
 
 SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()
-POPULARITY_EPOCH_MS = 1_767_225_600_000  # 2026-01-01; weights double every half-life from here
+USER_KEYS = ("dedupe", "seen", "impressions", "hidden", "ads", "scenarios", "counted")
 _decoder = msgspec.json.Decoder(Event)
 
 
 def user_keys(user_id: str) -> dict[str, str]:
     tag = f"u:{{{user_id}}}"
-    return {name: f"{tag}:{name}" for name in ("dedupe", "seen", "impressions", "hidden", "ads", "scenarios")}
+    return {
+        name: f"{tag}:{name}" for name in ("dedupe", "seen", "impressions", "hidden", "ads", "scenarios", "counted")
+    }
 
 
 def history_key(user_id: str, scenario: str) -> str:
     return f"u:{{{user_id}}}:h:{scenario}"
-
-
-def popularity_key(scenario: str) -> str:
-    return f"popular:{scenario}"
 
 
 @surfaced
@@ -48,20 +49,30 @@ class HistoryWriter(ports.HistoryLog):
         self.client = client
         self.settings = settings
         self.ads_window_ms = int(settings.ads_cap_hours * 3_600_000)
+        self.user_ttl_s = int(settings.user_days * 86_400)
+        self.impression_ttl_s = int(settings.impression_days * 86_400)
+        self.popularity = Popularity(client, settings.popularity_half_life_days)
         self.sha = client.script_load(SCRIPT)
 
     def apply(self, events: Iterable[tuple[Event, int]]) -> int:
-        """One round trip for all of them."""
+        """One round trip for all of them, and one a scenario for what becomes popular."""
         pending = list(events)
         if not pending:
             return 0
         try:
-            return self._send(pending)
+            results = self._send(pending)
         except redis.exceptions.NoScriptError:  # the store was restarted without its script cache
             self.sha = self.client.script_load(SCRIPT)
-            return self._send(pending)
+            results = self._send(pending)
+        counting = [one for one, result in zip(pending, results, strict=True) if result == 2]
+        known = self._known([event.item_id or "" for event, _ in counting])
+        self.popularity.count(
+            Click(event.scenario, event.item_id or "", append_ms, event.item_id in known)
+            for event, append_ms in counting
+        )
+        return sum(result > 0 for result in results)
 
-    def _send(self, events: list[tuple[Event, int]]) -> int:
+    def _send(self, events: list[tuple[Event, int]]) -> list[int]:
         pipe = self.client.pipeline(transaction=False)
         for event, append_ms in events:
             keys = user_keys(event.user_id)
@@ -76,7 +87,7 @@ class HistoryWriter(ports.HistoryLog):
                 keys["hidden"],
                 keys["ads"],
                 keys["scenarios"],
-                popularity_key(event.scenario),
+                keys["counted"],
                 event.event_id,
                 append_ms,
                 event.timestamp_ms,
@@ -87,20 +98,26 @@ class HistoryWriter(ports.HistoryLog):
                 int(self.settings.dedupe_hours * 3_600_000),
                 self.settings.impressions_seen,
                 event.scenario,
-                repr(self._weight(append_ms)) if popular else "0",
+                int(popular),
                 self.ads_window_ms,
+                self.user_ttl_s,
+                self.impression_ttl_s,
             )
-        return sum(pipe.execute())
+        return pipe.execute()
 
-    def _weight(self, append_ms: int) -> float:
-        """Later clicks weigh more, so that the ranking decays without touching every score."""
-        half_life_ms = self.settings.popularity_half_life_days * 86_400_000
-        return 2.0 ** ((append_ms - POPULARITY_EPOCH_MS) / half_life_ms)
+    def _known(self, item_ids: list[str]) -> set[str]:
+        """Those of them that the catalogue has."""
+        ids = list(dict.fromkeys(item_ids))
+        if not ids:
+            return set()
+        pipe = self.client.pipeline(transaction=False)
+        for item_id in ids:
+            pipe.hexists(ITEMS, item_id)
+        return {item_id for item_id, there in zip(ids, pipe.execute(), strict=True) if there}
 
     def forget(self, user_id: str) -> None:
         scenarios = self.client.smembers(user_keys(user_id)["scenarios"])
-        keys = [*user_keys(user_id).values(), *(history_key(user_id, s.decode()) for s in scenarios)]
-        self.client.delete(*keys)
+        self.client.delete(*user_keys(user_id).values(), *(history_key(user_id, s.decode()) for s in scenarios))
 
 
 @surfaced
@@ -121,7 +138,8 @@ class HistoryReader(ports.HistoryReader):
         pipe.smembers(keys["hidden"])
         pipe.zrangebyscore(keys["ads"], now_ms - self.ads_window_ms, "+inf")
         *histories, seen, hidden, ads = await pipe.execute()
-        events = sorted((_decoder.decode(raw) for part in histories for raw in part), key=lambda e: e.timestamp_ms)
+        stored = (readable(_decoder, raw, f"history of user {user_id!r}") for part in histories for raw in part)
+        events = sorted((event for event in stored if event is not None), key=lambda e: e.timestamp_ms)
         counts: dict[str, int] = {}
         for member in ads:
             item = member.decode().partition("\x1f")[0]
@@ -134,25 +152,8 @@ class HistoryReader(ports.HistoryReader):
         return state.events[::-1][:limit]
 
     async def popular(self, scenario: str, count: int) -> list[tuple[str, float]]:
-        raw = await self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
-        best = raw[0][1] if raw else 1.0
-        return [(item.decode(), score / best) for item, score in raw]
-
-
-@surfaced
-class ClickCounts(ports.ClickCounts):
-    """See ports.ClickCounts."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    def most_clicked(self, scenarios: Iterable[str], count: int) -> list[str]:
-        best: dict[str, float] = {}
-        for scenario in scenarios:
-            rows = self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
-            for item, score in rows:
-                best[item.decode()] = best.get(item.decode(), 0.0) + score
-        return sorted(best, key=lambda i: -best[i])
+        rows = await self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
+        return list(shares(rows).items())
 
 
 def _texts(values: Iterable[bytes]) -> frozenset[str]:

@@ -17,13 +17,14 @@ from rayapp.stores.records import StoredItem, Urgency
 from rayapp.stores.valkey import change_stream
 from rayapp.stores.valkey.commands import Client
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.item_keys import ITEMS, VECTORS
 from rayapp.stores.valkey.moderation_queue import QUEUE, enqueue
+from rayapp.stores.valkey.popularity import CataloguePopularity
 from rayapp.stores.valkey.post_view import enqueue_arrived, forget
+from rayapp.stores.valkey.stored import readable
 from rayapp.stores.valkey.verdicts import VERDICTS
 from rayapp.stores.valkey.verdicts import decoder as verdict_decoder
 
-ITEMS = "items"
-VECTORS = "item_vectors"
 _decoder = msgspec.json.Decoder(Item)
 
 
@@ -33,6 +34,7 @@ class ItemWriter(ports.CatalogueStore):
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.popularity = CataloguePopularity(client)
 
     def known(self, items: list[Item]) -> list[bool]:
         if not items:
@@ -57,6 +59,7 @@ class ItemWriter(ports.CatalogueStore):
             enqueue(pipe, [i.item_id for i in items if judge and judge.get(i.item_id) is urgency], urgency)
         enqueue_arrived(pipe, [i.item_id for i in items if judge and judge.get(i.item_id) is Urgency.NOW])
         pipe.execute()
+        self.popularity.entered([item.item_id for item in items])
 
     def delete(self, item_id: str) -> None:
         pipe = self.client.pipeline(transaction=True)
@@ -67,6 +70,7 @@ class ItemWriter(ports.CatalogueStore):
         forget(pipe, item_id)
         change_stream.append(pipe, "delete", item_id)
         pipe.execute()
+        self.popularity.left(item_id)
 
 
 @surfaced
@@ -98,10 +102,11 @@ class ItemReader(ports.CatalogueFeed):
         pipe.hmget(VERDICTS, ids)
         result: list[StoredItem] = []
         for item_id, record, vector, verdict in zip(ids, *pipe.execute(), strict=True):
-            if record is None or vector is None:
+            item = None if record is None else readable(_decoder, record, f"item {item_id!r}")
+            if item is None or vector is None:
                 result.append(StoredItem(item_id, None, None))
-            else:
-                content = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
-                judged = verdict_decoder.decode(verdict) if verdict else None
-                result.append(StoredItem(item_id, _decoder.decode(record), content, judged))
+                continue
+            content = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
+            judged = readable(verdict_decoder, verdict, f"verdict of item {item_id!r}") if verdict else None
+            result.append(StoredItem(item_id, item, content, judged))
         return result

@@ -15,6 +15,7 @@ from rayapp.stores import ports
 from rayapp.stores.records import PostView, Wanted
 from rayapp.stores.valkey.commands import AsyncClient, Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.stored import readable
 
 QUERIES = "post_view_queries"
 QUEUE = "post_view_queue"
@@ -50,7 +51,7 @@ class PostViewReader(ports.PostViewReader):
         pipe.hget(QUERIES, item_id)
         pipe.get(MODEL)
         raw, model = await pipe.execute()
-        stored = _decoder.decode(raw) if raw else None
+        stored = readable(_decoder, raw, f"queries of item {item_id!r}") if raw else None
         current = stored if stored is not None and stored.text_key == text_key else None
         if current is None or (model is not None and current.model_version != model.decode()):
             await self.client.zadd(QUEUE, {item_id: int(time.time() * 1000)}, lt=True)
@@ -69,7 +70,7 @@ class PostViewStore(ports.PostViewStore):
 
     def get(self, item_id: str) -> PostView | None:
         raw = self.client.hget(QUERIES, item_id)
-        return _decoder.decode(raw) if raw else None
+        return readable(_decoder, raw, f"queries of item {item_id!r}") if raw else None
 
     def waiting(self) -> int:
         return int(self.client.zcard(QUEUE))

@@ -18,6 +18,7 @@ from rayapp.stores.valkey.change_stream import CHANGES, KEEP_CHANGES
 from rayapp.stores.valkey.commands import Client
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.moderation_queue import QUEUE
+from rayapp.stores.valkey.stored import readable
 
 VERDICTS = "verdicts"
 AUDIT = "verdict_audit"
@@ -36,7 +37,8 @@ class VerdictStore(ports.VerdictStore):
     def get(self, item_ids: list[str]) -> list[Verdict | None]:
         if not item_ids:
             return []
-        return [decoder.decode(raw) if raw else None for raw in self.client.hmget(VERDICTS, item_ids)]
+        stored = zip(item_ids, self.client.hmget(VERDICTS, item_ids), strict=True)
+        return [readable(decoder, raw, f"verdict of item {i!r}") if raw else None for i, raw in stored]
 
     def put(self, verdict: Verdict, queued: Queued | None = None) -> bool:
         arguments = [verdict.item_id, encode(verdict), verdict.outcome, verdict.text_key]
@@ -44,5 +46,7 @@ class VerdictStore(ports.VerdictStore):
         return bool(self.script(keys=[VERDICTS, QUEUE, CHANGES, AUDIT], args=arguments))
 
     def audit(self, item_id: str) -> list[Verdict]:
-        entries = (decoder.decode(fields[b"verdict"]) for _, fields in self.client.xrange(AUDIT))
-        return [verdict for verdict in entries if verdict.item_id == item_id]
+        stored = (
+            readable(decoder, fields[b"verdict"], f"audit {n.decode()}") for n, fields in self.client.xrange(AUDIT)
+        )
+        return [verdict for verdict in stored if verdict is not None and verdict.item_id == item_id]

@@ -31,14 +31,16 @@ from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
 from rayapp.redrec.online.online_model import Memory, save_memory
 from rayapp.redrec.online.reservoir import Reservoir
+from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.producer import EventProducer, Record
-from streaming.reading import read_ranges
+from streaming.reading import read_ranges, watermarks
 from streaming.topics import ensure_topics
-from streaming.windows import Plan, WindowError, verify
+from streaming.windows import Plan, WindowError, plan_window, verify
 
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}") for n in range(40)]
 USERS = 12
+START_MS = 1_700_000_000_000
 
 
 def local_learner(
@@ -99,7 +101,7 @@ def produce(config: Config, start: int, count: int) -> None:
             "action": action,
             "request_id": f"r{n // 4}",
         }
-        value = msgspec.json.encode({**event, "timestamp_ms": 1000 * n, "received_ms": 1000 * n})
+        value = msgspec.json.encode({**event, "timestamp_ms": START_MS + 1000 * n, "received_ms": START_MS + 1000 * n})
         records.append(Record(config.topic("behaviour"), user, value))
     producer.send_all(records, timeout_s=20)
     producer.close()
@@ -223,9 +225,6 @@ def test_a_second_learner_stops_when_another_published(config: Config) -> None:
 
 
 def _next(learner: Learner) -> Plan:
-    from streaming.reading import watermarks
-    from streaming.windows import plan_window
-
     found = plan_window(
         learner.position.window + 1,
         learner.position.topic,
@@ -249,8 +248,60 @@ def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Co
         deleted.result(20)
     ensure_topics(config.broker)
     produce(config, 1000, 60)
+    real = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, bootstrap=config.bootstrap))
     with pytest.raises(WindowError, match="the topic was recreated"):
-        local_learner(config)
+        local_learner(real)
+    skipping = msgspec.structs.replace(real, learner=msgspec.structs.replace(real.learner, on_gap="skip"))
+    for accepting in (skipping, config):  # the embedded broker loses what it had not saved: that is no reason to stop
+        lines: list[str] = []
+        again = local_learner(accepting, say=lines.append)
+        assert any("the topic is a new one; going on at 0" in line for line in lines)
+        assert set(again.position.offsets.values()) == {0}
+    while sum(again.position.offsets.values()) < 60:
+        again.run(windows=1)
+    assert again.position.events_seen == 90
+    assert Registry(config.models).manifest(again.position.manifest.version).usable
+
+
+def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config: Config) -> None:
+    produce(config, 0, 60)
+    learner = local_learner(config)
+    learner.run(windows=1)
+    plan = learner.plans.write(_next(learner))  # planned, and never learned
+    admin = AdminClient({"bootstrap.servers": config.bootstrap})
+    topic = config.topic("behaviour")
+    for deleted in admin.delete_topics([topic]).values():
+        deleted.result(20)
+    ensure_topics(config.broker)
+    produce(config, 1000, 10)
+    assert any(high < r.end for r in plan.ranges for _, high in [marks(learner)[r.partition]])
+    again = local_learner(config)
+    again.run(windows=1)
+    while {p: o for p, o in again.position.offsets.items() if o} != {p: h for p, (_, h) in marks(again).items() if h}:
+        again.run(windows=1)
+    assert again.position.skipped["lost"] > 0
+    assert Registry(config.models).resolve("HEAD") == again.position.manifest.version
+
+
+def marks(learner: Learner) -> dict[int, tuple[int, int]]:
+    return watermarks(learner.consumer, learner.position.topic)
+
+
+def test_versions_that_running_experiments_name_stay(config: Config) -> None:
+    arms = (Arm("control", 0.5), Arm("old", 0.5, ArmParams(model="redrec@2")))
+    experiments = open_store(config.store_url).experiments()
+    experiments.create(Experiment(name="pinned", layer="feed", arms=arms))
+    few = msgspec.structs.replace(config, learner=msgspec.structs.replace(config.learner, keep_versions=1))
+    learner = local_learner(few)
+    for n in range(4):
+        produce(few, 20 * n, 20)
+        learner.run(windows=1)
+    registry = Registry(few.models)
+    assert registry.versions() == [1, 2, 5]
+    experiments.stop("pinned")
+    produce(few, 80, 20)
+    learner.run(windows=1)
+    assert registry.versions() == [1, 6]
 
 
 @pytest.fixture

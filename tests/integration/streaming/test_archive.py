@@ -39,6 +39,9 @@ def produce(config: Config, values: list[dict | str]) -> None:
     producer.close()
 
 
+START_MS = 1_700_000_000_000
+
+
 def click(user: str, n: int, item: str = "i1") -> dict:
     return {
         "event_id": f"e{n}",
@@ -46,8 +49,8 @@ def click(user: str, n: int, item: str = "i1") -> dict:
         "item_id": item,
         "scenario": "homefeed",
         "action": "click",
-        "timestamp_ms": 1000 * n,
-        "received_ms": 1000 * n,
+        "timestamp_ms": START_MS + 1000 * n,
+        "received_ms": START_MS + 1000 * n,
     }
 
 
@@ -92,8 +95,8 @@ def test_it_is_a_data_folder_with_every_event_once(stream: Config, store: redis.
     folder = DataFolder(tmp_path)
     rows = folder.interactions().to_pylist()
     assert sorted((r["user_id"], r["item_id"], r["timestamp_ms"]) for r in rows) == [
-        ("u1", "i1", 1000),
-        ("u2", "i2", 2000),
+        ("u1", "i1", START_MS + 1000),
+        ("u2", "i2", START_MS + 2000),
     ]
     items = {item.item_id: item for item in folder.items()}
     assert items["i1"].extra == {"genres": "a"}

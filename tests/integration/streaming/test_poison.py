@@ -1,0 +1,175 @@
+"""Whatever stands in a topic, the records around it are applied: on a real broker and store.
+
+The corpus grows with every kind of record that ever stopped a consumer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import msgspec
+import numpy as np
+import pytest
+import redis
+from confluent_kafka import Message, TopicPartition
+
+from rayapp.config import Config
+from rayapp.metrics import Metrics
+from rayapp.stores.open import open_store
+from streaming.catalogue_writer import CatalogueApplier
+from streaming.consumer import LogConsumer
+from streaming.dead_letters import MAX_VALUE, DeadLetters
+from streaming.history_writer import HistoryApplier
+from streaming.producer import EventProducer, Record
+from streaming.reading import consumer_for, watermarks
+from tests.helpers import eventually
+
+CLICK = {"user_id": "u", "item_id": "i", "scenario": "homefeed", "action": "click"}
+ITEM = {"item_id": "p", "title": "t"}
+NUMBERS = [b"NaN", b"Infinity", b"1e308", b"1e999", b"-1", b"9" * 400, b"0.1", b"true", b"{}", b"[]", b'"x"']
+BYTES = [
+    b"",
+    b" ",
+    b"null",
+    b"[]",
+    b"3",
+    b"[" * 1000,
+    b'{"a":' * 1000,
+    b"[" * 900_000,
+    b"x" * 999_000,
+    b'"' + b"a" * 950_000 + b'"',
+    b"\xff\xfe\x00",
+    b"\x00\x00\x00\x00\x01framed",
+    b"\x1f\x8bgzip",
+    '{"user_id": "u"'.encode("utf-16"),
+    b"\xef\xbb\xbf{}",
+    b'{"item_id": "\\ud800", "user_id": "\\ud800", "title": "t"}',
+]
+
+
+def with_value(record: dict, key: str, value: bytes) -> bytes:
+    """The record with one value written as it is, JSON or not."""
+    rest = {k: v for k, v in record.items() if k != key}
+    return msgspec.json.encode(rest)[:-1] + b',"' + key.encode() + b'":' + value + b"}"
+
+
+BAD_EVENTS = [
+    *BYTES,
+    *(with_value(CLICK, key, value) for key in ("timestamp_ms", "timestamp", "received_ms") for value in NUMBERS),
+    *(with_value(CLICK, "user_id", value) for value in (b"0.5", b"1e300", b"[]", b"true", b'""')),
+    *(with_value(CLICK, "dwell_ms", value) for value in (b"1e308", b"-1", b'"x"')),
+    b'{"forget": true}',
+    b'{"forget": true, "user_id": [1]}',
+]
+BAD_ITEMS = [
+    *BYTES,
+    *(with_value(ITEM, key, value) for key in ("timestamp_ms", "timestamp") for value in NUMBERS),
+    *(with_value(ITEM, key, value) for key in ("extra", "tags", "title", "kind") for value in (b"5", b"[[1]]", b"{}")),
+    b'{"item_id": "p", "title": "t", "extra": 5, "genre": "x"}',
+    b'{"item_id": "p", "title": "t", "extra": "abc", "genre": "y"}',
+    b'{"item_id": "", "title": "t"}',
+    b'{"item_id": "p"}',
+]
+
+
+@pytest.fixture
+def producer(stream: Config) -> Iterator[EventProducer]:
+    opened = EventProducer(stream.broker)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def follow(stream: Config, producer: EventProducer) -> Iterator[Callable]:
+    """Runs a consumer in a thread until the test is over."""
+    stop, threads = threading.Event(), []
+
+    def start(topic: str, group: str, handle: Callable) -> None:
+        dead = DeadLetters(producer, stream.topic("dead"), Metrics())
+        consumer = LogConsumer(stream.broker, stream.topic(topic), group, batch=200)
+        thread = threading.Thread(
+            target=partial(consumer.run, handle, stop, dead=dead, on_state=lambda error: print("state", error))
+        )
+        thread.start()
+        threads.append(thread)
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def dead_letters(config: Config) -> list[Message]:
+    """Everything in the dead-letter topic."""
+    topic = config.topic("dead")
+    consumer = consumer_for(config.bootstrap)
+    try:
+        ((low, high),) = watermarks(consumer, topic).values()
+        consumer.assign([TopicPartition(topic, 0, low)])
+        read: list[Message] = []
+        while len(read) < high - low:
+            read += [m for m in consumer.consume(high - low, timeout=5) if m.error() is None]
+        return read
+    finally:
+        consumer.close()
+
+
+async def test_good_events_around_every_bad_one_reach_their_histories(
+    stream: Config, store: redis.Redis, producer: EventProducer, follow: Callable
+) -> None:
+    del store
+    records = []
+    for n, bad in enumerate(BAD_EVENTS):
+        good = {**CLICK, "user_id": f"u{n}", "item_id": f"i{n}"}
+        records.append(Record(stream.topic("behaviour"), f"u{n}", bad))
+        records.append(Record(stream.topic("behaviour"), f"u{n}", msgspec.json.encode(good)))
+    producer.send_all(records)
+    opened = open_store(stream.store_url)
+    dead = DeadLetters(producer, stream.topic("dead"), Metrics())
+    handle = HistoryApplier(
+        opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios, moderated=False
+    )
+    follow("behaviour", "poison-history", handle)
+    client = redis.Redis.from_url(stream.store_url)
+    eventually(
+        lambda: all(client.zcard(f"u:{{u{n}}}:h:homefeed") for n in range(len(BAD_EVENTS))),
+        60,
+        "every good event is applied",
+    )
+    letters = dead_letters(stream)
+    assert len(letters) == len(BAD_EVENTS)
+    for letter in letters:
+        headers = dict(letter.headers() or [])
+        assert headers["reason"]
+        assert headers["error"]
+        assert (headers["topic"], headers["offset"].isdigit()) == (stream.topic("behaviour").encode(), True)
+        value = letter.value() or b""
+        assert len(value) <= MAX_VALUE
+        assert len(value) == int(headers.get("bytes", len(value))) or len(value) == MAX_VALUE
+
+
+async def test_good_items_around_every_bad_one_reach_the_catalogue(
+    stream: Config, store: redis.Redis, producer: EventProducer, follow: Callable
+) -> None:
+    del store
+    records = []
+    for n, bad in enumerate(BAD_ITEMS):
+        records.append(Record(stream.topic("items"), "p", bad))
+        records.append(Record(stream.topic("items"), f"g{n}", msgspec.json.encode({"item_id": f"g{n}", "title": "t"})))
+    producer.send_all(records)
+    opened = open_store(stream.store_url)
+    dead = DeadLetters(producer, stream.topic("dead"), Metrics())
+    handle = CatalogueApplier(
+        opened, dead, Metrics(), encoder=stream.encoder, images="", moderated=False, known_content=dict
+    )
+    handle._contents = lambda items: np.zeros((len(items), 4), np.float32)  # type: ignore[method-assign]
+    follow("items", "poison-catalogue", handle)
+    stored = opened.catalogue()
+    eventually(
+        lambda: all(s.item for s in stored.fetch([f"g{n}" for n in range(len(BAD_ITEMS))])),
+        60,
+        "every good item is stored",
+    )
