@@ -17,7 +17,7 @@ from rayapp.cluster import arrow_tables, connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
-from rayapp.moderation.batch import judge_of, judged
+from rayapp.moderation.batch import WholeNotes, judge_of, judged
 from rayapp.stores.open import open_store
 from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
@@ -57,10 +57,13 @@ def main(
     counts: Counter[str] = Counter()
     rate = 0.0
     if rows.take(1):  # counts would miss a note whose text changed since it was judged
+        notes_whole = WholeNotes()
         last_line, begun = time.monotonic(), math.inf
         answers = judged(rows, config.llm_access, engines=engines, engine=settings)
         for batch in arrow_tables(answers.iter_batches(batch_size=part, batch_format="pyarrow")):
-            judged_rows = batch.to_pylist()
+            judged_rows = notes_whole.add(batch.to_pylist())
+            if not judged_rows:
+                continue
             backlog.keep(judged_rows)
             now = time.monotonic()
             counts.update(_what(row) for row in judged_rows)

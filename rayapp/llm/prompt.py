@@ -56,8 +56,11 @@ class Prompt:
     def text_ids(self, text: str, limit: int) -> list[int]:
         """Text without control tokens, at most `limit` tokens."""
         # No tokenizer makes fewer than one token of sixteen characters of prose; a cheap cut before the exact one.
-        ids = self.tokenizer.encode(text[: 16 * limit], add_special_tokens=False)
-        return [i for i in ids if i not in self.special][:limit]
+        return self.token_ids(text[: 16 * limit])[:limit]
+
+    def token_ids(self, text: str) -> list[int]:
+        """All of the text without control tokens."""
+        return [i for i in self.tokenizer.encode(text, add_special_tokens=False) if i not in self.special]
 
 
 def answer_tokens(tokenizer: Any, answers: list[str]) -> tuple[int, ...]:

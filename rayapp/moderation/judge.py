@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from rayapp.llm.language_model import Chooser, LanguageModel
 from rayapp.llm.settings import Llm, LlmAccess
 from rayapp.moderation.calibration import Calibration, load_calibration
 from rayapp.moderation.moderation import Moderation
-from rayapp.moderation.policy import Policy, load_policy
+from rayapp.moderation.policy import NONE, Policy, load_policy
 
 
 class Note(NamedTuple):
@@ -65,20 +66,31 @@ class Judge:
         return self.model_version, self.policy_version
 
     def labels(self, texts: list[str]) -> list[dict[str, float]]:
-        """Of every text its distribution over `none` and the categories, as the model says it. Raises ModelAway."""
-        prompts = [prompt for text in texts for prompt in self.moderation.prompts(text)]
-        each = len(self.moderation.questions)
-        answers = self.chooser.choose(prompts, self.moderation.questions[0].answers)
-        return [self.moderation.labels(answers[n * each : (n + 1) * each]) for n in range(len(texts))]
+        """Of every text its distribution over `none` and the categories, as the model says it; of a long text that of
+        the window in which `none` is least likely. Raises ModelAway."""
+        return [min(windows, key=lambda labels: labels[NONE]) for windows in self._windows(texts)]
+
+    def _windows(self, texts: list[str]) -> list[list[dict[str, float]]]:
+        """The model's labels of every window of every text."""
+        asked = [self.moderation.prompts(text) for text in texts]
+        prompts = [prompt for windows in asked for window in windows for prompt in window]
+        answers = iter(self.chooser.choose(prompts, self.moderation.questions[0].answers))
+        return [
+            [self.moderation.labels(list(itertools.islice(answers, len(window)))) for window in windows]
+            for windows in asked
+        ]
 
     def decide(self, labels: dict[str, float]) -> Decision:
         """By the policy's thresholds; uncalibrated categories no further than the policy trusts them."""
         return self.policy.decide(labels, self.calibration.calibrated if self.calibration else ())
 
     def verdicts(self, notes: list[Note]) -> list[Verdict]:
-        """Raises ModelAway."""
-        found = self.labels([note.text for note in notes])
-        return [self.verdict(note, labels) for note, labels in zip(notes, found, strict=True)]
+        """All of a note is judged, in windows; the strictest holds. Raises ModelAway."""
+        found = self._windows([note.text for note in notes])
+        return [
+            strictest([self.verdict(note, labels) for labels in windows])
+            for note, windows in zip(notes, found, strict=True)
+        ]
 
     def verdict(self, note: Note, labels: dict[str, float]) -> Verdict:
         """`labels`: as the model says them."""
@@ -106,3 +118,8 @@ class Judge:
             text_key=note.text_key,
             reason="the model did not answer; the note stays in the queue",
         )
+
+
+def strictest(verdicts: list[Verdict]) -> Verdict:
+    """Of one note's windows: the strictest decision, among equals the one in which `none` is least likely."""
+    return max(verdicts, key=lambda verdict: (verdict.decision.strictness, -verdict.labels.get(NONE, 0.0)))

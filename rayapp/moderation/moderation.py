@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from rayapp.errors import UserError
 from rayapp.llm.prompt import Prompt, PromptError, answer_tokens
+from rayapp.moderation.as_read import as_read
 from rayapp.moderation.policy import NONE, Policy
 
 SYSTEM = (
@@ -23,6 +24,9 @@ SYSTEM = (
 )
 ASK_ONE = "Which one fits the note best? Answer with its letter."
 ASK_EACH = "Does the note contain this? Answer with A for no or B for yes."
+
+
+OVERLAP = 48  # tokens that two windows of a long note share, a sentence or two
 
 
 class EngineError(UserError):
@@ -57,14 +61,24 @@ class Moderation:
             self.questions = [self._question(c.description, ASK_EACH, 2) for c in policy.categories.values()]
         self.mode = mode
 
-    def prompts(self, text: str) -> list[list[int]]:
-        """Token ids, one list a question; only the note differs between notes, so prefixes are cached."""
-        note = self.note_ids(text)
-        return [question.prompt.fill(note) for question in self.questions]
+    def prompts(self, text: str) -> list[list[list[int]]]:
+        """Token ids by window of the note and question; only the note differs between notes, so prefixes are cached."""
+        return [[question.prompt.fill(window) for question in self.questions] for window in self.windows(text)]
+
+    def windows(self, text: str) -> list[list[int]]:
+        """All of the note as its readers see it, without control tokens, in windows of at most `max_tokens` tokens.
+
+        Windows overlap, so that a sentence which one of them cuts is whole in the next.
+        """
+        ids = self.questions[0].prompt.token_ids(as_read(text))
+        size = self.policy.max_tokens
+        step = max(1, size - min(OVERLAP, size // 4))
+        starts = range(0, max(1, len(ids) - size + step), step)
+        return [ids[start : start + size] for start in starts]
 
     def note_ids(self, text: str) -> list[int]:
-        """The note without control tokens, at most `max_tokens` long."""
-        return self.questions[0].prompt.text_ids(text, self.policy.max_tokens)
+        """The first window: what a model is trained on."""
+        return self.windows(text)[0]
 
     def labels(self, answers: Sequence[Mapping[int, float]]) -> dict[str, float]:
         """One mapping of token id to logprob a question, to the labels (which sum to 1)."""

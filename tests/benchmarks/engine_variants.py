@@ -70,7 +70,7 @@ def rate(variant: Variant, config: Config, texts: list[str]) -> tuple[float, flo
     started = time.perf_counter()
     judge.labels(measured)
     took = time.perf_counter() - started
-    tokens = sum(len(judge.moderation.prompts(text)[0]) for text in measured) / len(measured)
+    tokens = sum(len(p) for text in measured for w in judge.moderation.prompts(text) for p in w) / len(measured)
     return len(measured) / took, tokens
 
 

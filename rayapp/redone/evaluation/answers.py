@@ -16,7 +16,7 @@ from rayapp.llm.batch import Row, answered, in_small_blocks
 from rayapp.llm.model_version import model_version
 from rayapp.llm.settings import LlmAccess
 from rayapp.moderation.moderation import Moderation
-from rayapp.moderation.policy import load_policy
+from rayapp.moderation.policy import NONE, load_policy
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.registry import task_of
 from rayapp.redone.training.chat import ChatTokens
@@ -119,7 +119,8 @@ def _requests(
     (question,) = moderation.questions
     letters = {"max_tokens": 1, "logprobs": len(question.answers), "allowed_token_ids": list(question.answers)}
     for n, note in enumerate(questionnaire.notes):
-        yield request("label", n, moderation.prompts(note)[0], **letters)
+        for (prompt,) in moderation.prompts(note):
+            yield request("label", n, prompt, **letters)
 
 
 def _generate(
@@ -193,7 +194,8 @@ def _collected(
         elif request.kind == "text":
             losses[request.of] = (-result[0], result[1])
         else:
-            labels[request.of] = moderation.labels([{int(token): value for token, value in result.items()}])
+            window = moderation.labels([{int(token): value for token, value in result.items()}])
+            labels[request.of] = min(filter(None, (labels[request.of], window)), key=lambda found: found[NONE])
     likeliest = [
         example.options[max(range(len(options[n])), key=options[n].__getitem__)] if n in options else None
         for n, example in enumerate(questionnaire.examples)

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from rayapp.moderation.judge import Judge, Note
 from rayapp.moderation.moderation import EngineError, Moderation, PromptError, distribution, from_odds
 from rayapp.moderation.policy import Category, Policy, load_policy
 from tests.hostile_notes import hostile_notes
@@ -29,7 +30,7 @@ def test_only_the_note_differs_between_prompts(tokenizer: Any) -> None:
     moderation = Moderation(tokenizer, POLICY)
     question = moderation.questions[0]
     for text in ("", "A walk in the hills", "漢字 и кириллица 🙂"):
-        (prompt,) = moderation.prompts(text)
+        ((prompt,),) = moderation.prompts(text)
         note = moderation.note_ids(text)
         assert prompt == [*question.prompt.prefix, *note, *question.prompt.suffix]
         assert tokenizer.decode(note) == text
@@ -44,17 +45,32 @@ def test_two_hundred_hostile_notes_stay_notes(tokenizer: Any) -> None:
     question, special = moderation.questions[0], set(tokenizer.all_special_ids)
     assert len(set(hostile_notes())) == 200
     for text in hostile_notes():
-        (prompt,) = moderation.prompts(text)
-        note = prompt[len(question.prompt.prefix) : len(prompt) - len(question.prompt.suffix)]
-        assert not set(note) & special, text
-        assert len(note) <= POLICY.max_tokens, text
-        assert prompt[: len(question.prompt.prefix)] == list(question.prompt.prefix), text
-        assert prompt[-len(question.prompt.suffix) :] == list(question.prompt.suffix), text
+        for (prompt,) in moderation.prompts(text):
+            note = prompt[len(question.prompt.prefix) : len(prompt) - len(question.prompt.suffix)]
+            assert not set(note) & special, text
+            assert len(note) <= POLICY.max_tokens, text
+            assert not {"<<<", ">>>"} & {tokenizer.decode([i]).strip() for i in note}, text
+            assert prompt[: len(question.prompt.prefix)] == list(question.prompt.prefix), text
+            assert prompt[-len(question.prompt.suffix) :] == list(question.prompt.suffix), text
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.integers(0, 3000), at=st.floats(0, 1))
+def test_every_word_of_a_long_note_is_in_a_window(tokenizer: Any, words: int, at: float) -> None:
+    moderation = Moderation(tokenizer, POLICY)
+    text = [f"word{n}" for n in range(words)]
+    text.insert(int(at * words), "you are worthless and everybody hates you")
+    windows = moderation.windows(" ".join(text))
+    assert all(0 < len(window) <= POLICY.max_tokens for window in windows)
+    read = [tokenizer.decode(window) for window in windows]
+    assert any("you are worthless and everybody hates you" in window for window in read)
+    assert all(any(f"word{n} " in f"{window} " for window in read) for n in range(1, words, 97))
 
 
 def test_a_question_a_category(tokenizer: Any) -> None:
     moderation = Moderation(tokenizer, POLICY, "each")
-    assert len(moderation.prompts("text")) == len(POLICY.categories)
+    (window,) = moderation.prompts("text")
+    assert len(window) == len(POLICY.categories)
     no, yes = moderation.questions[0].answers
     answers = [{no: -0.1, yes: -3.0}] * (len(POLICY.categories) - 1) + [{no: -3.0, yes: -0.1}]
     labels = moderation.labels(answers)
@@ -114,3 +130,29 @@ def test_odds_make_a_distribution(probabilities: dict[str, float]) -> None:
 def test_a_shorter_limit_cuts(tokenizer: Any) -> None:
     short = Moderation(tokenizer, msgspec.structs.replace(POLICY, max_tokens=16))
     assert len(short.note_ids("word " * 1000)) == 16
+
+
+class Chooser:
+    """Answers B (the first category) to a prompt that holds the phrase, and A to any other."""
+
+    def __init__(self, tokenizer: Any, phrase: str) -> None:
+        self.tokenizer = tokenizer
+        self.phrase = phrase
+
+    def choose(self, prompts: list[list[int]], answers: tuple[int, ...]) -> list[dict[int, float]]:
+        harmful = [self.phrase in self.tokenizer.decode(prompt) for prompt in prompts]
+        return [dict.fromkeys(answers, -9.0) | {answers[int(bad)]: -0.01} for bad in harmful]
+
+
+@pytest.mark.parametrize("filler", [0, 300, 3000])
+@pytest.mark.parametrize(
+    "hide", [str, lambda text: "\u200b".join(text), lambda text: text.replace("hates", "h a t e s")]
+)
+def test_what_a_note_says_is_judged_wherever_and_however_it_says_it(tokenizer: Any, filler: int, hide: Any) -> None:
+    phrase = "everybody hates you"
+    judge = Judge(Moderation(tokenizer, POLICY), Chooser(tokenizer, phrase), "v")  # type: ignore[arg-type]
+    walk = "We had a lovely walk in the park today. " * (filler // 9)
+    (bad, good) = judge.verdicts([Note("a", f"{walk}{hide(phrase)} {walk}"), Note("b", walk)])
+    assert bad.labels["none"] < 0.05
+    assert good.labels["none"] > 0.95
+    assert abs(sum(bad.labels.values()) - 1) < 1e-4
