@@ -48,7 +48,7 @@ def main(config: Config, *, once: bool) -> dict[str, Any] | None:
         with stop_signals() as stop:
             worker = PostViewWorker(store, model, judge)
             post_view = WorkQueue(worker, share=config.llm.backlog_share, say=console.print)
-            work = partial(post_view.run, stop, contained=True)
+            work = partial(post_view.run, stop)
             threading.Thread(target=work, name="post-view", daemon=True).start()
             queue.run(stop, lost=lease.lost)
         if lease.lost.is_set():

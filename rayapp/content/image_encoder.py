@@ -10,7 +10,7 @@ import fsspec
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor, nn
 
 from rayapp.errors import UserError
@@ -18,6 +18,8 @@ from rayapp.errors import UserError
 SMALL = "efficientnet-lite0"
 CLIP = "clip:"
 MOST_BYTES = 32 * 1024 * 1024
+MAX_PIXELS = 50_000_000
+MAX_ASPECT = 4  # of what is scaled: a strip would be scaled up along its longer side
 
 
 class ImageError(UserError):
@@ -33,6 +35,7 @@ class Pixels(NamedTuple):
 
     def __call__(self, picture: Image.Image) -> Tensor:
         """[3, size, size]: the shorter side to `size`, the middle of the longer one."""
+        picture = _middle(picture)
         scale = self.size / min(picture.size)
         width, height = (max(self.size, round(side * scale)) for side in picture.size)
         left, top = (width - self.size) // 2, (height - self.size) // 2
@@ -42,12 +45,20 @@ class Pixels(NamedTuple):
         return torch.from_numpy(normal).permute(2, 0, 1)
 
 
+def _middle(picture: Image.Image) -> Image.Image:
+    """Without the ends of a strip: they are cut off in any case."""
+    longest = MAX_ASPECT * min(picture.size)
+    width, height = (min(side, longest) for side in picture.size)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture if (width, height) == picture.size else picture.crop((left, top, left + width, top + height))
+
+
 def read_bytes(where: str) -> bytes:
     """A local path or any URL that fsspec knows. Raises ImageError."""
     try:
         with fsspec.open(where, "rb") as file:
             raw: bytes = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # every protocol has errors of its own
         raise ImageError(f"image {where} cannot be read: {error}") from None
     if len(raw) > MOST_BYTES:
         raise ImageError(f"image {where} has more than {MOST_BYTES:,} bytes; make it smaller")
@@ -68,8 +79,15 @@ def below(root: str, where: str) -> str:
 def opened(raw: bytes, where: str) -> Image.Image:
     """Raises ImageError."""
     try:
-        return Image.open(BytesIO(raw)).convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        picture = Image.open(BytesIO(raw))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ImageError(
+                f"image {where} has {picture.width} x {picture.height} pixels, at most {MAX_PIXELS:,}; make it smaller"
+            )
+        return picture.convert("RGB")
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything for a file that is damaged on purpose
         raise ImageError(f"image {where} is no picture that can be read: {error}") from None
 
 

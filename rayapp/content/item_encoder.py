@@ -18,6 +18,7 @@ from rayapp.domain import Item
 DECODER = "decoder:"
 TABLE = "table:"
 CHUNK = 2048
+PICTURES_AT_ONCE = 16  # decoded; one of 12 megapixels takes 36 MB
 
 
 class TextVectors(Protocol):
@@ -68,17 +69,18 @@ class ItemEncoder:
         vectors = self.encode([item.text for item in items], batch_size)
         if self.image is None:
             return vectors
-        rows, pictures = [], []
-        for row, item in enumerate(items):
-            if not item.image:
-                continue
-            try:
-                pictures.append(opened(read_bytes(item.image), item.image))
-                rows.append(row)
-            except ImageError as error:
-                self.unreadable.append(f"item {item.item_id}: {error}")
-        if rows:
-            vectors[rows, self.text.dim :] = self.image.encode(pictures)
+        with_picture = [row for row, item in enumerate(items) if item.image]
+        for start in range(0, len(with_picture), PICTURES_AT_ONCE):
+            rows, pictures = [], []
+            for row in with_picture[start : start + PICTURES_AT_ONCE]:
+                item = items[row]
+                try:
+                    pictures.append(opened(read_bytes(item.image or ""), item.image or ""))
+                    rows.append(row)
+                except ImageError as error:
+                    self.unreadable.append(f"item {item.item_id}: {error}")
+            if rows:
+                vectors[rows, self.text.dim :] = self.image.encode(pictures)
         return vectors
 
 

@@ -47,6 +47,10 @@ class Worker(Protocol[T]):
         """Ask the model and publish its answers. Returns how many entries are done. Raises ModelAway."""
         ...
 
+    def give_up(self, entry: T, error: Exception) -> None:
+        """Take an entry off the queue on which `work` failed for a reason of its own; the entries behind it go on."""
+        ...
+
 
 class WorkQueue(Generic[T]):
     """One worker's loop. Its backlog takes `share` of the time: after a batch it rests 1 / share - 1 times as long."""
@@ -59,30 +63,22 @@ class WorkQueue(Generic[T]):
         self.paced = paced
         self.rest_until = 0.0  # monotonic; nothing of the backlog before this moment
 
-    def run(self, stop: threading.Event, *, lost: threading.Event | None = None, contained: bool = False) -> None:
+    def run(self, stop: threading.Event, *, lost: threading.Event | None = None) -> None:
         """Until `stop`, or until the lease is `lost`; a model, broker or store that is away is waited for.
 
-        `contained`: any other error is reported and the loop goes on, for a
-        thread whose trouble must not end the work beside it.
+        Whatever else goes wrong is reported and the loop goes on; an entry that cannot be worked off is given up.
         """
         away = ""
         while not stop.is_set() and not (lost is not None and lost.is_set()):
             try:
                 done = self.step()
-            except StoreRefused as error:
-                if not contained:
-                    raise
-                self._report(error)
-                stop.wait(RETRY_S)
             except (ModelAway, StoreUnreachable, KafkaException) as error:
                 if away != type(error).__name__:
                     self.say(f"{self.worker.name}: waiting, nothing is lost: {error}")
                 away = type(error).__name__
                 stop.wait(RETRY_S)
             except Exception as error:
-                if not contained:
-                    raise
-                self._report(error)
+                self.say(f"{self.worker.name}: {error!r}")
                 stop.wait(RETRY_S)
             else:
                 if away and done:
@@ -97,7 +93,7 @@ class WorkQueue(Generic[T]):
         batch = self.worker.claim(self._allowed(started))
         if batch is None:
             return 0
-        done = self.worker.work(batch)
+        done = self._worked(batch)
         if self.paced and not batch.urgent:
             self.rest_until = time.monotonic() + (time.monotonic() - started) * (1 / self.share - 1)
         return done
@@ -107,5 +103,17 @@ class WorkQueue(Generic[T]):
             return Allowance.ALL
         return Allowance.LITTLE if now >= self.rest_until else Allowance.URGENT
 
-    def _report(self, error: Exception) -> None:
-        self.say(f"{self.worker.name}: {error!r}")
+    def _worked(self, batch: Batch[T]) -> int:
+        """The batch, or each of its entries alone once one of them fails."""
+        try:
+            return self.worker.work(batch)
+        except Exception as error:
+            if isinstance(error, ModelAway | KafkaException) or (
+                isinstance(error, StoreUnreachable) and not isinstance(error, StoreRefused)
+            ):
+                raise
+            if len(batch.work) > 1:
+                return sum(self._worked(batch._replace(work=[entry])) for entry in batch.work)
+            self.say(f"{self.worker.name}: {batch.work[0]!r:.200} is given up: {error!r:.500}")
+            self.worker.give_up(batch.work[0], error)
+            return 1

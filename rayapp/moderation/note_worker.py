@@ -95,6 +95,14 @@ class NoteWorker:
         self._publish([Judged(v, w.queued) for v, w in zip(verdicts, batch.work, strict=True)])
         return len(batch.work)
 
+    def give_up(self, entry: WaitingNote, error: Exception) -> None:
+        """The policy's fallback holds; the note is queued again when it changes, is reported, or the moderator
+        restarts."""
+        self.metrics.count("rayapp_verdicts_total", decision="none", outcome="given_up")
+        if entry.before is None:
+            self._publish([Judged(self.judge.unjudged(entry.note))])
+        self.queue.drop(entry.queued.item_id)
+
     def _notes(self, entries: list[Queued]) -> Iterator[WaitingNote]:
         for queued, stored in zip(entries, self.reader.fetch([q.item_id for q in entries]), strict=True):
             if stored.item is None:

@@ -45,6 +45,10 @@ class PostViewWorker:
             self.queue.put(wanted.item_id, self._made(self.reader.fetch([wanted.item_id])[0]))
         return len(batch.work)
 
+    def give_up(self, entry: Wanted, error: Exception) -> None:
+        """It has no queries until a client asks again."""
+        self.queue.put(entry.item_id, None)
+
     def _notes_wait(self) -> bool:
         return any(queued.urgency is Urgency.NOW for queued in self.moderation.next(1))
 

@@ -28,6 +28,10 @@ class Answer:
         """Fewer places are filled than were asked for."""
         return len(self.slots) < self.request.ask.k
 
+    def without_cursor(self) -> Answer:
+        """It has no next page."""
+        return replace(self, request=replace(self.request, user=self.request.user._replace(cursor="")))
+
 
 def drafted(first: Answer, second: Answer, rng: np.random.Generator) -> Answer:
     """One list of two rankers', by team draft; `model_version` names both where they differ."""

@@ -39,7 +39,9 @@ class SideEffect(Protocol):
 
     stage: ClassVar[str]
 
-    async def tell(self, answer: Answer, latency_ms: float) -> None: ...
+    async def tell(self, answer: Answer, latency_ms: float) -> Answer:
+        """The answer as it is sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Pipeline:
             lambda scenes: self._answer([r.on(scene) for r, scene in zip(requests, scenes, strict=True)]),
         )
         for effect in self.stages.effects:
-            await self._timed(effect.stage, effect.tell(answer, 1000 * (time.perf_counter() - started)))
+            answer = await self._timed(effect.stage, effect.tell(answer, 1000 * (time.perf_counter() - started)))
         return answer
 
     async def _answer(self, requests: list[Request]) -> Answer:

@@ -22,6 +22,7 @@ class Scripted:
         self.script = list(script)
         self.urgent = urgent
         self.allowed: list[Allowance] = []
+        self.given_up: list[tuple[int, str]] = []
 
     def claim(self, allowed: Allowance) -> Batch[int] | None:
         self.allowed.append(allowed)
@@ -29,6 +30,9 @@ class Scripted:
 
     def work(self, batch: Batch[int]) -> int:
         return self.script.pop(0)()
+
+    def give_up(self, entry: int, error: Exception) -> None:
+        self.given_up.append((entry, str(error)))
 
 
 def failing(error: Exception) -> Callable[[], int]:
@@ -38,13 +42,13 @@ def failing(error: Exception) -> Callable[[], int]:
     return step
 
 
-def ran(worker: Scripted, monkeypatch: pytest.MonkeyPatch, *, contained: bool = False) -> list[str]:
+def ran(worker: Scripted, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is said until the script is done."""
     monkeypatch.setattr("rayapp.llm.work_queue.RETRY_S", 0.01)
     said: list[str] = []
     stop = threading.Event()
     worker.script.append(lambda: stop.set() or 1)  # type: ignore[func-returns-value]
-    WorkQueue(worker, share=1.0, say=said.append).run(stop, contained=contained)
+    WorkQueue(worker, share=1.0, say=said.append).run(stop)
     return said
 
 
@@ -59,11 +63,42 @@ def test_what_is_away_is_reported_once_and_so_is_its_return(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("error", [StoreRefused("WRONGTYPE"), ValueError("a bug")])
-def test_other_errors_end_the_loop_unless_they_are_contained(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(type(error)):
-        ran(Scripted(failing(error), urgent=True), monkeypatch)
-    (line,) = ran(Scripted(failing(error), urgent=True), monkeypatch, contained=True)
+def test_an_entry_that_cannot_be_worked_off_is_given_up_and_the_next_one_follows(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Scripted(failing(error), urgent=True)
+    (line,) = ran(worker, monkeypatch)
     assert repr(error) in line
+    assert worker.given_up == [(1, str(error))]
+    assert worker.script == []
+
+
+def test_of_a_batch_only_the_bad_entry_is_given_up() -> None:
+    class Ten(Scripted):
+        def claim(self, allowed: Allowance) -> Batch[int]:
+            return Batch(list(range(10)), True)
+
+        def work(self, batch: Batch[int]) -> int:
+            if 7 in batch.work:
+                raise ValueError("seven")
+            return len(batch.work)
+
+    worker = Ten()
+    assert WorkQueue(worker, share=1.0, say=print).step() == 10
+    assert worker.given_up == [(7, "seven")]
+
+
+def test_a_claim_that_fails_is_reported_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stumbling(Scripted):
+        failures = 2
+
+        def claim(self, allowed: Allowance) -> Batch[int] | None:
+            if self.failures:
+                self.failures -= 1
+                raise KeyError("claim")
+            return super().claim(allowed)
+
+    assert ran(Stumbling(urgent=True), monkeypatch) == ["scripted: KeyError('claim')"] * 2
 
 
 def test_a_backlog_takes_its_share_of_the_time() -> None:
