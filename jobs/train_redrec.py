@@ -89,7 +89,11 @@ def main(
         options = RunOptions(holdout, split, scenarios, workers, gpu, json.loads(offsets))
         trained = train(settings, folder, config=config, registry=registry, options=options, progress=on_progress)
     validation = trained.metrics["validation"]
-    scores = [validation[history][metric] for history in ("kept", "masked") for metric in ("hr@10", "ndcg@10")]
+    scores = [
+        validation.get(history, {}).get(metric) for history in ("kept", "masked") for metric in ("hr@10", "ndcg@10")
+    ]
+    if None in scores:
+        console.print("no user has an event to validate on: the metrics are empty until the stream brings some")
     print_table(
         "validation (last event but holdout)",
         ["model", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10"],

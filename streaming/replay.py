@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import pyarrow.parquet as pq
-
-from rayapp.data.folder import DataFolderError, normalise_interactions
+from rayapp.data.errors import DataFolderError
+from rayapp.data.interactions import usable_interactions
+from rayapp.data.left_out import LeftOut
+from rayapp.data.parquet import read_table
 from rayapp.domain import Event, Item, encode
+from rayapp.parsing import Unreadable, json_lines
 from rayapp.validation import InvalidRecord, parse_event
 from streaming.producer import EventProducer, Record
 
+KINDS = (".jsonl", ".ndjson", ".parquet")
 Progress = Callable[[int], None]
 
 
@@ -58,22 +63,57 @@ def send_events(
     return producer.send_all(paced((behaviour_record(topic, e, origin) for e in events), rate, progress), 3600)
 
 
-def log_events(file: Path, scenarios: tuple[str, ...]) -> Iterator[Event]:
+class LogFile:
     """Events of a behaviour log: JSON lines of events, or Parquet with a data folder's interaction columns.
 
-    Raises DataFolderError with file and line. Events without an id get one
-    made from file name and place, so replaying the file again counts once.
+    Records that cannot be used are left out, counted and named; one of them ends nothing. Events without an id get
+    one made from their content and how often it came before, so replaying a file again counts once, and another file
+    is another log whatever it is called.
     """
-    if not file.is_file():
-        raise DataFolderError(f"{file} does not exist; give a .jsonl or .parquet behaviour log")
-    now = int(time.time() * 1000)
-    if file.suffix == ".parquet":
-        table = normalise_interactions(pq.read_table(file), str(file)).sort_by("timestamp_ms")
-        rows: Iterable[dict[str, Any]] = table.drop_columns(["position"]).to_pylist()
-    else:
-        rows = (msgspec.json.decode(line) for line in file.read_bytes().splitlines() if line.strip())
-    for number, raw in enumerate(rows, start=1):
-        try:
-            yield parse_event(raw, scenarios, now, default_id=f"r-{file.name}-{number:09d}")
-        except InvalidRecord as error:
-            raise DataFolderError(f"{file} record {number}: {error}") from None
+
+    def __init__(self, file: Path, scenarios: tuple[str, ...]) -> None:
+        """Raises DataFolderError for a file that is missing or of another kind."""
+        if not file.exists():
+            raise DataFolderError(f"{file} does not exist; give a .jsonl or .parquet behaviour log")
+        if file.suffix not in KINDS:
+            raise DataFolderError(f"{file} is no {' or '.join(KINDS)} file; convert it to one of them")
+        self.file = file
+        self.scenarios = scenarios
+        self.left_out = LeftOut(str(file))
+        self.records = 0
+
+    def events(self) -> Iterator[Event]:
+        """In the file's order; of Parquet in time order. Raises DataFolderError for a file that cannot be read, and at
+        the end for one of which nothing can be used."""
+        seen: Counter[bytes] = Counter()
+        now = int(time.time() * 1000)
+        for record in self._parquet() if self.file.suffix == ".parquet" else self._lines():
+            content = hashlib.blake2b(json.dumps(record, sort_keys=True, default=str).encode(), digest_size=12).digest()
+            seen[content] += 1
+            try:
+                yield parse_event(record, self.scenarios, now, default_id=f"r-{content.hex()}-{seen[content]}")
+            except InvalidRecord as error:
+                self.left_out.add(str(error).removeprefix("event: "))
+        if self.left_out.rows == self.records:
+            self.left_out.check(self.records)
+
+    def report(self) -> str:
+        """What was left out; empty when nothing was."""
+        return self.left_out.line(self.records)
+
+    def _parquet(self) -> Iterator[dict[str, Any]]:
+        table = read_table(self.file)
+        usable, left_out = usable_interactions(table, str(self.file))
+        self.records = table.num_rows
+        self.left_out.reasons.update(left_out.reasons)
+        for batch in usable.sort_by("timestamp_ms").drop_columns(["position"]).to_batches(max_chunksize=10_000):
+            yield from batch.to_pylist()
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        with self.file.open("rb") as file:
+            for _number, record in json_lines(file, what=self.file.name):
+                self.records += 1
+                if isinstance(record, Unreadable):
+                    self.left_out.add(str(record))
+                else:
+                    yield record

@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from rayapp.config import Config
-from rayapp.data.folder import DataFolder, DataFolderError, bootstrap_events
+from rayapp.data.errors import DataFolderError
+from rayapp.data.folder import DataFolder, bootstrap_events
 from streaming.producer import EventProducer
-from streaming.replay import log_events, send_events, send_items
+from streaming.replay import LogFile, send_events, send_items
 from streaming.topics import wait_for_broker
 
 
@@ -52,9 +53,11 @@ def load_folder(config: Config, path: str) -> None:
             f"{path} has scenarios {sorted(unknown)}; the running system knows {', '.join(config.scenarios)}; "
             f"start it with: rayapp up --data {path}"
         )
+    items = folder.items()
+    for notice in folder.notices:
+        click.echo(f"  {notice}")
     wait_for_broker(config.bootstrap)
     producer = EventProducer(config.broker, linger_ms=20, timeout_s=60)
-    items = folder.items()
     with Bar("items", len(items)) as bar:
         send_items(producer, items, topic=config.topic("items"), progress=bar)
     with Bar("events", folder.interactions().num_rows) as bar:
@@ -64,9 +67,12 @@ def load_folder(config: Config, path: str) -> None:
 
 
 def replay_file(config: Config, file: Path, rate: float | None) -> None:
+    log = LogFile(file, config.scenarios)
     wait_for_broker(config.bootstrap)
     producer = EventProducer(config.broker, linger_ms=5, timeout_s=60)
     with Bar("events", None) as bar:
-        events = log_events(file, config.scenarios)
+        events = log.events()
         send_events(producer, events, topic=config.topic("behaviour"), origin="replay", progress=bar, rate=rate)
+    if report := log.report():
+        click.echo(f"  {report}")
     producer.close()

@@ -120,6 +120,8 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
         say(f"loading {folder.path}")
         producer = EventProducer(config.broker, linger_ms=20, timeout_s=60)
         items = folder.items()
+        for notice in folder.notices:
+            say(f"  {notice}")
         with Bar("items", len(items)) as bar:
             send_items(producer, items, topic=config.topic("items"), progress=bar)
         total = folder.interactions().num_rows

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rayapp.data.folder import DataFolderError
+from rayapp.data.errors import DataFolderError
 
 
 class TableError(DataFolderError):

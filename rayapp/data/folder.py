@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,43 +14,56 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rayapp.data.errors import DataFolderError
+from rayapp.data.interactions import usable_interactions
+from rayapp.data.left_out import LeftOut
 from rayapp.data.order import time_order
+from rayapp.data.parquet import parts_of, read_table
 from rayapp.data.vocabulary import Vocabulary
-from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, Action, Event, Item
-from rayapp.errors import UserError
-from rayapp.validation import InvalidRecord, parse_item
+from rayapp.domain import Action, Event, Item
+from rayapp.validation import InvalidRecord, columns_without_text, parse_item
 
-DEFAULT_SCENARIO = "homefeed"
-
-
-class DataFolderError(UserError):
-    """The folder cannot be used; the message names file, column and remedy."""
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
 class DataFolder:
-    """Reads `items.parquet` and `interactions.parquet`; ids become strings, missing columns get defaults."""
+    """Reads `items.parquet` and `interactions.parquet`; ids become strings, missing columns get defaults.
+
+    Rows that cannot be used are left out and counted in `notices`, a line a table, once it was read.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.archive = (self.path / "behaviour").is_dir() and not (self.path / "interactions.parquet").is_file()
-        if not self.archive and not (self.path / "interactions.parquet").is_file():
-            raise DataFolderError(f"{self.path} has no interactions.parquet; see docs/how-to/your-own-data.md")
+        self.notices: list[str] = []
+        self.archive = (self.path / "behaviour").is_dir() and not (self.path / "interactions.parquet").exists()
+        if not self.archive and not (self.path / "interactions.parquet").exists():
+            raise DataFolderError(f"{self.path} has no interactions.parquet{_instead(self.path)}")
 
     def digest(self) -> str:
         """Content hash of the folder, so that the same data is not sent twice."""
         digest = hashlib.sha256()
         archived = sorted(str(f.relative_to(self.path)) for f in self.path.glob("behaviour/date=*/[0-9]*.parquet"))
         for name in ("items.parquet", "interactions.parquet", "forgotten.parquet", *archived):
-            file = self.path / name
-            if file.is_file():
-                digest.update(name.encode() + file.read_bytes())
+            for file in parts_of(self.path / name):
+                digest.update(str(file.relative_to(self.path)).encode() + file.read_bytes())
         return digest.hexdigest()[:16]
 
     def interactions(self) -> pa.Table:
-        """INTERACTION_SCHEMA, in the file's order."""
-        if self.archive:
-            return normalise_interactions(self._archived(), str(self.path))
-        return normalise_interactions(pq.read_table(self.path / "interactions.parquet"), str(self.path))
+        """INTERACTION_SCHEMA, in the file's order. Raises DataFolderError."""
+        return self._interactions
+
+    @cached_property
+    def _interactions(self) -> pa.Table:
+        where = str(self.path / "interactions.parquet")
+        table = self._archived() if self.archive else read_table(self.path / "interactions.parquet")
+        usable, left_out = usable_interactions(table, str(self.path) if self.archive else where)
+        left_out.check(table.num_rows)
+        self._notice(left_out.line(table.num_rows))
+        return usable
+
+    def _notice(self, line: str) -> None:
+        if line and line not in self.notices:
+            self.notices.append(line)
 
     def _archived(self) -> pa.Table:
         """An archive's behaviour in log order, deduplicated, without forgotten users and searches."""
@@ -69,58 +85,62 @@ class DataFolder:
         return table.filter(pa.array(keep, pa.bool_()))
 
     def items(self) -> list[Item]:
-        """The catalogue; without items.parquet all ids of the interactions, without content."""
+        """The catalogue, each id once (the last row of an id counts); without items.parquet all ids of the
+        interactions, without content. Raises DataFolderError."""
+        return list(self._items.values())
+
+    @cached_property
+    def _items(self) -> dict[str, Item]:
         file = self.path / "items.parquet"
-        if not file.is_file():
+        if not file.exists():
             ids = pc.unique(self.interactions()["item_id"]).to_pylist()
-            return [Item(item_id=i, title=i) for i in sorted(ids)]
-        items = []
-        for number, row in enumerate(pq.read_table(file).to_pylist()):
-            if row.get("image"):
-                row["image"] = str((self.path / row["image"]).resolve())
-            try:
-                items.append(parse_item(row))
-            except InvalidRecord as error:
-                raise DataFolderError(f"{file} row {number}: {error}") from None
-        return items
+            return {i: Item(item_id=i, title=i) for i in sorted(ids)}
+        table = read_table(file)
+        if "item_id" not in table.schema.names:
+            raise DataFolderError(f"{file} has no column 'item_id'; it has {sorted(table.schema.names)}")
+        found: dict[str, Item] = {}
+        left_out, without_text, again = LeftOut(str(file)), set[str](), 0
+        now_ms = int(time.time() * 1000)
+        for batch in table.to_batches(max_chunksize=10_000):
+            for row in batch.to_pylist():
+                present = {
+                    key: value for key, value in row.items() if value is not None and value == value
+                }  # NaN: a gap
+                if isinstance(present.get("image"), str) and present["image"]:
+                    present["image"] = str((self.path / present["image"]).resolve())
+                try:
+                    item = parse_item(present, now_ms)
+                except InvalidRecord as error:
+                    left_out.add(str(error).removeprefix("item: "))
+                    continue
+                without_text.update(columns_without_text(present))
+                again += item.item_id in found
+                found[item.item_id] = item
+        left_out.check(table.num_rows)
+        self._notice(left_out.line(table.num_rows))
+        if again:
+            self._notice(f"{file}: {again:,} rows repeat an item_id; the last row of an id counts")
+        if without_text:
+            columns = ", ".join(sorted(without_text)[:10])
+            self._notice(f"{file}: columns without text are left out: {columns}")
+        return found
 
 
-def normalise_interactions(table: pa.Table, where: str = "interactions") -> pa.Table:
-    """Convert a table with the contract's columns to INTERACTION_SCHEMA. Raises DataFolderError."""
-    names = set(table.schema.names)
-    for needed in ("user_id", "item_id"):
-        if needed not in names:
-            raise DataFolderError(f"{where}: interactions have no column {needed!r}; they have {sorted(names)}")
-    n = table.num_rows
-    if "timestamp_ms" in names:
-        times = table["timestamp_ms"].cast(pa.int64())
-    elif "timestamp" in names:
-        times = pc.cast(pc.multiply(table["timestamp"].cast(pa.float64()), 1000.0), pa.int64(), safe=False)
-    else:
-        raise DataFolderError(f"{where}: interactions need a column timestamp (s) or timestamp_ms")
+def _instead(folder: Path) -> str:
+    """What to do where interactions.parquet is missing."""
+    guide = "see docs/how-to/your-own-data.md"
+    if not folder.is_dir():
+        return f": there is no such folder; {guide}"
+    there = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
+    tables = [name for name in there if name.endswith(TABLES) and name != "items.parquet"]
+    if tables:
+        return f"; it has {', '.join(tables[:8])}: write the interactions as interactions.parquet; {guide}"
+    return f"; it has {', '.join(there[:8]) or 'nothing'}; {guide}"
 
-    def column(name: str, default: object, kind: pa.DataType) -> pa.ChunkedArray | pa.Array:
-        if name not in names:
-            return pa.array([default] * n, type=kind)
-        values = table[name].cast(kind)
-        return values if default is None else pc.fill_null(values, default)
 
-    columns = {
-        "user_id": table["user_id"].cast(pa.string()),
-        "item_id": table["item_id"].cast(pa.string()),
-        "timestamp_ms": times,
-        "scenario": column("scenario", DEFAULT_SCENARIO, pa.string()),
-        "action": column("action", "click", pa.string()),
-        "query": column("query", None, pa.string()),
-        "position": column("position", 0, pa.int64()),
-    }
-    for name in ("user_id", "item_id", "timestamp_ms"):
-        if columns[name].null_count:
-            raise DataFolderError(f"{where}: column {name!r} has {columns[name].null_count} empty values; fill or drop")
-    unknown = set(pc.unique(columns["action"]).to_pylist()) - set(ACTIONS)
-    if unknown:
-        raise DataFolderError(f"{where}: unknown actions {sorted(unknown)}; use {', '.join(ACTIONS)}")
-    return pa.table(columns, schema=INTERACTION_SCHEMA)
+def _is_gap(value: object) -> bool:
+    """pandas writes gaps of numbers as NaN."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def bootstrap_events(folder: DataFolder) -> Iterator[Event]:

@@ -36,6 +36,9 @@ EVENTS = pa.schema(
 # A record with several actions counts as the one that says most.
 STRONGEST = (Action.CONVERSION, Action.FOLLOW, Action.SHARE, Action.COMMENT, Action.COLLECT, Action.LIKE, Action.CLICK)
 
+RELATIVE = 100_000_000  # seconds; times below it are counted from a start that the release keeps to itself
+START = 1_577_836_800  # 2020-01-01, in its place
+
 
 class RedMmuError(DataFolderError):
     """The files cannot be used; the message names file, column and remedy."""
@@ -180,4 +183,5 @@ def _seconds(ts: pa.Array) -> pa.Array:
     if ts.null_count:
         raise RedMmuError(f"{ts.null_count} events have no ts; every event needs its time in seconds")
     times = ts.cast(pa.int64())
-    return pc.if_else(pc.greater(times, 10**11), pc.divide(times, 1000), times)
+    seconds = pc.if_else(pc.greater(times, 10**11), pc.divide(times, 1000), times)
+    return pc.if_else(pc.less(seconds, RELATIVE), pc.add(seconds, START), seconds)

@@ -83,6 +83,8 @@ def train(
 
     say(1, f"reading {folder.path}")
     data = training_data(folder, scenarios=options.scenarios)
+    for notice in folder.notices:
+        say(1, notice)
     try:
         periods(settings.model.trend_days, data.vocabulary.time)
     except ValueError as error:

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray.data
 
-from rayapp.data.folder import DataFolder, item_rows, normalise_interactions, of_scenarios, vocabulary_of
+from rayapp.data.folder import DataFolder, item_rows, of_scenarios, vocabulary_of
+from rayapp.data.interactions import usable_interactions
+from rayapp.data.parquet import parts_of
 from rayapp.data.sequences import user_sequences
 from rayapp.data.vocabulary import Vocabulary
-from rayapp.domain import Item
+from rayapp.domain import Action, Item
 from rayapp.training.redrec_settings import TrainingError
 
 
@@ -31,6 +33,7 @@ def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks
     items = folder.items()
     rows = item_rows(items)
     table = folder.interactions()
+    _check_known(folder, table, rows)
     unknown = set(scenarios) - set(pc.unique(table["scenario"]).to_pylist())
     if unknown:
         raise TrainingError(f"{folder.path} has no events of scenario {', '.join(sorted(unknown))}")
@@ -39,8 +42,9 @@ def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks
     if folder.archive:
         interactions = ray.data.from_arrow(of_scenarios(table, scenarios))
     else:
-        interactions = ray.data.read_parquet(str(folder.path / "interactions.parquet")).map_batches(
-            lambda t: of_scenarios(normalise_interactions(_table(t), where), scenarios),
+        files = [str(file) for file in parts_of(folder.path / "interactions.parquet")]
+        interactions = ray.data.read_parquet(files).map_batches(
+            lambda t: of_scenarios(usable_interactions(_table(t), where)[0], scenarios),
             batch_format="pyarrow",
             batch_size=None,
         )
@@ -48,6 +52,20 @@ def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks
         lambda t: user_sequences(_table(t), vocabulary, rows), batch_format="pyarrow", batch_size=None
     )
     return TrainingData(dataset.materialize(), items, vocabulary)
+
+
+def _check_known(folder: DataFolder, table: pa.Table, rows: dict[str, int]) -> None:
+    """Raises TrainingError where no event is about an item of the catalogue: a model of nobody is of no use."""
+    actions = table.filter(pc.not_equal(table["action"], Action.IMPRESSION.value))
+    ids = pc.unique(actions["item_id"])
+    if any(item_id in rows for item_id in ids.to_pylist()):
+        return
+    if not len(ids):
+        raise TrainingError(f"{folder.path} has impressions only; training needs clicks or other actions")
+    examples = f"such as {ids[0].as_py()!r} there and {next(iter(rows))!r} here"
+    raise TrainingError(
+        f"{folder.path}: no item_id of the interactions is in items.parquet ({examples}); align the ids"
+    )
 
 
 def _table(batch: object) -> pa.Table:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import logging
+import string
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import fsspec
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rayapp.errors import UserError
+from rayapp.parsing import Unreadable, json_lines
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example
 from rayapp.redone.tasks.official import is_official
 
+log = logging.getLogger(__name__)
 INSTRUCTION_COLUMNS = ("instruction", "output")
 
 
@@ -44,14 +48,30 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def texts(source: Source, folder: Path) -> Iterator[str]:
     """The texts of a `text` source. Raises SourceError."""
+    skipped = 0
     for row in _rows(source, folder):
         flat = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
+        if any(flat.get(name, "") is None for name in _fields(source)):
+            skipped += 1  # a gap is not the word None
+            continue
         try:
             yield source.template.format(**flat)
         except KeyError as error:
             raise SourceError(
                 f"source {source.name}: template {source.template!r} wants {error}; there are {', '.join(row)}"
             ) from None
+        except (ValueError, IndexError, AttributeError, TypeError) as error:
+            raise SourceError(f"source {source.name}: template {source.template!r} cannot be filled: {error}") from None
+    if skipped:
+        log.warning("source %s: %d rows with a gap are left out", source.name, skipped)
+
+
+def _fields(source: Source) -> list[str]:
+    """Columns that the template names. Raises SourceError for a template that cannot be read."""
+    try:
+        return [name for _, name, _, _ in string.Formatter().parse(source.template) if name]
+    except ValueError as error:
+        raise SourceError(f"source {source.name}: template {source.template!r} cannot be read: {error}") from None
 
 
 def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iterator[Example]:
@@ -63,15 +83,33 @@ def source_examples(source: Source, folder: Path, split: str, seed: int) -> Iter
             raise SourceError(f"source {source.name}: there is no such public set; use one of {', '.join(SETS)}")
         yield from examples(folder, name, split, source.limit or None, seed=seed)
         return
+    skipped = 0
     for row in _rows(source, folder):
         if source.kind == "examples":
-            yield msgspec.convert(row, Example)
+            try:
+                yield msgspec.convert(row, Example)
+            except msgspec.ValidationError as error:
+                raise SourceError(f"source {source.name}: an example cannot be read: {error}") from None
             continue
         missing = [name for name in INSTRUCTION_COLUMNS if name not in row]
         if missing:
             raise SourceError(f"source {source.name}: no column {missing[0]}; there are {', '.join(row)}")
-        question = f"{row['instruction']}\n{row['input']}" if row.get("input") else str(row["instruction"])
-        yield Example("instruction", question, str(row["output"]), source=source.name)
+        instruction, output, further = (_text(row.get(name)) for name in (*INSTRUCTION_COLUMNS, "input"))
+        if not instruction or not output:
+            skipped += 1
+            continue
+        yield Example(
+            "instruction", f"{instruction}\n{further}" if further else instruction, output, source=source.name
+        )
+    if skipped:
+        log.warning("source %s: %d rows without an instruction or an output are left out", source.name, skipped)
+
+
+def _text(value: object) -> str:
+    """A cell's text; empty for what holds none (a gap, a list, an object)."""
+    if isinstance(value, str):
+        return value if value.strip() else ""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) and value == value else ""
 
 
 def _rows(source: Source, folder: Path) -> Iterator[dict[str, Any]]:
@@ -100,10 +138,13 @@ def _of(source: Source, opened: Any) -> Iterator[dict[str, Any]]:
                 for batch in pq.ParquetFile(file).iter_batches(1000):
                     yield from batch.to_pylist()
             elif opened.path.endswith((".jsonl", ".ndjson")):
-                yield from (json.loads(line) for line in file if line.strip())
+                for _number, record in json_lines(file, what=opened.path):
+                    if isinstance(record, Unreadable):
+                        raise record
+                    yield record
             else:
                 yield from ({"text": part} for part in file.read().decode().split("\n\n") if part.strip())
     except FileNotFoundError:
         raise SourceError(f"source {source.name}: {opened.path} is not there") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (Unreadable, pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise SourceError(f"source {source.name}: {opened.path} cannot be read: {error}") from None

@@ -70,7 +70,7 @@ def test_a_release_is_a_data_folder(release: Path, tmp_path: Path) -> None:
     assert rows["a", "n0"]["action"] == "click"
     assert rows["a", "n5"]["scenario"] == "ads"
     assert rows["c", "n4"]["timestamp_ms"] == 1_700_000_000_000
-    assert rows["c", "n0"]["timestamp_ms"] == 60_000
+    assert rows["c", "n0"]["timestamp_ms"] == 1_577_836_860_000
     items = folder.items()
     assert [i.kind for i in items] == ["note", "note", "note", "note", "ad", "ad"]
     assert not any(i.text for i in items)

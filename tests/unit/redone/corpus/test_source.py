@@ -57,3 +57,28 @@ def test_what_cannot_be_read_says_why(folder: Path, source: Source, message: str
     read = texts(source, folder) if source.kind == "text" else source_examples(source, folder, "train", 0)
     with pytest.raises(SourceError, match=message.replace("*", r"\*")):
         list(read)
+
+
+@pytest.mark.parametrize("gap", ["null", '""', '" "', "[]", "{}", "NaN", "false"])
+@pytest.mark.parametrize("column", ["instruction", "output"])
+def test_a_row_with_a_gap_is_left_out_and_never_read_as_a_word(folder: Path, gap: str, column: str) -> None:
+    row = {"instruction": '"a"', "output": '"b"'} | {column: gap}
+    bad = "{" + ", ".join(f'"{key}": {value}' for key, value in row.items()) + "}"
+    (folder / "x.jsonl").write_text(f'{{"instruction": "q", "output": 7}}\n{bad}\n' if gap != "NaN" else "")
+    (folder / "y.jsonl").write_text('{"title": null}\n{"title": "t"}\n')
+    found = [example.answer for example in source_examples(Source("x", "instructions", "x.jsonl"), folder, "train", 0)]
+    assert found == ([] if gap == "NaN" else ["7"])
+    assert list(texts(Source("y", "text", "y.jsonl", template="{title}"), folder)) == ["t"]
+
+
+@pytest.mark.parametrize("template", ["{title", "{title.x}", "{title:d}", "{0}", "{title[3][4]}"])
+def test_a_template_that_cannot_be_filled_is_one_line(folder: Path, template: str) -> None:
+    with pytest.raises(SourceError) as error:
+        list(texts(Source("notes", "text", "notes.parquet", template=template), folder))
+    assert "\n" not in str(error.value)
+
+
+def test_a_broken_line_of_a_million_is_named(folder: Path) -> None:
+    (folder / "x.jsonl").write_text('{"instruction": "a", "output": "b"}\n\n{"instruction": \n')
+    with pytest.raises(SourceError, match="line 3"):
+        list(source_examples(Source("x", "instructions", "x.jsonl"), folder, "train", 0))

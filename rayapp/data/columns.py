@@ -1,0 +1,133 @@
+"""Columns of a user's table as the system reads them, whatever types their writer chose. Nulls stay nulls."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rayapp.data.errors import DataFolderError
+from rayapp.times import MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS, TimeError, Unit, milliseconds, unit_hint
+from rayapp.validation import MAX_EXACT
+
+Column = pa.ChunkedArray
+
+
+def _type_error(name: str, column: Column, wanted: str) -> DataFolderError:
+    return DataFolderError(f"column {name!r} has the type {column.type}; write it as {wanted}")
+
+
+def plain(column: Column) -> Column:
+    """Dictionaries decoded, NaN as a gap."""
+    if pa.types.is_dictionary(column.type):
+        values: pa.DataType = column.type.value_type  # type: ignore[attr-defined]
+        column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], values)
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+    return column
+
+
+def texts(column: Column, name: str) -> Column:
+    """Text as it is. Raises DataFolderError for another type."""
+    column = plain(column)
+    kind = column.type
+    if pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            return column.cast(pa.string())
+        except pa.ArrowException:
+            raise DataFolderError(f"column {name!r} holds bytes that are not UTF-8; write it as text") from None
+    raise _type_error(name, column, "text")
+
+
+def ids(column: Column, name: str) -> Column:
+    """Ids as text: texts and whole numbers, exactly. Raises DataFolderError for numbers that are not exact."""
+    column = plain(column)
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return column.cast(pa.string())
+    if pa.types.is_floating(kind):
+        worst = pc.max(pc.abs(column)).as_py()
+        whole = pc.all(pc.equal(column, pc.floor(column))).as_py()
+        if (worst or 0) > MAX_EXACT or whole is False:
+            raise DataFolderError(
+                f"column {name!r} holds floating-point numbers that are no exact ids (such as {_example(column)}); "
+                "write ids as text or whole numbers"
+            )
+        return column.cast(pa.int64()).cast(pa.string())
+    if pa.types.is_decimal(kind):
+        try:
+            return column.cast(pa.decimal256(76, 0)).cast(pa.string())
+        except pa.ArrowException:
+            raise _type_error(name, column, "text or whole numbers") from None
+    if pa.types.is_boolean(kind):
+        raise _type_error(name, column, "text or whole numbers")
+    return texts(column, name)
+
+
+def whole_numbers(column: Column, name: str) -> Column:
+    """int64. Raises DataFolderError for fractions and other types."""
+    column = plain(column)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type)):
+        raise _type_error(name, column, "whole numbers")
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowException:
+        example = f"such as {_example(column)}" if pa.types.is_floating(column.type) else "beyond 64 bits"
+        raise DataFolderError(f"column {name!r} holds numbers that are not whole, {example}; round them") from None
+
+
+def times(column: Column, name: str, unit: Unit) -> tuple[Column, dict[int, str]]:
+    """(int64 milliseconds, why by row): numbers in `unit`, or datetimes, dates and ISO 8601 texts, which say theirs.
+
+    A value that is no time, or one of another unit, is null, with its reason; a gap is null without one. Raises
+    DataFolderError for a type that holds no times.
+    """
+    column = plain(column)
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        stamps = column.cast(pa.timestamp("ms", tz=getattr(kind, "tz", None)), safe=False)
+        return _checked(stamps.cast(pa.int64()), "ms")
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        if unit == "ms" and pa.types.is_integer(kind):
+            return _checked(column.cast(pa.int64(), safe=False), unit)
+        return _checked(column.cast(pa.float64(), safe=False), unit)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind):
+        return _one_by_one(column.to_pylist(), unit)
+    raise _type_error(name, column, "numbers, datetimes or ISO 8601 text")
+
+
+def _checked(numbers: Column, unit: Unit) -> tuple[Column, dict[int, str]]:
+    """Vectorised for what is right, one by one for what is not."""
+    ms = numbers if unit == "ms" else pc.multiply(numbers.cast(pa.float64()), 1000.0)
+    ms = pc.round(ms) if pa.types.is_floating(ms.type) else ms
+    good = pc.and_(pc.greater_equal(ms, MIN_TIMESTAMP_MS), pc.less_equal(ms, MAX_TIMESTAMP_MS))
+    bad = pc.indices_nonzero(pc.fill_null(pc.invert(good), False)).to_pylist()
+    why: dict[int, str] = {}
+    first: dict[str, str] = {}
+    for row in bad:  # they are counted by reason: the value of the first stands for all that are alike
+        value = numbers[row].as_py()
+        hint = unit_hint(float(value), unit)
+        why[row] = first.setdefault(hint, f"{value} is no time in {unit}: {hint}")
+    return pc.if_else(good, ms, None).cast(pa.int64()), why
+
+
+def _one_by_one(values: list[str | None], unit: Unit) -> tuple[Column, dict[int, str]]:
+    found: list[int | None] = []
+    why: dict[int, str] = {}
+    for row, value in enumerate(values):
+        try:
+            found.append(None if value is None or not value.strip() else milliseconds(value, unit))
+        except TimeError as error:
+            found.append(None)
+            why[row] = str(error)
+    return pa.chunked_array([pa.array(found, pa.int64())]), why
+
+
+def _example(column: Column) -> object:
+    odd = column.filter(pc.or_(pc.not_equal(column, pc.floor(column)), pc.greater(pc.abs(column), float(MAX_EXACT))))
+    return odd[0].as_py() if len(odd) else None
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return pa.types.is_string_view(kind)
