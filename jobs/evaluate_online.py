@@ -35,7 +35,7 @@ from rayapp.domain import Event
 from rayapp.redrec.evaluation.prequential_report import METRICS, plot, report
 from rayapp.redrec.evaluation.prequential_run import PrequentialRun, Settings
 from rayapp.redrec.model.artifact import ItemSpace
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import USER_FILES, OnlineModel
 from rayapp.redrec.training.trainer import TrainConfig
 from rayapp.stores.registry import Registry
 from rayapp.terminal import console, print_table
@@ -189,6 +189,8 @@ def _resumed(
     encode: Callable[[str, list[str]], np.ndarray],
 ) -> PrequentialRun:
     manifest = registry.manifest(registry.resolve("CURRENT"))
+    if USER_FILES[0] in registry.dropped(manifest.version):
+        raise JobError(f"{registry.name}@{manifest.version} no longer remembers its users; evaluate a newer version")
     space = ItemSpace(registry.space_folder(manifest.space), manifest.config)
     torch.manual_seed(learner.seed)
     no_text = space.project(encode(space.encoder, [""]), [""])[0]

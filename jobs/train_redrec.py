@@ -93,11 +93,14 @@ def main(
         validation.get(history, {}).get(metric) for history in ("kept", "masked") for metric in ("hr@10", "ndcg@10")
     ]
     if None in scores:
-        console.print("no user has an event to validate on: the metrics are empty until the stream brings some")
+        console.print(
+            "no user has two events: nothing was learned of anybody yet, and nothing can be validated; lists are of "
+            "popular and fresh notes, and similar ones by text, until the stream brings more"
+        )
     print_table(
         "validation (last event but holdout)",
         ["model", "HR@10 kept", "NDCG@10", "HR@10 masked", "NDCG@10"],
-        [[f"{trained.name}@{trained.manifest.version}", *scores]],
+        [[f"{trained.name}@{trained.manifest.version}", *("" if one is None else one for one in scores)]],
     )
     return {"model": trained.name, "version": trained.manifest.version, "metrics": trained.metrics}
 

@@ -28,8 +28,8 @@ def topic_specs(broker: Broker) -> list[NewTopic]:
         NewTopic(broker.topic("behaviour"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
         NewTopic(broker.topic("exposures"), n, replication, config={**append_time, "retention.ms": str(30 * DAY_MS)}),
         NewTopic(broker.topic("items"), 1, replication, config={"cleanup.policy": "compact"}),
-        NewTopic(broker.topic("verdicts"), 1, replication, config=append_time),
-        NewTopic(broker.topic("dead"), 1, replication, config=append_time),
+        NewTopic(broker.topic("verdicts"), 1, replication, config={**append_time, "retention.ms": str(365 * DAY_MS)}),
+        NewTopic(broker.topic("dead"), 1, replication, config={**append_time, "retention.ms": str(14 * DAY_MS)}),
     ]
 
 

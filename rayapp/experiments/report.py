@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 from scipy.stats import chisquare
 
@@ -20,6 +19,7 @@ from rayapp.experiments.experiment import Experiment
 from rayapp.experiments.interleaving import Preference, preference
 from rayapp.experiments.metric import LATENCIES, Metric, Ratio
 from rayapp.experiments.user_totals import PRE
+from rayapp.stats.quantile_sketch import QuantileSketch
 
 MISMATCH = 0.001  # of the sample-ratio test: below it the split is broken (Fabijan et al. 2019)
 ALPHA = 0.05
@@ -76,7 +76,7 @@ class Report(msgspec.Struct, frozen=True):
 def report(
     experiment: Experiment,
     table: pd.DataFrame,
-    latencies: Mapping[str, Sequence[float]] | None = None,
+    latencies: Mapping[str, QuantileSketch] | None = None,
     *,
     moved: int = 0,
     warnings: Sequence[str] = (),
@@ -205,16 +205,17 @@ def _value(table: pd.DataFrame, metric: Metric, arm: str) -> float:
 
 
 def _guardrails(
-    experiment: Experiment, table: pd.DataFrame, latencies: Mapping[str, Sequence[float]]
+    experiment: Experiment, table: pd.DataFrame, latencies: Mapping[str, QuantileSketch]
 ) -> list[GuardrailResult]:
     metrics = {metric.name: metric for metric in experiment.metrics}
     found: list[GuardrailResult] = []
     for guardrail in experiment.guardrails:
         for arm in experiment.arms:
             if guardrail.metric in LATENCIES:
-                if not len(latencies.get(arm.name, ())):
+                held = latencies.get(arm.name)
+                if not held:
                     continue
-                value = float(np.quantile(latencies[arm.name], LATENCIES[guardrail.metric]))
+                value = held.quantile(LATENCIES[guardrail.metric])
             else:
                 value = _value(table, metrics[guardrail.metric], arm.name)
             limit = ", ".join(

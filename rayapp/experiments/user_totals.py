@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 
 from rayapp.domain import Action, Event
+from rayapp.experiments.aged import Aged
 from rayapp.experiments.experiment import Experiment
 from rayapp.exposure import Exposure
+from rayapp.stats.quantile_sketch import QuantileSketch
 
+ANSWER_MS = 24 * 3_600_000  # how long after an answer an event may follow from it
 PRE = "pre_"  # of columns: the same count before the experiment, for CUPED
 
 
@@ -31,11 +34,11 @@ class UserTotals:
         self.moved: set[str] = set()
         self.totals: dict[str, Counter[str]] = {}
         self.before: dict[str, Counter[str]] = {}
-        self.latencies: dict[str, list[float]] = {arm.name: [] for arm in experiment.arms}
+        self.latencies = {arm.name: QuantileSketch() for arm in experiment.arms}
         self.drafts: dict[str, dict[str, list[int]]] = {}  # arm to user to the teams of the notes clicked
-        self._answers: dict[str, str] = {}
-        self._teams: dict[str, dict[str, int]] = {}  # of an interleaved answer's notes
-        self._clicked: set[str] = set()
+        self._answers: Aged[str, str] = Aged()  # request to user, as long as something may follow from it
+        self._teams: Aged[str, dict[str, int]] = Aged()  # of an interleaved answer's notes
+        self._clicked: Aged[str, bool] = Aged()
         self._waiting: dict[str, list[Event]] = {}
 
     def expose(self, exposure: Exposure) -> None:
@@ -49,13 +52,13 @@ class UserTotals:
         if self.arms.setdefault(user, arm) != arm:
             self.moved.add(user)  # never by the hash: a sign that somebody changed the arms
             return
-        self._answers[request] = user
-        self.latencies[arm].append(exposure.latency_ms)
+        self._answers.put(request, user, exposure.at_ms)
+        self.latencies[arm].add(exposure.latency_ms)
         totals = self.totals.setdefault(user, Counter())
         totals["answers"] += 1
         totals["items"] += len(exposure.items)
         if teams := {item.item_id: item.team for item in exposure.items if item.team is not None}:
-            self._teams[request] = teams
+            self._teams.put(request, teams, exposure.at_ms)
         for event in self._waiting.pop(request, ()):
             self._count(request, event)
 
@@ -77,30 +80,34 @@ class UserTotals:
     def forget(self, user_id: str) -> None:
         """Nothing of what the user did until now counts."""
         self.arms.pop(user_id, None)
+        self.moved.discard(user_id)
         self.before.pop(user_id, None)
         for users in self.drafts.values():
             users.pop(user_id, None)
         self._waiting = {request: events for request, events in self._waiting.items() if events[0].user_id != user_id}
         if self.totals.pop(user_id, None) is not None:
-            self._answers = {request: user for request, user in self._answers.items() if user != user_id}
+            self._answers.remove(lambda user: user == user_id)
 
     def give_up(self, before_ms: int) -> None:
-        """Events older than this wait for no answer any more: most follow answers outside the experiment."""
+        """Events older than this wait for no answer any more (most follow answers outside the experiment), and nothing
+        follows any more from answers a day older."""
+        for held in (self._answers, self._teams, self._clicked):
+            held.expire(before_ms - ANSWER_MS)
         self._waiting = {
             request: events for request, events in self._waiting.items() if events[-1].received_ms >= before_ms
         }
 
     def _count(self, request: str, event: Event) -> None:
         user = event.user_id
-        if self._answers[request] != user:
+        if self._answers.get(request) != user:
             return
         self.totals[user][event.action.value] += 1
         if event.action is not Action.CLICK:
             return
         if request not in self._clicked:
-            self._clicked.add(request)
+            self._clicked.put(request, True, event.received_ms)
             self.totals[user]["clicked_answers"] += 1
-        team = self._teams.get(request, {}).get(event.item_id or "")
+        team = (self._teams.get(request) or {}).get(event.item_id or "")
         if team is not None:
             self.drafts.setdefault(self.arms[user], {}).setdefault(user, []).append(team)
 

@@ -21,6 +21,7 @@ from rayapp.learner.position import Position
 from rayapp.learner.window_rows import last_appended, last_records, parse_rows, read_patiently, recreated
 from rayapp.metrics import Metrics
 from rayapp.redrec.online.item_vectors import NewItem
+from rayapp.redrec.online.online_model import USER_FILES
 from rayapp.redrec.online.prequential import RecentScores, evaluate_window
 from rayapp.redrec.online.window import mentioned
 from rayapp.stores.open import open_store
@@ -72,6 +73,7 @@ class Learner:
         self.experiments = store.experiments()
         self.reporter = Reporter(f"learner:{name}", store.job_states(), self.metrics)
         self.beaten = -BEAT_S
+        self.bare: set[int] = set()  # versions that remember nobody any more
         # The embedded broker writes to disk at a clean stop alone: what a kill takes from it is no reason to stop.
         self.accepts_loss = self.settings.on_gap == "skip" or config.broker.embedded
         self.reported = ""
@@ -340,6 +342,10 @@ class Learner:
             self._report_once("no old version is removed", f"({error})")
             return
         self.registry.retire(self.settings.keep_versions, named=named_versions(running, self.registry.name))
+        for version in self.registry.versions():  # HEAD, and what it was made from, can be learned on
+            if version not in (self.position.manifest.version, self.position.manifest.parent, *self.bare):
+                self.registry.drop(version, USER_FILES)
+                self.bare.add(version)
 
     def _report_once(self, what: str, detail: str) -> None:
         """Report a lasting condition once."""

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from rayapp.config import Config
 from rayapp.redrec.model.artifact import ItemSpace
-from rayapp.redrec.online.online_model import OnlineModel
+from rayapp.redrec.online.online_model import USER_FILES, OnlineModel
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from rayapp.workers import Crew
 from streaming.windows import Plan
@@ -34,9 +34,18 @@ class Position:
         self.appended = {int(p): at for p, at in self.manifest.metrics.get("appended", {}).items()}
         self.events_seen = self.manifest.events_seen
         self.skipped = dict(self.manifest.skipped)
+        self._check_memory()
         self.model = self._load(None)
         if self.must_go_back():
             self._take_current_weights()
+
+    def _check_memory(self) -> None:
+        """Raises RegistryError for a version whose memory was removed: it can be served, not learned on."""
+        if USER_FILES[0] in self.registry.dropped(self.manifest.version):
+            raise RegistryError(
+                f"{self.registry.name}@{self.manifest.version} no longer remembers its users' histories, as only the "
+                "newest versions do: point HEAD at the newest version"
+            )
 
     def _load(self, weights_of: Manifest | None) -> OnlineModel:
         """HEAD's memory, with the weights of `weights_of` if given."""

@@ -31,6 +31,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 VERSION = re.compile(r"[0-9]{1,12}", re.ASCII)
 FORMAT = 1  # of manifests; a higher one is of a later release
 POINTERS = ("HEAD", "CURRENT")
+DROPPED = "dropped.json"
 
 
 class RegistryError(UserError):
@@ -159,16 +160,38 @@ class Registry:
             self.point("CURRENT", manifest.version)
         return manifest
 
+    def drop(self, version: int, names: Iterable[str]) -> None:
+        """Remove files of a version that must not be kept (what it remembers of users); it can still be served."""
+        there = self.manifest(version).sha256
+        gone = sorted({*self.dropped(version), *(name for name in names if name in there)})
+        if set(gone) == self.dropped(version):
+            return
+        self._put(f"{version}/{DROPPED}", json.dumps(gone).encode())
+        for name in gone:
+            if self.fs.exists(f"{self.base}/{version}/{name}"):
+                self.fs.rm_file(f"{self.base}/{version}/{name}")
+
+    def dropped(self, version: int) -> set[str]:
+        """Files that `drop` removed."""
+        try:
+            return set(msgspec.json.decode(self.fs.cat_file(f"{self.base}/{version}/{DROPPED}"), type=list[str]))
+        except FileNotFoundError:
+            return set()
+
     def next_version(self) -> int:
         return max(self.versions(), default=0) + 1
 
     def fetch(self, version: int) -> Path:
-        """The version's files in a local folder, every sha256 checked. Raises RegistryError."""
+        """The version's files but those that were dropped, in a local folder, every sha256 checked. Raises
+        RegistryError."""
         manifest = self.manifest(version)
+        dropped = self.dropped(version)
         folder = Path(f"{self.base}/{version}")
         if not self.local:
             folder = Path(whole_folder(self.cache / self.name / str(version), partial(self._download, manifest)))
         for name, expected in manifest.sha256.items():
+            if name in dropped:
+                continue
             path = folder / name
             if not path.is_file():
                 raise RegistryError(f"{self.name}@{version}: {name} is missing; roll back to another version")
@@ -177,7 +200,7 @@ class Registry:
         return folder
 
     def _download(self, manifest: Manifest, folder: Path) -> None:
-        for name in manifest.sha256:
+        for name in set(manifest.sha256) - self.dropped(manifest.version):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             self.fs.get_file(f"{self.base}/{manifest.version}/{name}", str(folder / name))
 

@@ -124,6 +124,10 @@ class OnlineModel:
         return model
 
 
+# What a version remembers of users: only the newest ones need it, and a user who is forgotten must be in no other.
+USER_FILES = ("histories.parquet", "event_ids.parquet", "marks.msgpack", "joiner.msgpack", "reservoir.parquet")
+
+
 def save_memory(folder: Path, memory: Memory) -> None:
     """Write each part's file into the folder."""
     for part in memory:

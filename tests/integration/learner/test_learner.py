@@ -29,13 +29,13 @@ from rayapp.redrec.model.artifact import load_user_side, model_description, save
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.online.frequency import Frequency
 from rayapp.redrec.online.learner_state import LearnerState
-from rayapp.redrec.online.online_model import Memory, save_memory
+from rayapp.redrec.online.online_model import USER_FILES, Memory, save_memory
 from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.producer import EventProducer, Record
 from streaming.reading import read_ranges, watermarks
-from streaming.topics import ensure_topics
+from streaming.topics import DAY_MS, ensure_topics
 from streaming.windows import Plan, WindowError, plan_window, verify
 
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}") for n in range(40)]
@@ -285,6 +285,39 @@ def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config:
 
 def marks(learner: Learner) -> dict[int, tuple[int, int]]:
     return watermarks(learner.consumer, learner.position.topic)
+
+
+def test_a_forgotten_user_is_in_no_version_any_more(config: Config) -> None:
+    registry = Registry(config.models)
+    produce(config, 0, 60)
+    learner = local_learner(config)
+    for _ in range(3):
+        learner.run(windows=1)
+
+    def remembering() -> list[int]:
+        folders = {v: Path(config.models, "redrec", str(v)) for v in registry.versions()}
+        with_files = [v for v, folder in folders.items() if any((folder / name).exists() for name in USER_FILES)]
+        states = {v: LearnerState.load(folders[v], 10, DAY_MS, 60_000) for v in with_files}
+        examples = {v: Reservoir.load(folders[v], 10, 10, 0).examples for v in with_files}
+        return [v for v in with_files if "u3" in states[v].histories or any(e.user_id == "u3" for e in examples[v])]
+
+    assert remembering()
+    forget = msgspec.json.encode({"forget": True, "user_id": "u3"})
+    producer = EventProducer(config.broker)
+    producer.send_all([Record(config.topic("behaviour"), "u3", forget)])
+    producer.close()
+    while sum(learner.position.offsets.values()) < 61:
+        learner.run(windows=1)
+    produce(config, 1000, 1)  # the version after the one that forgot
+    learner.run(windows=1)
+    assert "u3" not in learner.model.state.histories
+    assert remembering() == []
+    for version in registry.versions():
+        registry.fetch(version)  # it can be served
+        weights(registry, version)
+    registry.point("HEAD", 2)
+    with pytest.raises(RegistryError, match="no longer remembers"):
+        local_learner(config)
 
 
 def test_versions_that_running_experiments_name_stay(config: Config) -> None:

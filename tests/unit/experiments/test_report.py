@@ -10,6 +10,7 @@ import pytest
 from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.experiments.metric import Guardrail, Mean, Ratio
 from rayapp.experiments.report import Report, report
+from rayapp.stats.quantile_sketch import QuantileSketch
 
 METRICS = (Ratio("ctr", "click", "impression"), Mean("likes", "like"))
 TWO = Experiment(
@@ -93,8 +94,16 @@ def test_a_split_that_is_not_what_was_asked_is_an_alarm() -> None:
     assert "control 2," in found.warnings[0]
 
 
+def sketch(values: list[float]) -> QuantileSketch:
+    made = QuantileSketch()
+    for value in values:
+        made.add(value)
+    return made
+
+
 def test_guardrails_of_every_arm() -> None:
-    found = report(TWO, users(1000, 0.0), {"control": [10.0] * 99, "new": [10.0] * 90 + [80.0] * 9}, moved=3)
+    latencies = {"control": sketch([10.0] * 99), "new": sketch([10.0] * 90 + [80.0] * 9)}
+    found = report(TWO, users(1000, 0.0), latencies, moved=3)
     kept = {(one.metric, one.arm): one.holds for one in found.guardrails}
     assert kept == {
         ("latency_p99_ms", "control"): True, ("latency_p99_ms", "new"): False,

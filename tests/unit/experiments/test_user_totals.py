@@ -66,7 +66,8 @@ def test_counts_a_user(totals: UserTotals) -> None:
         "arm": "new", "click": 2, "impression": 3, "like": 1, "clicked_answers": 1, "answers": 2
     }  # fmt: skip
     assert row(totals, "bob")["click"] == 0, "a user without feedback is a user all the same"
-    assert totals.latencies == {"control": [12.5], "new": [12.5, 12.5]}
+    assert {arm: len(held) for arm, held in totals.latencies.items()} == {"control": 1, "new": 2}
+    assert totals.latencies["new"].quantile(0.5) == pytest.approx(12.5, rel=0.01)
 
 
 def test_what_counts_for_nobody(totals: UserTotals) -> None:
@@ -142,3 +143,16 @@ def test_a_click_in_an_interleaved_answer_is_one_for_the_ranker_that_put_it_ther
     assert totals.drafts == {"new": {"ann": [1, 0, 1]}}
     totals.forget("ann")
     assert totals.drafts == {"new": {}}
+
+
+def test_an_answer_is_held_for_a_day_and_no_longer() -> None:
+    day = 24 * 3_600_000
+    totals = UserTotals(TWO, start_ms=0)
+    totals.expose(answer("old", "ann", "new", at=1000))
+    totals.give_up(day // 2)
+    totals.act(event("old", "ann", "click", at=day // 2))
+    assert row(totals, "ann")["click"] == 1
+    totals.give_up(3 * day)
+    totals.act(event("old", "ann", "click", at=3 * day))
+    assert row(totals, "ann")["click"] == 1, "a click a day later follows from nothing"
+    assert not len(totals._answers)
