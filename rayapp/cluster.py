@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from rayapp.cores import usable_cores
-from rayapp.loopback import ONE_INTERFACE, ONE_NODE, without_proxy
+from rayapp.loopback import ADDRESS, ONE_INTERFACE, ONE_NODE, without_proxy
 from rayapp.terminal import console
 
 
@@ -61,7 +62,21 @@ def _start_own(**options: Any) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
-    ray.init(address="local", num_cpus=max(4, usable_cores()), _temp_dir=folder, **options)
+    # Ray's own actors look for their cluster again; untold, they find that of a running system beside it.
+    port = _free_port()
+    named = {"RAY_GCS_SERVER_PORT": str(port), "RAY_ADDRESS": f"{ADDRESS}:{port}"}
+    os.environ.update(named)
+    try:
+        ray.init(address="local", num_cpus=max(4, usable_cores()), _temp_dir=folder, **options)
+    finally:
+        for name in named:
+            del os.environ[name]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
 
 
 def arrow_tables(batches: Iterable[object]) -> Iterator[pa.Table]:

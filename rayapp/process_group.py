@@ -39,7 +39,8 @@ class GroupBackend(_TorchBackend):
             super().on_start(worker_group, backend_config)
             return
         gpus = worker_group.get_resources_per_worker().get("GPU", 0)
-        self.folder = Path(tempfile.mkdtemp(prefix="rayapp-group-"))
+        session = ray._private.worker._global_node.get_session_dir_path()  # pyright: ignore
+        self.folder = Path(tempfile.mkdtemp(prefix="group-", dir=session))  # gone with the cluster's other files
         worker_group.execute(_set_torch_distributed_env_vars)
         waiting = [
             worker_group.execute_single_async(
