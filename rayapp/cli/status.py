@@ -24,6 +24,7 @@ from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 
 T = TypeVar("T")
+BROKER_S = 5.0  # for one question to the broker
 STAGES = ("ingest", "history", "window", "train", "publish", "swap", "served")
 
 
@@ -117,10 +118,10 @@ def lag(config: Config, registry: Registry, *, raise_away: bool = False) -> dict
             {"bootstrap.servers": config.bootstrap, "group.id": group or "rayapp-status", "log_level": 0}
         )
         try:
-            partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
-            ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=5) for p in partitions}
+            partitions = consumer.list_topics(topic, timeout=BROKER_S).topics[topic].partitions
+            ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=BROKER_S) for p in partitions}
             if group:
-                asked = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=5)
+                asked = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=BROKER_S)
                 at = {tp.partition: tp.offset for tp in asked if tp.offset >= 0}
             else:
                 head = registry.pointer("HEAD")
