@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.supervision import Supervisor
 from rayapp.http_client import own_client
 from rayapp.loopback import is_loopback
 from tests.e2e.conftest import System
@@ -22,9 +23,15 @@ from tests.e2e.conftest import System
 BEYOND_THIS_MACHINE: set[str] = set()
 
 
+def processes(system: System) -> list[psutil.Process]:
+    """All of the system's: supervisord's tree, as Ray's servers write their titles over the mark in the environment."""
+    daemon = psutil.Process(Supervisor(Layout(system.state)).rpc.getPID())
+    return list({*system.processes(), daemon, *daemon.children(recursive=True)})
+
+
 def listeners(system: System) -> Iterator[tuple[str, str, int]]:
     """(process, address, port) of every TCP port that takes connections, and every UDP port."""
-    for process in system.processes():
+    for process in processes(system):
         with contextlib.suppress(psutil.NoSuchProcess):
             for one in process.net_connections(kind="inet"):
                 if one.status == psutil.CONN_LISTEN or one.type == socket.SOCK_DGRAM:
@@ -83,7 +90,7 @@ def test_no_secret_is_in_a_command_line_or_printed(system: System) -> None:
     layout = Layout(system.state)
     secrets = [layout.ray_token(), (layout.state / "store_password").read_text()]
     assert all(len(secret) >= 32 for secret in secrets)
-    for process in system.processes():
+    for process in processes(system):
         with contextlib.suppress(psutil.NoSuchProcess):
             line = " ".join(process.cmdline())
             assert not [secret for secret in secrets if secret in line], line

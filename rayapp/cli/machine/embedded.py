@@ -51,6 +51,7 @@ def store_command(config: Config) -> list[str]:
         "save": '""',
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "set-proc-title": "no",  # the title would lie over the environment, by which an orphan is found to be ours
     }
     file = state / "store.conf"  # other users see a command line
     write_private(file, "".join(f"{name} {value}\n" for name, value in settings.items()).encode())
