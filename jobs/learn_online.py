@@ -24,6 +24,7 @@ from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.experiments.experiment import Experiment, ExperimentError, load_experiment
 from rayapp.learner.learner import Learner
+from rayapp.process_group import GroupConfig
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry
 from rayapp.terminal import console
@@ -93,6 +94,7 @@ def main(
             "windows": windows,
             "experiment": msgspec.to_builtins(own_experiment),
         },
+        torch_config=GroupConfig(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers or config.learner.workers, resources_per_worker={"CPU": 1}
         ),

@@ -1,4 +1,7 @@
-"""The base of every part of the configuration, and the error of a configuration that cannot be used."""
+"""The base of every part of the configuration, its kinds of values, and the error of one that cannot be used.
+
+Every number has both limits: a value beyond them would end a job later, where nobody thinks of the configuration.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,20 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Count = Annotated[int, Meta(ge=1)]
-Natural = Annotated[int, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-NonNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Natural = Annotated[int, Meta(ge=0, le=1_000_000)]
+Few = Annotated[int, Meta(ge=1, le=1000)]  # of processes and threads
+Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1.0)]
+Weight = Annotated[float, Meta(ge=0, le=1000.0)]
+Rate = Annotated[float, Meta(ge=0, le=10.0)]  # of learning
+PositiveRate = Annotated[float, Meta(ge=1e-9, le=10.0)]
+Seconds = Annotated[float, Meta(ge=0, le=86_400.0)]
+PositiveSeconds = Annotated[float, Meta(ge=0.01, le=86_400.0)]
+Milliseconds = Annotated[int, Meta(ge=0, le=600_000)]
+Hours = Annotated[float, Meta(ge=0, le=8784.0)]  # a year
+Days = Annotated[float, Meta(ge=1 / 24, le=3650.0)]
+Minutes = Annotated[float, Meta(ge=0.01, le=100_000.0)]
+ScenarioName = Annotated[str, Meta(min_length=1, max_length=64)]
+# What is a folder, a part of a topic's name or a model's in URLs.
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")]

@@ -106,10 +106,14 @@ def _plain(kind: Any) -> str:
     low, high = getattr(kind, "ge", None), getattr(kind, "le", None)
     above, below = getattr(kind, "gt", None), getattr(kind, "lt", None)
     short, long = getattr(kind, "min_length", None), getattr(kind, "max_length", None)
-    limits = [f"≥ {low:,}"] if low is not None else [f"> {above:g}"] if above is not None else []
+    limits = [f"≥ {_number(low)}"] if low is not None else [f"> {above:g}"] if above is not None else []
     limits += [f"≤ {high:,}"] if high is not None else [f"< {below:g}"] if below is not None else []
     limits += [f"{short or 0} to {long:,} characters"] if long else [f"at least {short} characters"] if short else []
     return f"{name}, {', '.join(limits)}" if limits else name
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if value == int(value) else f"{value:.4g}"
 
 
 def default_of(field: Any, section: bool) -> str:

@@ -8,6 +8,7 @@ import httpx
 
 from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
+from rayapp.http_client import own_client
 
 
 class SystemAway(Unavailable):
@@ -23,8 +24,7 @@ class ApiRefusal(UserError):
 
 
 def base_url(config: Config) -> str:
-    host = "127.0.0.1" if config.host == "0.0.0.0" else config.host
-    return f"http://{host}:{config.ports.http}"
+    return f"http://{config.http_address}"
 
 
 def key_header(config: Config) -> dict[str, str]:
@@ -34,7 +34,8 @@ def key_header(config: Config) -> dict[str, str]:
 def call(config: Config, method: str, path: str, timeout: float = 60, **options: Any) -> dict[str, Any]:
     """The JSON answer. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
     try:
-        answer = httpx.request(method, base_url(config) + path, headers=key_header(config), timeout=timeout, **options)
+        with own_client(base_url=base_url(config), headers=key_header(config), timeout=timeout) as client:
+            answer = client.request(method, path, **options)
     except httpx.HTTPError as error:
         raise SystemAway(
             f"{base_url(config)} does not answer ({error}); check that the system is up with: rayapp status"

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rayapp import __version__, env
+from rayapp.cli.configuration import configuration
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 from rayapp.extras import missing
@@ -221,6 +222,9 @@ def stop_experiment(state: str, name: str) -> None:
     from rayapp.cli.experiments import stop
 
     stop(running_config(state), name)
+
+
+cli.add_command(configuration)
 
 
 if __name__ == "__main__":

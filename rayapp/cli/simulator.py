@@ -20,6 +20,7 @@ import numpy as np
 from rayapp.data.sample_topics import TOPICS
 from rayapp.data.sample_world import HiddenUser, hidden_user, is_harmful, topic_of
 from rayapp.domain import Item
+from rayapp.http_client import own_async_client
 
 K = 20
 REPORTS = 0.25  # share of readers of a harmful note who report it
@@ -84,7 +85,7 @@ class Simulation:
         self.buckets: dict[int, dict[str, Tally]] = {}
         self.failures = 0
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.client = httpx.AsyncClient(base_url=url, timeout=30, headers=headers)
+        self.client = own_async_client(base_url=url, timeout=30, headers=headers)
 
     async def run(self, on_bucket: Callable[[int, dict[str, Tally]], None]) -> dict[int, dict[str, Tally]]:
         """Open loop: requests start on time whether or not earlier ones were answered (at most 64 in flight)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 import httpx
@@ -14,72 +15,98 @@ from rayapp.cli.http import base_url, key_header
 from rayapp.cli.machine.paths import Layout
 from rayapp.cli.machine.supervision import Supervisor
 from rayapp.config import Config
+from rayapp.http_client import own_client
+from rayapp.parsing import Unreadable, json_object
+from rayapp.secrets import hidden_in_url
 from rayapp.stores.open import open_store
-from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.registry import Registry
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
 
+T = TypeVar("T")
+BROKER_S = 5.0  # for one question to the broker
 STAGES = ("ingest", "history", "window", "train", "publish", "swap", "served")
 
 
+class Look:
+    """Asks the parts one by one; what one cannot say is a line in `problems`, and the others are asked all the same."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def at(self, part: str, ask: Callable[[], T], default: T) -> T:
+        try:
+            return ask()
+        except Exception as error:  # whatever is damaged, the rest of the table is wanted most then
+            text = " ".join(str(error).split())[:200] or type(error).__name__
+            self.problems.append(f"{part}: {hidden_in_url(text)}")
+            return default
+
+
 def gather(config: Config) -> dict[str, Any]:
-    """Everything as plain values; a part that does not answer says so in its own entry."""
+    """Everything as plain values; a part that does not answer, or whose answer cannot be read, is in `problems`."""
     layout = Layout.of(config)
-    supervisor = Supervisor(layout)
-    url = base_url(config)
-    try:
-        ready: dict[str, Any] = httpx.get(f"{url}/readyz", timeout=5).json()
-    except (httpx.HTTPError, json.JSONDecodeError) as error:
-        ready = {"ready": False, "components": {}, "error": str(error) or type(error).__name__}
-    try:
-        freshness = freshness_table(httpx.get(f"{url}/metrics", timeout=10, headers=key_header(config)).text)
-    except httpx.HTTPError:
-        freshness = {}
+    look = Look()
+    with own_client(base_url=base_url(config), timeout=10, headers=key_header(config)) as client:
+        ready = look.at("server", lambda: readiness(client), {})
+        freshness = look.at("metrics", lambda: freshness_table(client.get("/metrics").raise_for_status().text), {})
     registry = Registry(config.models, config.name)
     control = layout.read(layout.control)
+    unknown: dict[str, Any] = {"name": config.name, "head": None, "current": None, "pinned": None}
+    nothing_waits: dict[str, int] = {}
+    no_arms: dict[str, list[str]] = {}
     return {
-        "url": url,
-        "ready": ready.get("ready", False),
+        "url": base_url(config),
+        "ready": bool(ready.get("ready", False)),
         "components": ready.get("components", {}),
-        "processes": supervisor.states(),
+        "processes": look.at("processes", Supervisor(layout).states, {}),
         "jobs": control.get("jobs", {}),
         "restarts": control.get("restarts", {}),
-        "model": {
-            "name": config.name,
-            "head": registry.pointer("HEAD"),
-            "current": registry.pointer("CURRENT"),
-            "pinned": registry.pinned(),
-        },
-        "lag": lag(config, registry),
-        "moderation": moderation(config),
+        "model": look.at("model", lambda: pointers(registry, config.name), unknown),
+        "lag": look.at("lag", lambda: lag(config, registry, raise_away=True), {}),
+        "moderation": look.at("moderation", lambda: moderation(config), nothing_waits),
         "freshness_s": freshness,
-        "experiments": running_arms(config),
+        "experiments": look.at("experiments", lambda: running_arms(config), no_arms),
+        "problems": look.problems,
+    }
+
+
+def readiness(client: httpx.Client) -> dict[str, Any]:
+    """The body of /readyz, whatever its status. Raises Unreadable when something else answers."""
+    answer = json_object(client.get("/readyz").content, what="the answer of /readyz")
+    if not isinstance(answer.get("components", {}), dict):
+        raise Unreadable("invalid", "the answer of /readyz has no components; another program may use the port")
+    return answer
+
+
+def pointers(registry: Registry, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "head": registry.pointer("HEAD"),
+        "current": registry.pointer("CURRENT"),
+        "pinned": registry.pinned(),
     }
 
 
 def running_arms(config: Config) -> dict[str, list[str]]:
-    """Arms of every running experiment; empty without a store."""
-    try:
-        found = open_store(config.store_url).experiments().all()
-    except StoreUnreachable:
-        return {}
+    """Arms of every running experiment."""
+    found = open_store(config.store_url).experiments().all()
     return {s.experiment.name: [arm.name for arm in s.experiment.arms] for s in found if s.running}
 
 
 def moderation(config: Config) -> dict[str, int]:
-    """Notes that wait to be judged, or for post-view queries; empty without a language model or a store."""
+    """Notes that wait to be judged, or for post-view queries; empty without a language model."""
     if not config.llm.enabled:
         return {}
-    try:
-        store = open_store(config.store_url)
-        return {"waiting": store.moderation_queue().waiting(), "post_view": store.post_views().waiting()}
-    except StoreUnreachable:
-        return {}
+    store = open_store(config.store_url)
+    return {"waiting": store.moderation_queue().waiting(), "post_view": store.post_views().waiting()}
 
 
-def lag(config: Config, registry: Registry) -> dict[str, int]:
-    """Records behind the log's end: the writers by their group offsets, the learner by HEAD's manifest."""
+def lag(config: Config, registry: Registry, *, raise_away: bool = False) -> dict[str, int]:
+    """Records behind the log's end: the writers by their group offsets, the learner by HEAD's manifest.
+
+    A group that cannot be asked is left out; with `raise_away` the first one raises its KafkaException.
+    """
     result: dict[str, int] = {}
     behaviour = config.topic("behaviour")
     for name, group, topic in (
@@ -91,17 +118,19 @@ def lag(config: Config, registry: Registry) -> dict[str, int]:
             {"bootstrap.servers": config.bootstrap, "group.id": group or "rayapp-status", "log_level": 0}
         )
         try:
-            partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
-            ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=5) for p in partitions}
+            partitions = consumer.list_topics(topic, timeout=BROKER_S).topics[topic].partitions
+            ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=BROKER_S) for p in partitions}
             if group:
-                asked = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=5)
+                asked = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=BROKER_S)
                 at = {tp.partition: tp.offset for tp in asked if tp.offset >= 0}
             else:
                 head = registry.pointer("HEAD")
                 offsets = registry.manifest(head).offsets.get(topic, {}) if head else {}
                 at = {int(p): o for p, o in offsets.items()}
             result[name] = sum(high - max(low, at.get(p, low)) for p, (low, high) in ends.items())
-        except KafkaException:
+        except (KafkaException, KeyError):
+            if raise_away:
+                raise
             continue
         finally:
             consumer.close()
@@ -139,6 +168,10 @@ def show_status(config: Config, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
+    show_table(found)
+
+
+def show_table(found: dict[str, Any]) -> None:
     model = found["model"]
     click.echo(f"{'ready' if found['ready'] else 'NOT READY'}  {found['url']}")
     click.echo("  components  " + ", ".join(f"{n} {'ok' if ok else 'DOWN'}" for n, ok in found["components"].items()))
@@ -157,3 +190,5 @@ def show_status(config: Config, as_json: bool) -> None:
             f"  freshness   {stage}: p50 <= {row['p50']:g} s, p95 <= {row['p95']:g} s, p99 <= {row['p99']:g} s "
             f"({row['count']:.0f} events)"
         )
+    for problem in found["problems"]:
+        click.echo(f"  problem     {problem}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import importlib.util
 import os
 import time
@@ -10,18 +12,20 @@ from pathlib import Path
 import msgspec
 from click import echo as say
 
+from rayapp import env
 from rayapp.cli.first_model import first_model
 from rayapp.cli.load import Bar
-from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.paths import UMASK, Layout
 from rayapp.cli.machine.preflight import machine_problems, problems
 from rayapp.cli.machine.prometheus import port_conflict
 from rayapp.cli.machine.supervision import SupervisionError, Supervisor, write_supervisor_config
 from rayapp.cli.machine.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
-from rayapp.config import Config, load_config, save_config, with_data_scenarios
+from rayapp.config import Config, check, check_host, load_config, save_config, with_data_scenarios
 from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.sample_world import write_sample_world
 from rayapp.llm.base_model import model_folder
 from rayapp.moderation.policy import load_policy
+from rayapp.secrets import hidden_in_url
 from rayapp.stores.open import open_store
 from streaming.producer import EventProducer
 from streaming.reading import consumer_for, watermarks
@@ -41,14 +45,18 @@ def run_up(
     detach: bool,
 ) -> None:
     started = time.monotonic()
+    os.umask(UMASK)
     layout = Layout(state)
     config = effective_config(layout, config_file=config_file, port=port, kafka=kafka, store=store, llm=llm)
     supervisor = Supervisor(layout)
+    given = DataFolder(data) if data else None
+    if given is not None:  # read before anything is made: a wrong folder leaves nothing behind
+        config = for_data(config, given)
     layout.make()
-    folder = DataFolder(data or remembered_data(layout))
-    config = with_data_scenarios(config, folder.interactions()["scenario"].unique().to_pylist())
-    if supervisor.running() and layout.config.is_file() and load_config(layout.config) != config:
-        say("the configuration changed: stopping the running system")
+    folder = given or DataFolder(remembered_data(layout))
+    config = for_data(config, folder)
+    if supervisor.running() and (changed := difference(config, layout)):
+        say(f"{changed} changed: stopping the running system")
         supervisor.stop_all()
     elif not supervisor.running() and supervisor.stop_all():
         say("ended processes left behind by an earlier start")
@@ -57,7 +65,7 @@ def run_up(
         raise SupervisionError("\n".join(["preflight found:", *(f"  - {p}" for p in obstacles)]))
     save_config(config, layout.config)
     os.environ.update(layout.environment())
-    layout.ray_token()
+    layout.write(layout.keys, {"digest": keys_digest(layout)})
     say(f"starting in {layout.state} (logs: {layout.logs})")
     write_supervisor_config(config, layout)
     supervisor.launch()
@@ -66,7 +74,7 @@ def run_up(
     wait_for_broker(config.bootstrap, 60)
     open_store(config.store_url, wait_s=60)
     ensure_topics(config.broker)
-    say(f"broker {config.bootstrap}, store {config.store_url}")
+    say(f"broker {config.bootstrap}, store {hidden_in_url(config.store_url)}")
     wait_for_ray(config, layout)
     offsets = load_data(config, layout, folder)
     first_model(config, layout, folder, offsets)
@@ -89,7 +97,7 @@ def run_up(
 def effective_config(
     layout: Layout, *, config_file: str | None, port: int | None, kafka: str | None, store: str | None, llm: bool | None
 ) -> Config:
-    """The given file, or the configuration of the last start, with the options on top."""
+    """The given file, or the configuration of the last start, with the options on top. Raises ConfigError."""
     config = load_config(layout.config) if config_file is None and layout.config.is_file() else load_config(config_file)
     config = msgspec.structs.replace(config, state=str(layout.state))
     if port is not None:
@@ -100,7 +108,30 @@ def effective_config(
         config = msgspec.structs.replace(config, store=msgspec.structs.replace(config.store, url=store))
     if llm is not None:
         config = msgspec.structs.replace(config, llm=msgspec.structs.replace(config.llm, enabled=llm))
-    return config
+    check_host(config.host, config.api_keys, "serving.host")
+    return check(config, "the configuration with its options")
+
+
+def for_data(config: Config, folder: DataFolder) -> Config:
+    """With the folder's scenarios. Raises ConfigError, DataFolderError."""
+    config = with_data_scenarios(config, folder.interactions()["scenario"].unique().to_pylist())
+    return check(config, f"the scenarios of {folder.path}")
+
+
+def difference(config: Config, layout: Layout) -> str:
+    """What the running system was started without: this configuration, or these keys; empty for neither."""
+    if layout.config.is_file() and load_config(layout.config) != config:
+        return "the configuration"
+    if layout.read(layout.keys).get("digest") != keys_digest(layout):
+        return "the API keys"
+    return ""
+
+
+def keys_digest(layout: Layout) -> str:
+    """Of the keys in the environment; keyed, so that a guessed key cannot be checked against the file alone."""
+    keys = env.read()
+    text = "\n".join([*keys.api_keys, keys.llm_key])
+    return hmac.new(layout.ray_token().encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def remembered_data(layout: Layout) -> Path:
@@ -158,11 +189,11 @@ def print_urls(config: Config, layout: Layout, url: str, prometheus: bool) -> No
     say(f"  feed       {url}/v1/feed?user_id=YOU")
     say(f"  API        {url}/docs")
     if config.llm.enabled:
-        say(f"  RedOne     {config.llm_url}   (OpenAI protocol, model {config.llm.name})")
+        say(f"  RedOne     {hidden_in_url(config.llm_url)}   (OpenAI protocol, model {config.llm.name})")
     say(f"  metrics    {url}/metrics")
     if prometheus:
         say(f"  prometheus http://127.0.0.1:{config.ports.prometheus}")
-    say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   token: {layout.ray_token()}")
+    say(f"  dashboard  http://127.0.0.1:{config.ports.dashboard}   its token is in {layout.token}")
     say(f"  kafka      {config.bootstrap}")
     say("  stop with  rayapp down (or make down)")
 

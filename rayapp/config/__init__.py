@@ -6,8 +6,10 @@ because imports run down: those packages know the root, and the root must not kn
 
 from __future__ import annotations
 
+from rayapp.config.checks import check
+from rayapp.config.file import file_problems, load_config, save_config
 from rayapp.config.ports import Ports
-from rayapp.config.root import Config, load_config, save_config, with_data_scenarios
+from rayapp.config.root import Config, check_host, with_data_scenarios
 from rayapp.config.serving import Experiments, Serving
 from rayapp.config.training import Training
 from rayapp.llm.settings import Llm
@@ -31,6 +33,9 @@ __all__ = [
     "Serving",
     "Store",
     "Training",
+    "check",
+    "check_host",
+    "file_problems",
     "load_config",
     "save_config",
     "with_data_scenarios",

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from rayapp.section import Count, Natural, NonNegative, Positive, Section, Share
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from rayapp.section import Count, Few, Natural, PositiveSeconds, Section, Seed, Share, Weight
 
 
 class Serving(Section, frozen=True):
     """The request path. `explore` is the share of slots filled uniformly at random and logged as such."""
 
     host: str = ""
-    profile: str = "laptop"
-    replicas: Count = 1
+    profile: Literal["laptop", "cluster"] = "laptop"
+    replicas: Few = 1
     max_ongoing: Count = 64
     explore: Share = 0.01
-    max_k: Count = 200
+    max_k: Annotated[int, Meta(ge=1, le=10_000)] = 200
     page_ttl_s: Count = 1800
-    search_user_weight: NonNegative = 0.1
+    search_user_weight: Weight = 0.1
     cached_interests: Natural = 10_000
-    poll_s: Positive = 0.5
-    seed: Natural = 0
+    poll_s: PositiveSeconds = 0.5
+    seed: Seed = 0
 
 
 class Experiments(Section, frozen=True):
     """Reports of running experiments are updated each `look_s` s, for alarms; each is available at any time."""
 
-    look_s: Positive = 300.0
+    look_s: PositiveSeconds = 300.0

@@ -24,6 +24,7 @@ from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.online_model import USER_FILES
 from rayapp.redrec.online.prequential import RecentScores, evaluate_window
 from rayapp.redrec.online.window import mentioned
+from rayapp.secrets import hidden_in_url
 from rayapp.stores.open import open_store
 from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.records import StoredItem
@@ -271,7 +272,8 @@ class Learner:
             try:
                 return self.reader.fetch(ids)
             except StoreUnreachable as error:
-                self._report_once(f"the store at {self.config.store_url} does not answer", f"({error}); waiting for it")
+                store = hidden_in_url(self.config.store_url)
+                self._report_once(f"the store at {store} does not answer", f"({error}); waiting for it")
                 time.sleep(POLL_S)
         return []
 

@@ -13,10 +13,12 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 
 from rayapp.errors import Unavailable, UserError
+from rayapp.loopback import is_loopback
 
 PROMPTS_AT_ONCE = 64
 REPETITION = 1.1  # without it a small model lists the same thing again and again (Keskar et al. 2019)
@@ -60,7 +62,9 @@ class Completions:
         self, base_url: str, model: str, *, api_key: str = "", deadline_s: float = 30.0, tries: int = 3
     ) -> None:
         # Retries are ours: the deadline is over all of them.
-        self.client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0)
+        own = is_loopback(urlsplit(base_url).hostname or "")  # not through the environment's proxy
+        http = openai.DefaultHttpxClient(trust_env=not own)
+        self.client = openai.OpenAI(base_url=base_url, api_key=api_key or "none", max_retries=0, http_client=http)
         self.model = model
         self.deadline_s = deadline_s
         # Two parts under way: the engine has the next one when it is done with the one before.

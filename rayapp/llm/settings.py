@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from rayapp.section import Count, Positive, Section
+from rayapp.section import PositiveSeconds, Section
 
 
 class Llm(Section, frozen=True):
@@ -16,7 +16,8 @@ class Llm(Section, frozen=True):
     folder with a LoRA adapter, or BASE+ADAPTER; served as `name`.
 
     `url` empty: this system's own /llm/v1; otherwise any OpenAI-compatible vLLM
-    server that runs the same model. `policy`: a moderation policy's YAML, see
+    server that runs the same model. `key`: the API key of the server at `url`, which RAYAPP_LLM_KEY replaces; the
+    system's own API keys are not sent there. `policy`: a moderation policy's YAML, see
     rayapp/moderation/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
     wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
     `prefills`: one a note, or one a category.
@@ -27,13 +28,14 @@ class Llm(Section, frozen=True):
     model: str = "RedOne-135M"
     name: str = "redone"
     url: str = ""
+    key: str = ""
     policy: str = ""
     policies: dict[str, str] = msgspec.field(default_factory=dict)
     calibration: str = ""
     prefills: Literal["one", "each"] = "one"
-    deadline_s: Positive = 30.0
-    batch: Count = 32
-    backlog_share: Annotated[float, Meta(gt=0, le=1.0)] = 0.25
+    deadline_s: PositiveSeconds = 30.0
+    batch: Annotated[int, Meta(ge=1, le=1024)] = 32
+    backlog_share: Annotated[float, Meta(ge=0.001, le=1.0)] = 0.25
 
 
 class LlmAccess(msgspec.Struct, frozen=True):

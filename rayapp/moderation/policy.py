@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from rayapp.domain import Decision
 from rayapp.errors import UserError
+from rayapp.parsing import Unreadable, convert, yaml_value
 
 DEFAULT_POLICY = Path(__file__).with_name("moderation.yaml")
 PACKAGED_POLICIES = {"strict": str(Path(__file__).with_name("moderation_strict.yaml"))}  # by name, for experiments
@@ -82,11 +83,11 @@ def load_policy(file: str | Path | None = None) -> Policy:
     """A policy from YAML; without a file the one that comes with the package. Raises PolicyError."""
     path = Path(file or DEFAULT_POLICY)
     try:
-        policy = msgspec.yaml.decode(path.read_bytes(), type=Policy)
+        policy = convert(yaml_value(path.read_bytes(), what=f"policy {path}"), Policy, what=f"policy {path}")
     except OSError as error:
         raise PolicyError(f"policy {path} cannot be read: {error.strerror}") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise PolicyError(f"policy {path}: {error}; see {DEFAULT_POLICY.name} for every key") from None
+    except Unreadable as error:
+        raise PolicyError(f"{error}; see {DEFAULT_POLICY.name} for every key") from None
     if NONE in policy.categories:
         raise PolicyError(f"policy {path}: category {NONE!r} is what is left when no category fits; rename yours")
     if policy.pending not in (Decision.ALLOW, Decision.HOLD):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from rayapp.errors import UserError
 from rayapp.llm.base_model import PACKAGED
+from rayapp.parsing import Unreadable, convert, yaml_value
 from rayapp.redone.corpus.clean_text import Cleaning
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.public_sets.mixture import UNANSWERED
@@ -104,13 +105,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_recipe(file: Path, stage: str, overrides: dict[str, object] | None = None) -> Recipe:
     """Raises RecipeError with the key at fault."""
     try:
-        raw = msgspec.yaml.decode(file.read_bytes())
+        raw = yaml_value(file.read_bytes(), what=f"recipe {file}")
+        if not isinstance(raw, dict):
+            raise RecipeError(f"recipe {file} is no mapping of keys to values; see docs/reference/recipe-yaml.md")
         chosen = {k: v for k, v in (overrides or {}).items() if v is not None}
-        recipe = msgspec.convert({"stage": stage, "name": file.stem, **raw, **chosen}, Recipe)
+        given = {"stage": stage, "name": file.stem, **cast("dict[str, object]", raw), **chosen}
+        recipe = convert(given, Recipe, what=f"recipe {file}")
     except OSError as error:
         raise RecipeError(f"recipe {file} cannot be read: {error.strerror}") from None
-    except (msgspec.ValidationError, msgspec.DecodeError, TypeError) as error:
-        raise RecipeError(f"recipe {file}: {error}; see docs/reference/recipe-yaml.md") from None
+    except Unreadable as error:
+        raise RecipeError(f"{error}; see docs/reference/recipe-yaml.md") from None
     if recipe.stage != stage:
         raise RecipeError(f"recipe {file} is of stage {recipe.stage}; this job runs {stage}")
     if not recipe.sources or sum(source.weight for source in recipe.sources) <= 0:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from rayapp.section import Count, Natural, NonNegative, Section
+from typing import Annotated
+
+from msgspec import Meta
+
+from rayapp.section import Milliseconds, Section, Weight
+
+MAX_RERANK = 256  # what the language model reads of one search
 
 
 class Search(Section, frozen=True):
@@ -13,9 +19,9 @@ class Search(Section, frozen=True):
     `rerank_ms`.
     """
 
-    deadline_ms: Natural = 150
-    cache_s: Count = 86_400
-    keywords: NonNegative = 1.0
-    expansions: NonNegative = 0.3
-    rerank: Natural = 0
-    rerank_ms: Natural = 1000
+    deadline_ms: Milliseconds = 150
+    cache_s: Annotated[int, Meta(ge=1, le=31_536_000)] = 86_400
+    keywords: Weight = 1.0
+    expansions: Weight = 0.3
+    rerank: Annotated[int, Meta(ge=0, le=MAX_RERANK)] = 0
+    rerank_ms: Milliseconds = 1000

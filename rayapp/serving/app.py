@@ -23,10 +23,12 @@ from rayapp.serving.experiments.reports import Reports
 from rayapp.serving.gateway import Gateway
 from rayapp.serving.live.scene import Pin
 from rayapp.serving.live.state import ServingState
+from rayapp.serving.open_door import refuse_open_door
 from rayapp.serving.pipeline.ports import Hits, NearestSearch, QuerySearch
 from rayapp.serving.pipeline.request import Interests
 from rayapp.serving.pipeline.retriever import LocalRetriever
 from rayapp.serving.pipeline.user_tower import LocalTower
+from rayapp.serving.replica_port import close_replica_port
 
 CLUSTER = "cluster"
 
@@ -36,6 +38,7 @@ class UserTowerDeployment:
     """The user tower on its own, so that it can have a GPU and scale by its queue."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        close_replica_port()
         torch.set_num_threads(1)
         settings = msgspec.convert(config, Config)
         self.state = ServingState(settings, searches=False, answers_others=True)
@@ -73,6 +76,7 @@ class ReportsDeployment:
     """There while experiments run or somebody reads a report, else without a process."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        close_replica_port()
         self.reports = Reports(msgspec.convert(config, Config), Metrics())
 
     async def report(self, name: str) -> Report | None:
@@ -85,6 +89,7 @@ class ReportsDeployment:
 def build(args: dict[str, str]) -> Application:
     """`args.config`: the system's config file (default: RAYAPP_CONFIG)."""
     config = load_config(args.get("config") or env.read().config)
+    refuse_open_door(config)
     plain = msgspec.to_builtins(config)
     reports = ReportsDeployment.bind(plain)
     if config.serving.profile == CLUSTER:

@@ -13,6 +13,7 @@ from rayapp.config import Config
 from rayapp.serving.experiments.reports import RemoteReports
 from rayapp.serving.http.app import build_app
 from rayapp.serving.pipeline.remote import RemoteRetriever, RemoteTower
+from rayapp.serving.replica_port import close_replica_port
 from rayapp.serving.services import open_services
 
 
@@ -22,6 +23,7 @@ class Gateway:
     """One replica. Without `tower` and `retriever` (deployment handles) it holds both itself: the laptop profile."""
 
     def __init__(self, config: dict[str, Any], reports: Any, tower: Any = None, retriever: Any = None) -> None:
+        close_replica_port()
         torch.set_num_threads(1)
         self.services = open_services(
             msgspec.convert(config, Config),

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from rayapp.errors import UserError
+from rayapp.secrets import hidden_in_url
 from rayapp.stores.backend import AsyncStoreBackend, StoreBackend
 from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.valkey.backend import AsyncValkeyBackend, ValkeyBackend
@@ -47,8 +48,8 @@ def open_store(url: str, *, wait_s: float = 0.0) -> StoreBackend:
         except StoreUnreachable as error:
             if time.monotonic() > deadline:
                 raise StoreUnreachable(
-                    f"no store answers at {url} within {wait_s:.0f} s ({error.__cause__ or error}); start it, or "
-                    "correct store.url"
+                    f"no store answers at {hidden_in_url(url)} within {wait_s:.0f} s ({error.__cause__ or error}); "
+                    "start it, or correct store.url"
                 ) from None
             time.sleep(POLL_S)
     return store
@@ -62,5 +63,7 @@ def open_async_store(url: str) -> AsyncStoreBackend:
 def _backend(url: str) -> Backend:
     scheme = url.partition("://")[0]
     if scheme not in BACKENDS:
-        raise StoreUrlError(f"store.url {url!r}: unknown scheme {scheme!r}; use one of {', '.join(BACKENDS)}")
+        raise StoreUrlError(
+            f"store.url {hidden_in_url(url)!r}: unknown scheme {scheme!r}; use one of {', '.join(BACKENDS)}"
+        )
     return BACKENDS[scheme]

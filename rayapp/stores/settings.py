@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayapp.section import Count, Natural, NonNegative, Positive, Section
+from rayapp.section import Count, Days, Hours, Natural, Section
 
 
 class Store(Section, frozen=True):
@@ -20,10 +20,10 @@ class History(Section, frozen=True):
     """
 
     keep: Count = 500
-    dedupe_hours: NonNegative = 24.0
+    dedupe_hours: Hours = 24.0
     impressions_seen: Count = 3
-    popularity_half_life_days: Positive = 7.0
+    popularity_half_life_days: Days = 7.0
     ads_cap: Natural = 3
-    ads_cap_hours: NonNegative = 24.0
-    user_days: Positive = 365.0
-    impression_days: Positive = 30.0
+    ads_cap_hours: Hours = 24.0
+    user_days: Days = 365.0
+    impression_days: Days = 30.0

@@ -24,6 +24,7 @@ from rayapp.errors import UserError
 from rayapp.llm.adapter import is_adapter, merged
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.model_version import model_version
+from rayapp.process_group import GroupConfig
 from rayapp.redone.recipe import Recipe, load_recipe, only_sources
 from rayapp.redone.training.model_card import model_card
 from rayapp.training.mailbox import Mailbox
@@ -129,6 +130,7 @@ def run_stage(config: Config, options: StageOptions, *, prepare: Prepare, say: S
                 "data": str(prepared_folder / "data.pkl"),
                 "say": sender,
             },
+            torch_config=GroupConfig(),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=recipe.workers,
                 use_gpu=recipe.gpus,

@@ -16,6 +16,7 @@ from rayapp.cluster import connect_ray
 from rayapp.config import Config
 from rayapp.content.cached import encoded
 from rayapp.data.folder import DataFolder
+from rayapp.process_group import GroupConfig
 from rayapp.redrec.model.trend import periods
 from rayapp.redrec.training.trainer import TrainConfig
 from rayapp.stores.registry import Manifest, Registry
@@ -111,6 +112,7 @@ def train(
             train_loop,
             train_loop_config={f.name: getattr(task, f.name) for f in fields(task)},
             datasets={"train": data.sequences},
+            torch_config=GroupConfig(),
             scaling_config=ray.train.ScalingConfig(
                 num_workers=options.workers,
                 use_gpu=options.gpu,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
 from rayapp.content.item_encoder import DECODER
 from rayapp.errors import UserError
 from rayapp.llm.base_model import model_folder
+from rayapp.parsing import Unreadable, convert, yaml_value
 from rayapp.redrec.training.trainer import TrainConfig
 
 
@@ -24,14 +26,16 @@ def load_train_config(file: str, overrides: Mapping[str, object], *, packaged: P
     """
     named = packaged / f"{file}.yaml"
     try:
-        base = msgspec.yaml.decode((named if named.is_file() else Path(file)).read_bytes(), type=dict)
-        return msgspec.convert({**base, **{k: v for k, v in overrides.items() if v is not None}}, TrainConfig)
+        base = yaml_value((named if named.is_file() else Path(file)).read_bytes(), what=f"training config {file}")
+        given = {k: v for k, v in overrides.items() if v is not None}
+        if not isinstance(base, dict | None):
+            raise TrainingError(f"training config {file} is no mapping of keys to values")
+        settings = {**cast("dict[str, object]", base or {}), **given}
+        return convert(settings, TrainConfig, what=f"training config {file}")
     except OSError as error:
         raise TrainingError(f"training config {file} cannot be read: {error.strerror}") from None
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise TrainingError(
-            f"training config {file}: {error}; see rayapp/redrec/training/trainer.py for every key"
-        ) from None
+    except Unreadable as error:
+        raise TrainingError(f"{error}; see rayapp/redrec/training/trainer.py for every key") from None
 
 
 def with_model_folders(settings: TrainConfig, cache: Path) -> TrainConfig:

@@ -36,7 +36,7 @@ def test_keys_of_earlier_versions_still_load_and_mean_the_same(tmp_path: Path) -
         ("ports: {http: 70000}", r"ports\.http: 70000: Expected `int` <= 65535"),
         ("kafka: {partitions: 0}", r"kafka\.partitions: 0: Expected `int` >= 1"),
         ("serving: {explore: 1.5}", r"serving\.explore: 1\.5: Expected `float` <= 1"),
-        ("llm: {backlog_share: 0}", r"llm\.backlog_share: 0: Expected `float` > 0"),
+        ("llm: {backlog_share: 0}", r"llm\.backlog_share: 0: Expected `float` >= 0.001"),
         ("learner: {on_gap: hope}", r"learner\.on_gap: 'hope': Invalid enum value"),
         ("search: {rerank: -1}", r"search\.rerank: -1: Expected `int` >= 0"),
     ],

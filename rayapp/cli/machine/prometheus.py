@@ -10,6 +10,8 @@ from rayapp.cli.machine.paths import Layout
 from rayapp.cli.machine.preflight import port_free
 from rayapp.config import Config
 from rayapp.packaged import DEPLOY
+from rayapp.parsing import yaml_value
+from rayapp.secrets import write_private
 
 FOLDER = DEPLOY / "prometheus"
 RETENTION = "15d"
@@ -26,7 +28,6 @@ def prometheus_command(config: Config, layout: Layout) -> list[str] | None:
         f"--storage.tsdb.path={layout.state / 'prometheus'}",
         f"--storage.tsdb.retention.time={RETENTION}",
         f"--web.listen-address=127.0.0.1:{config.ports.prometheus}",
-        "--web.enable-lifecycle",
     ]
 
 
@@ -43,10 +44,10 @@ def port_conflict(config: Config, states: dict[str, str]) -> str:
 
 def write_prometheus_config(config: Config, layout: Layout) -> None:
     """deploy/prometheus/prometheus.yml with this system's address, key and Ray's own exporter."""
-    wanted = msgspec.yaml.decode((FOLDER / "prometheus.yml").read_bytes())
+    wanted = yaml_value((FOLDER / "prometheus.yml").read_bytes(), what="prometheus.yml")
     wanted["rule_files"] = [str(FOLDER / "rules.yml")]
     (scrape,) = wanted["scrape_configs"]
-    scrape["static_configs"] = [{"targets": [f"127.0.0.1:{config.ports.http}"]}]
+    scrape["static_configs"] = [{"targets": [config.http_address]}]
     if config.api_keys:
         scrape["authorization"] = {"credentials": config.api_keys[0]}
     # Ray's dashboards query Ray's series; ours come from /metrics, without Ray's prefix.
@@ -56,5 +57,4 @@ def write_prometheus_config(config: Config, layout: Layout) -> None:
         "metric_relabel_configs": [{"source_labels": ["__name__"], "regex": "ray_rayapp_.*", "action": "drop"}],
     }
     wanted["scrape_configs"] = [scrape, ray]
-    layout.prometheus.touch(mode=0o600)  # it may hold a key
-    layout.prometheus.write_bytes(msgspec.yaml.encode(wanted))
+    write_private(layout.prometheus, msgspec.yaml.encode(wanted))  # it may hold a key

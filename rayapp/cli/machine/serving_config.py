@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from rayapp.cli.machine.paths import Layout
 from rayapp.config import Config
 from rayapp.packaged import SERVE_CONFIGS
+from rayapp.parsing import yaml_value
 
 LLM = "redone"
 
 
 def serve_config(config: Config, layout: Layout) -> dict[str, Any]:
     """The body of a PUT to Serve's REST API."""
-    wanted: dict[str, Any] = msgspec.yaml.decode((SERVE_CONFIGS / f"{config.serving.profile}.yaml").read_bytes())
+    file = SERVE_CONFIGS / f"{config.serving.profile}.yaml"
+    wanted: dict[str, Any] = yaml_value(file.read_bytes(), what=file.name)
     wanted["http_options"] |= {"host": config.host, "port": config.ports.http}
     gateway = next(d for a in wanted["applications"] for d in a.get("deployments", ()) if d["name"] == "gateway")
     # Serve queues what exceeds its own limit, where the gateway would answer 503 with Retry-After.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import io
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -20,10 +22,12 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from rayapp.cli.machine.embedded import broker_command, store_command
-from rayapp.cli.machine.paths import Layout
+from rayapp.cli.machine.paths import UMASK, Layout
 from rayapp.cli.machine.prometheus import prometheus_command, write_prometheus_config
 from rayapp.config import Config
 from rayapp.errors import UserError
+from rayapp.loopback import ADDRESS
+from rayapp.secrets import write_private
 
 POLITE_S = 5.0
 PARTS = ("broker", "store", "ray", "control", "prometheus")
@@ -41,7 +45,7 @@ def ray_command(config: Config, layout: Layout) -> list[str]:
         "--head",
         "--block",
         "--disable-usage-stats",
-        "--node-ip-address=127.0.0.1",
+        f"--node-ip-address={ADDRESS}",  # Ray keeps it for the environment that Layout gives it, else not
         f"--port={ports.ray}",
         f"--num-cpus={config.cpus}",
         f"--temp-dir={layout.ray_temp}",  # if shared, two systems on one machine would join each other's cluster
@@ -71,22 +75,23 @@ def write_supervisor_config(config: Config, layout: Layout) -> None:
         write_prometheus_config(config, layout)
         commands["prometheus"] = prometheus
     parser = configparser.RawConfigParser()
-    parser["unix_http_server"] = {"file": str(layout.socket), "chmod": "0700"}
+    parser["unix_http_server"] = {"file": _literal(layout.socket), "chmod": "0700"}
     parser["rpcinterface:supervisor"] = {
         "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
     }
     environment = ",".join(f'{k}="{v}"' for k, v in layout.environment().items())
     parser["supervisord"] = {
-        "logfile": str(layout.logs / "supervisord.log"),
-        "pidfile": str(layout.pid),
-        "childlogdir": str(layout.logs),
-        "directory": str(Path.cwd()),
-        "environment": environment.replace("%", "%%"),
+        "logfile": _literal(layout.logs / "supervisord.log"),
+        "pidfile": _literal(layout.pid),
+        "childlogdir": _literal(layout.logs),
+        "umask": f"{UMASK:03o}",
+        "directory": _literal(Path.cwd()),
+        "environment": _literal(environment),
         "minfds": "1024",
     }
     for name, command in commands.items():
         parser[f"program:{name}"] = {
-            "command": " ".join(f'"{part}"' for part in command).replace("%", "%%"),
+            "command": _literal(shlex.join(command)),
             "autostart": "false",
             "autorestart": "true",
             "startsecs": "1",
@@ -96,12 +101,18 @@ def write_supervisor_config(config: Config, layout: Layout) -> None:
             "stopasgroup": "false" if name == "ray" else "true",
             "killasgroup": "true",
             "redirect_stderr": "true",
-            "stdout_logfile": str(layout.logs / f"{name}.log"),
+            "stdout_logfile": _literal(layout.logs / f"{name}.log"),
             "stdout_logfile_maxbytes": "20MB",
             "stdout_logfile_backups": "2",
         }
-    with layout.supervisor.open("w") as file:
-        parser.write(file)
+    text = io.StringIO()
+    parser.write(text)
+    write_private(layout.supervisor, text.getvalue().encode())
+
+
+def _literal(value: object) -> str:
+    """supervisord expands what stands behind a per cent sign."""
+    return str(value).replace("%", "%%")
 
 
 class Supervisor:

@@ -14,6 +14,7 @@ from rayapp.cli.machine.paths import Layout
 from rayapp.cli.machine.supervision import SupervisionError
 from rayapp.cli.status import lag
 from rayapp.config import Config
+from rayapp.http_client import own_client
 from rayapp.stores.registry import Registry
 
 READY_S = 240.0
@@ -24,15 +25,16 @@ CAUGHT_UP = 100
 def wait_for_ray(config: Config, layout: Layout) -> None:
     """Until the Ray head's job API answers."""
     url = f"http://127.0.0.1:{config.ports.dashboard}/api/version"
-    client = httpx.Client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
+    client = own_client(headers={"Authorization": f"Bearer {layout.ray_token()}"}, timeout=2)
     deadline = time.monotonic() + 120
     while True:
         try:
             if client.get(url).status_code == 200:
                 break
         except httpx.HTTPError:
-            if time.monotonic() > deadline:
-                raise SupervisionError(f"Ray did not start; see {layout.logs / 'ray.log'}") from None
+            pass
+        if time.monotonic() > deadline:
+            raise SupervisionError(f"Ray did not start; see {layout.logs / 'ray.log'}")
         time.sleep(0.2)
     say(f"ray dashboard http://127.0.0.1:{config.ports.dashboard} (token in {layout.token})")
 
@@ -40,7 +42,7 @@ def wait_for_ray(config: Config, layout: Layout) -> None:
 def wait_ready(config: Config, layout: Layout) -> str:
     """Until /readyz reports the whole system ready; returns its URL."""
     url = base_url(config)
-    client = httpx.Client(timeout=5)  # reused: creating a client costs more than a request
+    client = own_client(timeout=5)  # reused: creating a client costs more than a request
     deadline = time.monotonic() + READY_S
     shown = ""
     while True:
@@ -84,7 +86,7 @@ def wait_language_model(config: Config, url: str) -> None:
     """Until the language model answers: its engine takes longest to start; feeds, search and events already work."""
     if not config.llm.enabled:
         return
-    client = httpx.Client(timeout=10)
+    client = own_client(timeout=10)
     started = last_line = time.monotonic()
     say(f"feeds, search and events work at {url}; the language model is starting")
     while True:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from rayapp.section import Count, Natural, NonNegative, Positive, Section
+from msgspec import Meta
+
+from rayapp.section import Count, Few, Natural, PositiveRate, Rate, Seconds, Section, Seed, Weight
 
 
 class OnlineSettings(Section, frozen=True):
@@ -20,24 +22,24 @@ class OnlineSettings(Section, frozen=True):
     """
 
     max_rows: Count = 20_000
-    max_age_s: NonNegative = 5.0
-    publish_s: NonNegative = 10.0
-    gate_wait_s: NonNegative = 30.0
-    late_s: NonNegative = 60.0
+    max_age_s: Seconds = 5.0
+    publish_s: Seconds = 10.0
+    gate_wait_s: Seconds = 30.0
+    late_s: Seconds = 60.0
     on_gap: Literal["stop", "skip"] = "stop"
-    lr: Positive = 3e-4
-    lr_floor: NonNegative = 1e-4
+    lr: PositiveRate = 3e-4
+    lr_floor: Rate = 1e-4
     lr_half: Count = 1000
-    clip: Positive = 1.0
+    clip: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0
     batch: Count = 256
     negatives: Natural = 512
     in_batch: Natural = 128
-    impressions: NonNegative = 0.2
+    impressions: Weight = 0.2
     reservoir: Natural = 512
-    replay: NonNegative = 0.25
-    frequency_half_life: Positive = 5_000
+    replay: Annotated[float, Meta(ge=0, le=100.0)] = 0.25
+    frequency_half_life: Annotated[float, Meta(ge=1, le=1e9)] = 5_000
     id_embeddings: Literal["without_text", "all"] = "without_text"
-    id_lr: NonNegative = 0.05
-    keep_versions: Count = 10
-    workers: Count = 1
-    seed: Natural = 0
+    id_lr: Rate = 0.05
+    keep_versions: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    workers: Few = 1
+    seed: Seed = 0

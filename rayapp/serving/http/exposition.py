@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 
-import httpx
 import ray
+
+from rayapp.http_client import own_async_client
 
 LINE = re.compile(r"^(# (?:HELP|TYPE) )?ray_(rayapp_\w+)(.*)$")
 # Ray's own labels that say only which process counted; what is summed over anyway.
@@ -29,7 +30,7 @@ def strip(text: str) -> list[str]:
 async def collect(timeout_s: float = 3.0) -> str:
     """Prometheus text of all nodes that answer; families stay together."""
     nodes = [n for n in ray.nodes() if n["Alive"] and n.get("MetricsExportPort")]
-    async with httpx.AsyncClient(timeout=timeout_s) as client:
+    async with own_async_client(timeout=timeout_s) as client:
         urls = [f"http://{n['NodeManagerAddress']}:{n['MetricsExportPort']}/metrics" for n in nodes]
         answers = await asyncio.gather(*(client.get(url) for url in urls), return_exceptions=True)
     metadata: dict[str, list[str]] = {}

@@ -30,6 +30,10 @@ from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
 from rayapp.serving.keys import ApiKeys
 from rayapp.serving.llm.engine_cores import environment, settle
+from rayapp.serving.open_door import refuse_open_door
+from rayapp.serving.replica_port import close_replica_port
+
+close_replica_port()
 
 RETRY_S = 5
 WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}
@@ -125,6 +129,7 @@ def build(args: dict[str, Any]) -> Application:
     from ray.serve.llm import build_llm_deployment
 
     config = load_config(args.get("config") or env.read().config)
+    refuse_open_door(config)
     engine = llm_config(config, args)
     app = init()
     app.add_exception_handler(HTTPException, http_error)

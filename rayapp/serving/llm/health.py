@@ -8,6 +8,7 @@ import time
 import httpx
 
 from rayapp.config import Config
+from rayapp.http_client import outer_async_client, own_async_client
 
 REMEMBER_S = 3.0
 AT_ONCE_S = 0.3  # how long a caller waits for a fresh answer
@@ -20,8 +21,10 @@ class LlmHealth:
     def __init__(self, config: Config) -> None:
         self.llm = config.llm
         self.url = f"{config.llm_url}/completions"
-        headers = {"Authorization": f"Bearer {config.api_keys[0]}"} if config.api_keys else {}
-        self.client = httpx.AsyncClient(timeout=PATIENCE_S, headers=headers)
+        key = config.llm_access.key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        client = outer_async_client if config.llm.url else own_async_client
+        self.client = client(timeout=PATIENCE_S, headers=headers)
         self.known, self.at = False, -REMEMBER_S
         self.asking: asyncio.Task[None] | None = None
 
