@@ -43,9 +43,9 @@ TOPICS = ("behaviour", "exposures", "verdicts")
 @click.option("--rewrite", "rewriting", is_flag=True, help="Also remove forgotten users from every file.")
 def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: bool) -> dict[str, Any]:
     root = Path(to) if to else config.state_path / "archive"
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     connect_ray()
-    consumer = consumer_for(config.bootstrap)
+    consumer = consumer_for(config.broker)
     result: dict[str, Any] = {"archive": str(root), "records": {}}
     for short in TOPICS:
         topic = config.topic(short)
@@ -57,7 +57,7 @@ def main(config: Config, *, to: str | None, rows: int, on_gap: str, rewriting: b
                 console.print(
                     f"{topic}/{gap.partition}: {gap.rows} records from offset {gap.start} on were removed by retention"
                 )
-            table = read_rows(config.bootstrap, plan)
+            table = read_rows(config.broker, plan)
             if short == "behaviour":
                 note_forgotten(root, forgotten_rows(table, topic, config.scenarios))
             convert = behaviour_rows(topic, config.scenarios) if short == "behaviour" else record_rows

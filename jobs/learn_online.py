@@ -77,7 +77,7 @@ def main(
         own_arm(own_experiment, name, config.name)  # fail fast
     state = Path(config.state).resolve()
     config = msgspec.structs.replace(config, state=str(state))
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     open_store(config.store_url, wait_s=30)
     registry = Registry(config.models, name)
     start = registry.resolve("HEAD")

@@ -48,7 +48,7 @@ def main(
     if notes is not None and verdicts is not None:
         backlog: ParquetBacklog | TopicBacklog = ParquetBacklog(notes, verdicts, judge.versions)
     else:
-        wait_for_broker(config.bootstrap)
+        wait_for_broker(config.broker)
         backlog = TopicBacklog(config.broker, open_store(config.store_url, wait_s=30), judge.versions)
     rows, total, before = backlog.waiting()
     console.print(

@@ -32,7 +32,7 @@ from streaming.topics import wait_for_broker
 @job("Judge the notes in the moderation queue. Runs until stopped.")
 @click.option("--once", is_flag=True, help="Stop when the queue is empty.")
 def main(config: Config, *, once: bool) -> dict[str, Any] | None:
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     store = open_store(config.store_url, wait_s=30)
     model = LanguageModel.served(config.llm_access)
     judge = Judge.of(model, config.llm)

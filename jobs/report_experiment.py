@@ -29,7 +29,7 @@ from streaming.topics import wait_for_broker
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also plot the lifts, as PNG or SVG.")
 def main(config: Config, *, name: str, before_days: int, plot: Path | None) -> dict[str, Any]:
     started = open_store(config.store_url, wait_s=30).experiments().get(name)
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     log = ExperimentLog(config.broker, started, scenarios=config.scenarios, before_days=before_days)
     console.print(f"{log.read_on():,} records read, from {before_days} days before the experiment on")
     report = log.report()

@@ -41,7 +41,7 @@ def known_content(config: Config) -> dict[str, np.ndarray]:
 @job("Write the catalogue and its content vectors to the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
     torch.set_num_threads(1)
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()

@@ -21,7 +21,7 @@ from streaming.writer import follow
 
 @job("Write each user's recent behaviour and seen items to the store. Runs until stopped.")
 def main(config: Config) -> dict[str, Any] | None:
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     store = open_store(config.store_url, wait_s=30)
     connect_ray()
     metrics = Metrics()

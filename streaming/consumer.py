@@ -44,9 +44,8 @@ class LogConsumer:
         self.group = group
         self.batch = batch
         self.embedded = broker.embedded
-        self.consumer = Consumer(
+        settings = broker.client(
             {
-                "bootstrap.servers": broker.address,
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
@@ -57,6 +56,7 @@ class LogConsumer:
                 "log_level": 2,
             }
         )
+        self.consumer = Consumer(settings)
         if self.embedded:
             # One machine, one writer: the embedded broker keeps a killed member in the group for good, and its
             # successor would wait for it. Offsets are committed to the group all the same.

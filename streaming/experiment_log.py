@@ -56,7 +56,7 @@ class ExperimentLog:
         the log is.
         """
         read = 0
-        consumer = consumer_for(self.broker.address)
+        consumer = consumer_for(self.broker)
         try:
             for until_ms in self._slices():
                 ranges = [r for short in ("exposures", "behaviour") for r in self._ranges(consumer, short, until_ms)]
@@ -72,7 +72,7 @@ class ExperimentLog:
 
     def _read(self, ranges: list[Range]) -> int:
         exposures = self.broker.topic("exposures")
-        for planned, table in zip(ranges, read_ranges(self.broker.address, ranges), strict=True):
+        for planned, table in zip(ranges, read_ranges(self.broker, ranges), strict=True):
             for row in table.to_pylist():
                 if planned.topic == exposures:
                     self._exposure(row["value"])

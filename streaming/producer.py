@@ -33,9 +33,8 @@ class EventProducer:
 
     def __init__(self, broker: Broker, *, linger_ms: float = 1.0, timeout_s: float | None = None) -> None:
         timeout_ms = int((timeout_s or broker.settings.timeout_s) * 1000)
-        self.producer = Producer(
+        settings = broker.client(
             {
-                "bootstrap.servers": broker.address,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": linger_ms,
@@ -49,6 +48,7 @@ class EventProducer:
                 "log_level": 2,
             }
         )
+        self.producer = Producer(settings)
         self.timeout_s = timeout_ms / 1000
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)

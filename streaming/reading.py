@@ -15,6 +15,7 @@ from ray.data.block import Block, BlockMetadata
 from streaming.consumer import append_ms
 from streaming.consumer import place as offset_of
 from streaming.records import is_bulk
+from streaming.settings import Broker
 from streaming.windows import LogTruncated, Plan, Range, WindowError
 
 ROW_SCHEMA = pa.schema(
@@ -30,10 +31,9 @@ BYTES_A_ROW = 400
 ROWS_A_TASK = 10_000
 
 
-def consumer_for(bootstrap: str) -> Consumer:
-    return Consumer(
+def consumer_for(broker: Broker) -> Consumer:
+    settings = broker.client(
         {
-            "bootstrap.servers": bootstrap,
             "group.id": "rayapp-window-reader",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
@@ -42,6 +42,7 @@ def consumer_for(bootstrap: str) -> Consumer:
             "log_level": 2,
         }
     )
+    return Consumer(settings)
 
 
 def watermarks(consumer: Consumer, topic: str, timeout_s: float = 10.0) -> dict[int, tuple[int, int]]:
@@ -52,20 +53,20 @@ def watermarks(consumer: Consumer, topic: str, timeout_s: float = 10.0) -> dict[
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=timeout_s) for p in metadata.partitions}
 
 
-def read_ranges(bootstrap: str, ranges: Sequence[Range], timeout_s: float = 30.0) -> Iterator[pa.Table]:
+def read_ranges(broker: Broker, ranges: Sequence[Range], timeout_s: float = 30.0) -> Iterator[pa.Table]:
     """Rows of each range as ROW_SCHEMA, in offset order, through one connection.
 
     Raises WindowError when the broker does not give a range within `timeout_s`.
     """
-    consumer = consumer_for(bootstrap)
+    consumer = consumer_for(broker)
     try:
         for planned in ranges:
-            yield _read_range(consumer, planned, bootstrap, timeout_s)
+            yield _read_range(consumer, planned, broker.address, timeout_s)
     finally:
         consumer.close()
 
 
-def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: float) -> pa.Table:
+def _read_range(consumer: Consumer, planned: Range, address: str, timeout_s: float) -> pa.Table:
     """Every record of the range. Offsets without one are left out: transactions mark their end with an offset of their
     own, aborted ones are never seen, and compaction takes what was replaced."""
     place = TopicPartition(planned.topic, planned.partition, planned.start)
@@ -77,7 +78,7 @@ def _read_range(consumer: Consumer, planned: Range, bootstrap: str, timeout_s: f
         if time.monotonic() > deadline:
             raise WindowError(
                 f"{planned.topic}/{planned.partition}: {len(rows)} of {planned.rows} rows came within "
-                f"{timeout_s:.0f} s; is the broker reachable at {bootstrap}?"
+                f"{timeout_s:.0f} s; is the broker reachable at {address}?"
             )
         for message in consumer.consume(min(10_000, planned.rows), timeout=1.0):
             error = message.error()
@@ -121,9 +122,9 @@ def tasks_of(plan: Plan) -> list[tuple[Range, ...]]:
 class PlannedRanges(Datasource):
     """A window's plan as a Ray Data source, known in size before it is read."""
 
-    def __init__(self, bootstrap: str, plan: Plan) -> None:
+    def __init__(self, broker: Broker, plan: Plan) -> None:
         super().__init__()
-        self.bootstrap = bootstrap
+        self.broker = broker
         self.plan = plan
 
     def estimate_inmemory_data_size(self) -> int:
@@ -133,10 +134,10 @@ class PlannedRanges(Datasource):
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: object = None
     ) -> list[ReadTask]:
         def task(ranges: tuple[Range, ...]) -> ReadTask:
-            bootstrap = self.bootstrap
+            broker = self.broker
 
             def read() -> Iterable[Block]:
-                yield from read_ranges(bootstrap, ranges)
+                yield from read_ranges(broker, ranges)
 
             rows = sum(planned.rows for planned in ranges)
             about = BlockMetadata(num_rows=rows, size_bytes=rows * BYTES_A_ROW, input_files=None, exec_stats=None)
@@ -145,8 +146,8 @@ class PlannedRanges(Datasource):
         return [task(ranges) for ranges in tasks_of(self.plan)]
 
 
-def read_plan(bootstrap: str, plan: Plan) -> ray.data.Dataset:
+def read_plan(broker: Broker, plan: Plan) -> ray.data.Dataset:
     """The window's rows as a dataset."""
     return cast("Any", ray.data).read_datasource(
-        PlannedRanges(bootstrap, plan), override_num_blocks=max(1, len(tasks_of(plan)))
+        PlannedRanges(broker, plan), override_num_blocks=max(1, len(tasks_of(plan)))
     )

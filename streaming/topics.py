@@ -33,9 +33,9 @@ def topic_specs(broker: Broker) -> list[NewTopic]:
     ]
 
 
-def wait_for_broker(bootstrap: str, timeout_s: float = 30.0) -> AdminClient:
+def wait_for_broker(broker: Broker, timeout_s: float = 30.0) -> AdminClient:
     """An admin client whose broker answers. Raises BrokerUnreachable after `timeout_s`."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient(broker.client({"log_level": 0}))
     deadline = time.monotonic() + timeout_s
     while True:
         try:
@@ -44,14 +44,14 @@ def wait_for_broker(bootstrap: str, timeout_s: float = 30.0) -> AdminClient:
         except KafkaException as error:
             if time.monotonic() > deadline:
                 raise BrokerUnreachable(
-                    f"no Kafka broker answers at {bootstrap} within {timeout_s:.0f} s ({error.args[0].str()}); "
+                    f"no Kafka broker answers at {broker.address} within {timeout_s:.0f} s ({error.args[0].str()}); "
                     "start it, or correct kafka.bootstrap"
                 ) from None
 
 
 def ensure_topics(broker: Broker, timeout_s: float = 30.0) -> None:
     """Create what is missing; existing topics are left as they are."""
-    admin = wait_for_broker(broker.address, timeout_s)
+    admin = wait_for_broker(broker, timeout_s)
     present = admin.list_topics(timeout=10).topics
     missing = [spec for spec in topic_specs(broker) if spec.topic not in present]
     if not missing:

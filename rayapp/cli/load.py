@@ -56,7 +56,7 @@ def load_folder(config: Config, path: str) -> None:
     items = folder.items()
     for notice in folder.notices:
         click.echo(f"  {notice}")
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     producer = EventProducer(config.broker, linger_ms=20, timeout_s=60)
     with Bar("items", len(items)) as bar:
         send_items(producer, items, topic=config.topic("items"), progress=bar)
@@ -68,7 +68,7 @@ def load_folder(config: Config, path: str) -> None:
 
 def replay_file(config: Config, file: Path, rate: float | None) -> None:
     log = LogFile(file, config.scenarios)
-    wait_for_broker(config.bootstrap)
+    wait_for_broker(config.broker)
     producer = EventProducer(config.broker, linger_ms=5, timeout_s=60)
     with Bar("events", None) as bar:
         events = log.events()

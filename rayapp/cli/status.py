@@ -114,9 +114,7 @@ def lag(config: Config, registry: Registry, *, raise_away: bool = False) -> dict
         ("catalogue", CATALOGUE_GROUP, config.topic("items")),
         ("learner", "", behaviour),
     ):
-        consumer = Consumer(
-            {"bootstrap.servers": config.bootstrap, "group.id": group or "rayapp-status", "log_level": 0}
-        )
+        consumer = Consumer(config.broker.client({"group.id": group or "rayapp-status", "log_level": 0}))
         try:
             partitions = consumer.list_topics(topic, timeout=BROKER_S).topics[topic].partitions
             ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=BROKER_S) for p in partitions}

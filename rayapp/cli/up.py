@@ -71,7 +71,7 @@ def run_up(
     supervisor.launch()
     for part in ("broker", "store", "ray"):
         supervisor.start(part)
-    wait_for_broker(config.bootstrap, 60)
+    wait_for_broker(config.broker, 60)
     open_store(config.store_url, wait_s=60)
     ensure_topics(config.broker)
     say(f"broker {config.bootstrap}, store {hidden_in_url(config.store_url)}")
@@ -160,7 +160,7 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
             events = bootstrap_events(folder)
             send_events(producer, events, topic=config.topic("behaviour"), origin="bootstrap", progress=bar)
         producer.close()
-        consumer = consumer_for(config.bootstrap)
+        consumer = consumer_for(config.broker)
         topic = config.topic("behaviour")
         ends = {str(p): high for p, (_, high) in watermarks(consumer, topic).items()}
         consumer.close()

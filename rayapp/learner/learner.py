@@ -62,13 +62,13 @@ class Learner:
         """
         self.config = config
         self.takes = takes
-        self.rows = rows or partial(read_patiently, config.bootstrap, say=self._report_once)
+        self.rows = rows or partial(read_patiently, config.broker, say=self._report_once)
         self.say = say
         self.settings = config.learner
         self.crew = crew or Crew()
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
-        self.consumer = consumer_for(config.bootstrap)
+        self.consumer = consumer_for(config.broker)
         store = open_store(config.store_url)
         self.reader = store.catalogue()
         self.experiments = store.experiments()

@@ -16,6 +16,7 @@ from rayapp.redrec.online.learner_state import LogRow
 from rayapp.validation import InvalidRecord
 from streaming.reading import consumer_for, read_plan
 from streaming.records import behaviour_record
+from streaming.settings import Broker
 from streaming.topics import BrokerUnreachable, wait_for_broker
 from streaming.windows import LogTruncated, Plan, Range, verify
 
@@ -28,33 +29,33 @@ class WindowRows(NamedTuple):
     skipped: dict[str, int]
 
 
-def read_rows(bootstrap: str, plan: Plan) -> pa.Table:
+def read_rows(broker: Broker, plan: Plan) -> pa.Table:
     """Rows in (partition, offset) order. Raises WindowError when more came than was planned."""
-    tables = list(arrow_tables(read_plan(bootstrap, plan).iter_batches(batch_size=None, batch_format="pyarrow")))
+    tables = list(arrow_tables(read_plan(broker, plan).iter_batches(batch_size=None, batch_format="pyarrow")))
     table = pa.concat_tables(tables).sort_by([("partition", "ascending"), ("offset", "ascending")])
     partitions, counts = np.unique(table["partition"].to_numpy(), return_counts=True)
     verify(plan, dict(zip(partitions.tolist(), counts.tolist(), strict=True)))
     return table
 
 
-def read_patiently(bootstrap: str, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
+def read_patiently(broker: Broker, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
     """As read_rows; after a failure it waits for the broker and reads again."""
     try:
-        return read_rows(bootstrap, plan)
+        return read_rows(broker, plan)
     except Exception as error:  # Ray has classes of its own for what a read task raises
         say(f"window {plan.number} could not be read", f"({error}); waiting for the broker to read it again")
     while True:
         try:
-            wait_for_broker(bootstrap)
-            check_present(bootstrap, plan)
-            return read_rows(bootstrap, plan)
+            wait_for_broker(broker)
+            check_present(broker, plan)
+            return read_rows(broker, plan)
         except (BrokerUnreachable, KafkaException):
             continue
 
 
-def check_present(bootstrap: str, plan: Plan) -> None:
+def check_present(broker: Broker, plan: Plan) -> None:
     """Raises LogTruncated where the log ends before the plan does: waiting would not bring it."""
-    consumer = consumer_for(bootstrap)
+    consumer = consumer_for(broker)
     try:
         for planned in plan.ranges:
             place = TopicPartition(planned.topic, planned.partition)

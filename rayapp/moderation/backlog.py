@@ -139,13 +139,13 @@ class TopicBacklog:
         """The newest record of every item."""
         topic = self.broker.topic("items")
         newest: dict[str, Item] = {}
-        consumer = consumer_for(self.broker.address)
+        consumer = consumer_for(self.broker)
         try:
             ends = watermarks(consumer, topic)
         finally:
             consumer.close()
         for table in read_ranges(
-            self.broker.address, [Range(topic, p, low, high) for p, (low, high) in ends.items() if high > low]
+            self.broker, [Range(topic, p, low, high) for p, (low, high) in ends.items() if high > low]
         ):
             for value in table["value"].to_pylist():
                 try:

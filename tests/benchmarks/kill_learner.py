@@ -133,9 +133,9 @@ def distinct_events(config: Config) -> int:
     """Distinct valid events of users, counted from the log itself (a forgotten user's may count again)."""
     topic = config.topic("behaviour")
     seen, count = set(), 0
-    consumer = consumer_for(config.bootstrap)
+    consumer = consumer_for(config.broker)
     ranges = [Range(topic, p, low, high) for p, (low, high) in sorted(watermarks(consumer, topic).items())]
-    for table in read_ranges(config.bootstrap, ranges):
+    for table in read_ranges(config.broker, ranges):
         for row in table.to_pylist():
             place = f"{row['partition']}-{row['offset']}"
             try:
@@ -223,7 +223,7 @@ def _compare(config: Config, calm: Config, workers: int) -> None:
     while True:  # the last learner goes on until it has read everything
         last = int(registry.manifest(registry.resolve("HEAD")).metrics.get("window", 0))
         planned = max((int(p.stem) for p in plans.glob("*.json")), default=0)
-        marks = watermarks(consumer_for(config.bootstrap), config.topic("behaviour"))
+        marks = watermarks(consumer_for(config.broker), config.topic("behaviour"))
         offsets = registry.manifest(registry.resolve("HEAD")).offsets.get(config.topic("behaviour"), {})
         if planned <= last and all(offsets.get(str(p), 0) == high for p, (_, high) in marks.items()):
             break

@@ -170,7 +170,7 @@ def _verdict_keys(system: System, topic: str) -> list[tuple[str, str]]:
     """(item, outcome) of every record of the verdicts topic."""
     from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-    consumer = consumer_for(system.config.bootstrap)
+    consumer = consumer_for(system.config.broker)
     ends = watermarks(consumer, topic)
     end = sum(high for _, high in ends.values())
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ends])

@@ -71,7 +71,7 @@ def service_problems(config: Config) -> list[str]:
     problems = []
     if config.kafka.bootstrap:
         try:
-            wait_for_broker(config.kafka.bootstrap, 5)
+            wait_for_broker(config.broker, 5)
         except BrokerUnreachable as error:
             problems.append(f"{error} (--kafka)")
     if config.store.url:

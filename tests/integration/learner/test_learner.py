@@ -52,7 +52,7 @@ def local_learner(
     """Reads its plans in this process: what Ray Data adds is spreading the same ranges over workers."""
 
     def rows(plan: Plan) -> pa.Table:
-        tables = list(read_ranges(config.bootstrap, plan.ranges))
+        tables = list(read_ranges(config.broker, plan.ranges))
         verify(plan, {r.partition: t.num_rows for r, t in zip(plan.ranges, tables, strict=True)})
         return pa.concat_tables(tables)
 

@@ -73,7 +73,7 @@ def decisions(backend: StoreBackend, *ids: str) -> list[Decision | None]:
 
 
 def written(config: Config) -> int:
-    consumer = consumer_for(config.bootstrap)
+    consumer = consumer_for(config.broker)
     try:
         return sum(high for _, high in watermarks(consumer, config.topic("verdicts")).values())
     finally:

@@ -127,7 +127,7 @@ def comparable(value: Any) -> Any:
 
 def logged(config: Config, count: int) -> list[bytes]:
     """The values of `rayapp.exposures` once there are `count`."""
-    topic, consumer = config.topic("exposures"), consumer_for(config.bootstrap)
+    topic, consumer = config.topic("exposures"), consumer_for(config.broker)
     try:
 
         def there() -> list[Range]:
@@ -138,4 +138,4 @@ def logged(config: Config, count: int) -> list[bytes]:
         ranges = eventually(there, 20, f"{count} exposures")
     finally:
         consumer.close()
-    return [row["value"] for table in read_ranges(config.bootstrap, ranges) for row in table.to_pylist()]
+    return [row["value"] for table in read_ranges(config.broker, ranges) for row in table.to_pylist()]

@@ -57,9 +57,9 @@ def click(user: str, n: int, item: str = "i1") -> dict:
 def run(config: Config, root: Path) -> int:
     """What the job does with the behaviour topic, reading in this process."""
     topic, kept, at = config.topic("behaviour"), 0, ends(root, "behaviour")
-    marks = watermarks(consumer_for(config.bootstrap), topic)
+    marks = watermarks(consumer_for(config.broker), topic)
     while (plan := plan_window(0, topic, at, marks, max_rows=7)) is not None:
-        for rows in read_ranges(config.bootstrap, plan.ranges):
+        for rows in read_ranges(config.broker, plan.ranges):
             note_forgotten(root, forgotten_rows(rows, topic, config.scenarios))
             kept += write_rows(root, "behaviour", rows, behaviour_rows(topic, config.scenarios))
         at.update(plan.ends())

@@ -105,7 +105,7 @@ def follow(stream: Config, producer: EventProducer) -> Iterator[Callable]:
 def dead_letters(config: Config) -> list[Message]:
     """Everything in the dead-letter topic."""
     topic = config.topic("dead")
-    consumer = consumer_for(config.bootstrap)
+    consumer = consumer_for(config.broker)
     try:
         ((low, high),) = watermarks(consumer, topic).values()
         consumer.assign([TopicPartition(topic, 0, low)])

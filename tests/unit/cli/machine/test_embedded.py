@@ -33,7 +33,7 @@ def servers(config: Config) -> Iterator[list[psutil.Process]]:
         for command in (store_command, broker_command)
     ]
     open_store(config.store_url, wait_s=30)
-    wait_for_broker(config.bootstrap, 30)
+    wait_for_broker(config.broker, 30)
     yield [psutil.Process(process.pid) for process in started]
     for process in started:
         process.terminate()

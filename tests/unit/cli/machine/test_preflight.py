@@ -41,6 +41,7 @@ def test_services_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _broker(url: str) -> None:
+    from streaming.settings import Kafka
     from streaming.topics import wait_for_broker
 
-    wait_for_broker(url, 0.5)
+    wait_for_broker(Kafka(bootstrap=url).at(url), 0.5)
