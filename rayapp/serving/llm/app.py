@@ -28,8 +28,8 @@ from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
-from rayapp.serving.keys import ApiKeys
 from rayapp.serving.llm.engine_cores import environment, settle
+from rayapp.serving.middleware.keys import ApiKeys
 
 RETRY_S = 5
 WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}

@@ -9,6 +9,7 @@ from rayapp.serving.http.experiment_schemas import (
     ExperimentList,
     ExperimentReport,
 )
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import problems, returns
 from rayapp.serving.http.routes.parameters import ExperimentName
 from rayapp.serving.http.services import Services
@@ -23,7 +24,7 @@ STATUS = {"created": 201, "grown": 200, "unchanged": 200}
 
 
 def router(services: Services) -> APIRouter:
-    routes, experiments_ = APIRouter(responses=problems(409)), services.experiments
+    routes, experiments_ = json_router(responses=problems(409)), services.experiments
 
     @routes.post("/v1/experiments", **returns(ExperimentChange, 201), openapi_extra=BODY)
     async def create_experiment(request: Request) -> Response:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from rayapp.domain import Kind
 from rayapp.serving.http.errors import ApiError, Json, clean
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.routes.parameters import Cursor, OptionalUserId, Scenario, UserId
 from rayapp.serving.http.schemas import ItemList, SearchList, item_list, search_list
@@ -21,7 +22,7 @@ LENGTHS = {"feed": 20, "ads": 5, "search": 20}  # where neither the request nor 
 
 
 def router(services: Services) -> APIRouter:
-    routes, limits = APIRouter(), services.limits
+    routes, limits = json_router(), services.limits
     length = Query(
         default=None,
         ge=1,
