@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from confluent_kafka import KafkaError
@@ -15,6 +17,8 @@ from rayapp.serving.http.errors import ApiError
 from rayapp.serving.http.schemas import Accepted, Rejected
 from streaming.producer import EventProducer, Record
 
+log = logging.getLogger("ray.serve")
+R = TypeVar("R", Event, Item)
 MAX_RECORDS = 1000
 # Of one record as JSON. Kafka clients and brokers refuse messages above 1,000,000 bytes with their framing by default.
 MAX_RECORD_BYTES = 900_000
@@ -31,15 +35,9 @@ class Ingest:
     async def events(self, raw: list[Any]) -> Accepted:
         self._check_size("events", raw)
         now = int(time.time() * 1000)
-        good: list[tuple[int, Event]] = []
-        rejected = []
-        for index, record in enumerate(raw):
-            if isinstance(record, dict):
-                record = {**record, "received_ms": now}  # ours to stamp, whatever the client says
-            try:
-                good.append((index, parse_event(record, self.config.scenarios, now)))
-            except InvalidRecord as error:
-                rejected.append(Rejected(index, str(error), error.field))
+        # received_ms is ours to stamp, whatever the client says.
+        stamped = [{**record, "received_ms": now} if isinstance(record, dict) else record for record in raw]
+        good, rejected = _checked(stamped, lambda record: parse_event(record, self.config.scenarios, now))
         topic = self.config.topic("behaviour")
         sent = await self._send([(index, Record(topic, event.user_id, encode(event))) for index, event in good])
         done = time.time() * 1000
@@ -51,16 +49,7 @@ class Ingest:
     async def items(self, raw: list[Any]) -> Accepted:
         self._check_size("items", raw)
         now = int(time.time() * 1000)
-        good: list[tuple[int, Item]] = []
-        rejected = []
-        for index, record in enumerate(raw):
-            try:
-                item = parse_item(record)
-                if item.timestamp_ms is None:
-                    item = msgspec.structs.replace(item, timestamp_ms=now)
-                good.append((index, item))
-            except InvalidRecord as error:
-                rejected.append(Rejected(index, str(error), error.field))
+        good, rejected = _checked(raw, lambda record: _dated(parse_item(record), now))
         topic = self.config.topic("items")
         sent = await self._send([(index, Record(topic, item.item_id, encode(item))) for index, item in good])
         return sent.answer(rejected)
@@ -98,6 +87,25 @@ class Ingest:
         for result, n in (("accepted", accepted), ("rejected", rejected), ("unknown", unknown)):
             if n:
                 self.metrics.count("rayapp_events_total", n, result=result)
+
+
+def _checked(raw: list[Any], parse: Callable[[Any], R]) -> tuple[list[tuple[int, R]], list[Rejected]]:
+    """(index and record of those that can be used, the others). A bad record costs itself alone, whatever it does."""
+    good: list[tuple[int, R]] = []
+    rejected: list[Rejected] = []
+    for index, record in enumerate(raw):
+        try:
+            good.append((index, parse(record)))
+        except InvalidRecord as error:
+            rejected.append(Rejected(index, str(error), error.field))
+        except Exception:
+            log.exception("a record was rejected by an error of its parser")
+            rejected.append(Rejected(index, "the record cannot be read; check its values", None))
+    return good, rejected
+
+
+def _dated(item: Item, now: int) -> Item:
+    return item if item.timestamp_ms is not None else msgspec.structs.replace(item, timestamp_ms=now)
 
 
 class Sent(NamedTuple):

@@ -78,8 +78,12 @@ class Guard:
             refusal = self._refusal(scope)
             if refusal is None and method in WITH_BODY:
                 body = await self._body(scope, receive)
-                refusal = body if isinstance(body, Refusal) else None
-                receive = receive if isinstance(body, Refusal) else replay(body, receive)
+                if isinstance(body, Refusal):
+                    refusal = body
+                    if refusal.status == 408:  # where a body goes on, closing now could take the answer with it
+                        headers.append((b"connection", b"close"))
+                else:
+                    receive = replay(body, receive)
             if refusal is not None:
                 await self.answer(refusal)(scope, receive, out)
                 return
