@@ -32,9 +32,10 @@ def key_header(config: Config) -> dict[str, str]:
 
 
 def call(config: Config, method: str, path: str, timeout: float = 60, **options: Any) -> dict[str, Any]:
-    """The JSON answer. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
+    """The JSON answer; `options`: httpx's. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
+    headers = key_header(config) | options.pop("headers", {})
     try:
-        answer = httpx.request(method, base_url(config) + path, headers=key_header(config), timeout=timeout, **options)
+        answer = httpx.request(method, base_url(config) + path, headers=headers, timeout=timeout, **options)
     except httpx.HTTPError as error:
         raise SystemAway(
             f"{base_url(config)} does not answer ({error}); check that the system is up with: rayapp status"

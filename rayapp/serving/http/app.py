@@ -58,6 +58,7 @@ def build_app(services: Services) -> FastAPI:
         origins=Origins(limits.origins, hosts=None if limits.keys else limits.hosts),
         intake=lambda path: INTAKES.get(path, RECORDS),
         open_paths=OPEN_PATHS,
+        whole_segments=True,
     )
     app.add_middleware(RequestMetrics, metrics=services.metrics)
     for router in ROUTERS:

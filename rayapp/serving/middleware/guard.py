@@ -41,14 +41,17 @@ class Guard:
         origins: Origins,
         intake: Callable[[str], Intake],
         open_paths: frozenset[str] = frozenset(),
+        whole_segments: bool = False,
     ) -> None:
-        """`intake`: by path. `open_paths`: those that need no key."""
+        """`intake`: by path. `open_paths`: those that need no key. `whole_segments`: routes see paths as
+        `keep_segments` writes them."""
         self.app = app
         self.answer = answer
         self.keys = keys
         self.origins = origins
         self.intake = intake
         self.open_paths = open_paths
+        self.whole_segments = whole_segments
         self.bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +103,9 @@ class Guard:
             await self.answer(Refusal(500, message))(scope, receive, out)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
-        refusal = head_refusal(scope) or self.origins.refusal(scope) or keep_segments(scope)
+        refusal = head_refusal(scope) or self.origins.refusal(scope)
+        if refusal is None and self.whole_segments:
+            refusal = keep_segments(scope)
         if refusal is None and scope["path"] not in self.open_paths:
             refusal = self.keys.refusal(dict(scope["headers"]))
         return refusal

@@ -47,6 +47,7 @@ def client(keys: tuple[str, ...] = (), origins: tuple[str, ...] = (), hosts: tup
         origins=Origins(origins, hosts=None if keys else hosts),
         intake=lambda path: Intake(LIMIT, ("text/plain",) if path == "/plain" else ()),
         open_paths=frozenset({"/open"}),
+        whole_segments=True,
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
 
