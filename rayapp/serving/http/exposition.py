@@ -73,6 +73,8 @@ async def collect(*, serving: bool, timeout_s: float = 3.0) -> str:
     `serving`: a version is served, so its gauges must be there. Raises MetricsAway where no node answers or they are
     not.
     """
+    if not ray.is_initialized():
+        raise MetricsAway("this process runs without Ray, which exports the series")
     nodes = [n for n in ray.nodes() if n["Alive"] and n.get("MetricsExportPort")]
     async with httpx.AsyncClient(timeout=timeout_s) as client:
         urls = [f"http://{n['NodeManagerAddress']}:{n['MetricsExportPort']}/metrics" for n in nodes]
