@@ -24,7 +24,8 @@ def create(config: Config, file: Path) -> None:
         text = file.read_bytes()
     except OSError as error:
         raise ExperimentError(f"experiment {file} cannot be read: {error.strerror}") from None
-    answer = call(config, "POST", "/v1/experiments", content=text)
+    headers = {"Content-Type": "application/yaml"}  # of which JSON is a part
+    answer = call(config, "POST", "/v1/experiments", content=text, headers=headers)
     experiment = answer["experiment"]
     arms = ", ".join(f"{arm['name']} {arm['weight']:g}" for arm in experiment["arms"])
     click.echo(f"{experiment['name']}: {answer['outcome']}; layer {experiment['layer']}, arms {arms}")

@@ -32,9 +32,10 @@ def key_header(config: Config) -> dict[str, str]:
 
 
 def call(config: Config, method: str, path: str, timeout: float = 60, **options: Any) -> dict[str, Any]:
-    """The JSON answer. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
+    """The JSON answer; `options`: httpx's. Raises ApiRefusal for an error status, SystemAway when nothing answers."""
+    headers = key_header(config) | options.pop("headers", {})
     try:
-        with own_client(base_url=base_url(config), headers=key_header(config), timeout=timeout) as client:
+        with own_client(base_url=base_url(config), headers=headers, timeout=timeout) as client:
             answer = client.request(method, path, **options)
     except httpx.HTTPError as error:
         raise SystemAway(

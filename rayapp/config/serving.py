@@ -8,11 +8,18 @@ from msgspec import Meta
 
 from rayapp.section import Count, Few, Natural, PositiveSeconds, Section, Seed, Share, Weight
 
+Origin = Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+$", max_length=300)]
+ANY_ADDRESS = ("0.0.0.0", "::", "[::]")
+
 
 class Serving(Section, frozen=True):
-    """The request path. `explore` is the share of slots filled uniformly at random and logged as such."""
+    """The request path. `explore` is the share of slots filled uniformly at random and logged as such.
+
+    `origins`: other sites whose pages may call from a browser, such as https://shop.example.
+    """
 
     host: str = ""
+    origins: tuple[Origin, ...] = ()
     profile: Literal["laptop", "cluster"] = "laptop"
     replicas: Few = 1
     max_ongoing: Count = 64
@@ -23,6 +30,13 @@ class Serving(Section, frozen=True):
     cached_interests: Natural = 10_000
     poll_s: PositiveSeconds = 0.5
     seed: Seed = 0
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names beside this machine's own that the system may be called by without API keys."""
+        if not self.host or self.host in ANY_ADDRESS:
+            return ()
+        return (f"[{self.host}]" if ":" in self.host and not self.host.startswith("[") else self.host,)
 
 
 class Experiments(Section, frozen=True):

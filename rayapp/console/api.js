@@ -11,7 +11,7 @@ export class ApiError extends Error {
 
 async function answer(path, options) {
   const key = sessionStorage.getItem(KEY);
-  const headers = { ...(options.body ? { "content-type": "application/json" } : {}), ...(key ? { authorization: `Bearer ${key}` } : {}) };
+  const headers = { ...(options.type ? { "content-type": options.type } : {}), ...(key ? { authorization: `Bearer ${key}` } : {}) };
   const found = await fetch(path, { ...options, headers });
   if (found.status !== 401 && found.status !== 403) return found;
   const given = window.prompt("This system wants an API key (one of RAYAPP_API_KEYS):");
@@ -21,7 +21,8 @@ async function answer(path, options) {
 }
 
 export async function call(path, { method = "GET", body, text: written } = {}) {
-  const found = await answer(path, { method, body: body === undefined ? written : JSON.stringify(body) });
+  const sent = body === undefined ? { body: written, type: "application/yaml" } : { body: JSON.stringify(body), type: "application/json" };
+  const found = await answer(path, { method, ...(sent.body ? sent : {}) });
   const said = await found.json().catch(() => ({}));
   if (!found.ok) throw new ApiError(found.status, said.error?.message ?? `${found.status} ${found.statusText}`);
   return said;

@@ -12,6 +12,10 @@ from rayapp.errors import UserError
 from rayapp.experiments.arm_params import DEFAULT, ArmParams
 from rayapp.experiments.assignment import arm_of, in_namespace
 from rayapp.experiments.metric import COUNTS, DEFAULT_METRICS, LATENCIES, Guardrail, Metric
+from rayapp.parsing import Unreadable, convert, yaml_value
+
+MAX_BYTES = 8 * 1024  # of an experiment's text; an experiment of twenty arms has three thousand
+SUM_ERROR = 1e-6  # thirds do not sum to 1
 
 
 class ExperimentError(UserError):
@@ -43,11 +47,14 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guardrails: tuple[Guardrail, ...] = ()
 
     def __post_init__(self) -> None:
+        for arm in self.arms:
+            if not 0 <= arm.weight <= 1 + SUM_ERROR:  # not a number is in no range
+                raise ExperimentError(
+                    f"experiment {self.name}, arm {arm.name}: weight {arm.weight:g}, must be between 0 and 1"
+                )
         total = math.fsum(arm.weight for arm in self.arms)
-        if abs(total - 1) > 1e-6:
+        if abs(total - 1) > SUM_ERROR:
             raise ExperimentError(f"experiment {self.name}: weights sum to {total:g}, must be 1")
-        if any(arm.weight < 0 for arm in self.arms):
-            raise ExperimentError(f"experiment {self.name}: a weight is below 0")
         for what, names in (("arms", [a.name for a in self.arms]), ("metrics", [m.name for m in self.metrics])):
             if len(set(names)) < len(names):
                 raise ExperimentError(f"experiment {self.name}: two {what} have the same name")
@@ -68,6 +75,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ExperimentError(
                     f"experiment {self.name}: there is no {guardrail.metric!r} to guard; use {', '.join(known)}"
                 )
+            for bound, limit in (("max", guardrail.max), ("min", guardrail.min)):
+                if limit is not None and not math.isfinite(limit):
+                    where = f"experiment {self.name}, guardrail {guardrail.metric}"
+                    raise ExperimentError(f"{where}: {bound} {limit:g}, must be a finite number")
 
     @property
     def control(self) -> Arm:
@@ -100,8 +111,8 @@ def load_experiment(file: str | Path) -> Experiment:
 
 
 def parse_experiment(text: bytes, what: str = "experiment") -> Experiment:
-    """YAML, of which JSON is a part. Raises ExperimentError."""
+    """YAML, of which JSON is a part, of at most MAX_BYTES. Raises ExperimentError."""
     try:
-        return msgspec.yaml.decode(text, type=Experiment)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise ExperimentError(f"{what}: {' '.join(str(error).split())}") from None  # YAML's errors have many lines
+        return convert(yaml_value(text, what=what, max_bytes=MAX_BYTES), Experiment, what=what)
+    except Unreadable as error:
+        raise ExperimentError(str(error)) from None

@@ -12,6 +12,13 @@ from rayapp.errors import Conflict, NotFound
 from rayapp.experiments.experiment import Experiment, ExperimentError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PATTERN = "1 to 64 letters (a to z), digits, dots, dashes and underscores, the first a letter or digit"
+# Of a model line, and of the version or alias after the @: a folder and a file of the registry.
+MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}(@[A-Za-z0-9][A-Za-z0-9._-]{0,127})?")
+MAX_ARMS = 20
+MAX_METRICS = 50
+MAX_RUNNING = 50  # at once: a replica holds the models of all of them
+MAX_STORED = 200  # running and stopped: each replica reads all of them every second
 
 
 class ExperimentConflict(ExperimentError, Conflict):
@@ -44,14 +51,41 @@ class Change(NamedTuple):
 
 
 def check(experiment: Experiment) -> None:
-    """Can it be stored and compared? Raises ExperimentError."""
+    """Can it be stored, compared and shown? Raises ExperimentError.
+
+    Names become labels of metrics, paths and columns, so one pattern holds for all of them. What was stored before
+    this was checked is still read: the check is of what clients send.
+    """
     if not NAME.fullmatch(experiment.name):
-        raise ExperimentError(
-            f"experiment {experiment.name!r}: a name has 1 to 64 letters, digits, dots, dashes and underscores, "
-            "the first a letter or digit"
-        )
+        raise ExperimentError(f"experiment {_short(experiment.name)}: a name has {PATTERN}")
+    where = f"experiment {experiment.name}"
     if len(experiment.arms) < 2:
-        raise ExperimentError(f"experiment {experiment.name}: one arm has nothing to be compared with; give two")
+        raise ExperimentError(f"{where}: one arm has nothing to be compared with; give two")
+    for what, parts, most in (
+        ("arms", experiment.arms, MAX_ARMS),
+        ("metrics", experiment.metrics, MAX_METRICS),
+        ("guardrails", experiment.guardrails, MAX_METRICS),
+    ):
+        if len(parts) > most:
+            raise ExperimentError(f"{where}: {len(parts)} {what}, at most {most}; leave some out")
+    names = [("layer", experiment.layer), *(("arm", arm.name) for arm in experiment.arms)]
+    names += [("metric", metric.name) for metric in experiment.metrics]
+    for what, name in names:
+        if not NAME.fullmatch(name):
+            raise ExperimentError(f"{where}, {what} {_short(name)}: a name has {PATTERN}")
+    for arm in experiment.arms:
+        second = arm.params.interleave
+        for model in (arm.params.model, second.model if second is not None else None):
+            if model is not None and not MODEL.fullmatch(model):
+                raise ExperimentError(
+                    f"{where}, arm {arm.name}: model {_short(model)}, must be NAME, NAME@VERSION or NAME@ALIAS, each "
+                    "with 1 to 128 letters (a to z), digits, dots, dashes and underscores"
+                )
+
+
+def _short(name: str) -> str:
+    """A refused name as it can be shown: quoted, ASCII, of bounded length."""
+    return ascii(name if len(name) <= 64 else f"{name[:64]}…")
 
 
 def created(known: Mapping[str, Started], experiment: Experiment, now_ms: int) -> Change:
@@ -59,6 +93,16 @@ def created(known: Mapping[str, Started], experiment: Experiment, now_ms: int) -
     before = known.get(experiment.name)
     if before is not None:
         return _grown(before, experiment)
+    running = sum(other.running for other in known.values())
+    if running >= MAX_RUNNING:
+        raise ExperimentConflict(
+            f"experiment {experiment.name}: {running} experiments run, at most {MAX_RUNNING} at once; stop one first"
+        )
+    if len(known) >= MAX_STORED:
+        raise ExperimentConflict(
+            f"experiment {experiment.name}: {len(known)} experiments are stored, at most {MAX_STORED}; take ended "
+            "ones out of the store (docs/concepts/experiments.md)"
+        )
     for other in known.values():
         if other.running and experiment.meets(other.experiment):
             start, end = other.experiment.namespace

@@ -104,7 +104,14 @@ def open_services(
         return False
 
     return Services(
-        limits=Limits(config.scenarios, serving.max_k, serving.max_ongoing, config.api_keys),
+        limits=Limits(
+            config.scenarios,
+            serving.max_k,
+            serving.max_ongoing,
+            keys=config.api_keys,
+            origins=serving.origins,
+            hosts=serving.hosts,
+        ),
         metrics=metrics,
         state=state,
         pipeline=Pipeline(state, stages, metrics=metrics),

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, Protocol, TypeVar
 
-import yaml
-
 from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
 from rayapp.experiments.arm_params import ArmParams
-from rayapp.experiments.experiment import Experiment, ExperimentError, parse_experiment
-from rayapp.experiments.lifecycle import Change, Started
+from rayapp.experiments.experiment import MAX_BYTES, Experiment, ExperimentError, parse_experiment
+from rayapp.experiments.lifecycle import Change, Started, check
 from rayapp.experiments.report import Report
 from rayapp.serving.live.catalogue_view import catalogue_view
 from rayapp.serving.live.variant import CURRENT, Variant
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry, RegistryError
 
-LARGEST = 64 * 1024  # bytes of an experiment
 Result = TypeVar("Result")
 
 
@@ -57,8 +54,8 @@ class ExperimentService:
 
     async def create(self, text: bytes) -> Change:
         """Start one, or increase the coverage of a running one. Raises ExperimentError, Conflict, TooLarge."""
-        if len(text) > LARGEST:
-            raise TooLarge(f"the experiment has {len(text):,} bytes, at most {LARGEST:,}")
+        if len(text) > MAX_BYTES:
+            raise TooLarge(f"the experiment has {len(text):,} bytes, at most {MAX_BYTES:,}; shorten it")
         return await self._run(lambda: self._create(text))
 
     async def stop(self, name: str) -> Change:
@@ -78,7 +75,8 @@ class ExperimentService:
         return started, report
 
     def _create(self, text: bytes) -> Change:
-        experiment = _parsed(text)
+        experiment = parse_experiment(text)
+        check(experiment)  # before its names are looked up anywhere
         self._check(experiment)
         return self.store.create(experiment)
 
@@ -118,14 +116,3 @@ class ExperimentService:
 
     async def _run(self, step: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self.pool, step)
-
-
-def _parsed(text: bytes) -> Experiment:
-    """JSON or YAML; without aliases, by which a few lines of YAML grow beyond any memory. Raises ExperimentError."""
-    try:
-        aliases = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"experiment: neither JSON nor YAML: {str(error).splitlines()[0]}") from None
-    if aliases:
-        raise ExperimentError("experiment: YAML aliases (*name) are not read; write the value out")
-    return parse_experiment(text)

@@ -5,9 +5,10 @@ record does not reject the rest; their schemas are the domain's."""
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from rayapp.domain import MAX_ID, MAX_TEXT, Decision, Event, Item
+from rayapp.serving.http.ingest import MAX_RECORDS
 
 
 def input_schema(kind: type[msgspec.Struct], *, required: tuple[str, ...], without: tuple[str, ...]) -> dict[str, Any]:
@@ -21,20 +22,41 @@ EVENT_SCHEMA = input_schema(Event, required=("user_id", "scenario", "action"), w
 ITEM_SCHEMA = input_schema(Item, required=("item_id", "title"), without=("timestamp_ms", "extra"))
 ITEM_SCHEMA["properties"]["timestamp"] = {"type": "number", "description": "Seconds since the epoch."}
 
-RawEvent = Annotated[Any, WithJsonSchema(EVENT_SCHEMA)]
-RawItem = Annotated[Any, WithJsonSchema(ITEM_SCHEMA)]
+
+def _each(schema: dict[str, Any], kind: str) -> dict[str, Any]:
+    """One of a list whose entries are answered one by one: what is no record does not make the call an error."""
+    return {"anyOf": [{**schema, "title": kind}, {"title": f"no {kind}", "description": "Answered in `rejected`."}]}
+
+
+RawEvent = Annotated[Any, WithJsonSchema(_each(EVENT_SCHEMA, "Event"))]
+RawItem = Annotated[Any, WithJsonSchema(_each(ITEM_SCHEMA, "Item"))]
+# More than that is 413, before the entries are looked at; see `Ingest`.
+MANY: dict[str, Any] = {"minItems": 1, "maxItems": MAX_RECORDS}
 
 
 class EventsIn(BaseModel):
-    events: list[RawEvent]
+    events: Annotated[list[RawEvent], Field(json_schema_extra=MANY)]
 
 
 class ItemsIn(BaseModel):
-    items: list[RawItem]
+    items: Annotated[list[RawItem], Field(json_schema_extra=MANY)]
+
+
+def _id_text(given: Any) -> Any:
+    """Whole numbers are ids, as in records."""
+    return str(given) if type(given) is int else given
+
+
+NoteId = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_ID),
+    BeforeValidator(_id_text),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": MAX_ID}, {"type": "integer"}]}),
+]
 
 
 class NoteIn(BaseModel):
-    id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+    id: NoteId
     text: Annotated[str, Field(max_length=MAX_TEXT)]
 
 

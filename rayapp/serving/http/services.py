@@ -21,12 +21,15 @@ from rayapp.stores.ports import HistoryReader, PostViewReader
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of requests. `scenarios`: those that are known; `keys`: API keys, none on a local machine."""
+    """Of requests. `scenarios`: those that are known; `keys`: API keys, none on a local machine; `origins`: of other
+    sites' pages that may call; `hosts`: names beside this machine's own that the system is called by without keys."""
 
     scenarios: tuple[str, ...]
     max_k: int
     max_ongoing: int
     keys: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

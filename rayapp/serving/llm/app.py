@@ -1,9 +1,10 @@
 """RedOne behind the OpenAI protocol, as a Serve application: `import_path: rayapp.serving.llm.app:build`.
 
 `ray.serve.llm` with a vLLM engine; the engine's settings stand in the Serve
-YAML. Added here: API keys as on every other route, Retry-After on 503, and a
-warm-up before the replica reports ready (an engine's first answers take ten
-times as long as the rest).
+YAML. Added here: the guard that stands before every other route, checks of
+what the engine fails on, errors without the inside in them, and a warm-up
+before the replica reports ready (an engine's first answers take ten times as
+long as the rest).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from fastapi import Request
+from fastapi import FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
 from ray import serve
 from ray.llm._internal.serve.core.configs.openai_api_models import to_model_metadata
 from ray.llm._internal.serve.core.ingress.ingress import init
@@ -22,20 +24,22 @@ from ray.serve.llm.ingress import OpenAiIngress, make_fastapi_ingress
 from ray.serve.llm.openai_api_models import ChatCompletionRequest, CompletionRequest
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rayapp import env
 from rayapp.config import Config, load_config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.language_model import openmp
-from rayapp.serving.keys import ApiKeys
 from rayapp.serving.llm.engine_cores import environment, settle
+from rayapp.serving.llm.openai_errors import OpenAiErrors, answer, openai_error
+from rayapp.serving.llm.openai_requests import MAX_BODY, Limits, OpenAiRequests
+from rayapp.serving.middleware.guard import Guard, Intake
+from rayapp.serving.middleware.keys import ApiKeys
+from rayapp.serving.middleware.origins import Origins
 from rayapp.serving.open_door import refuse_open_door
 from rayapp.serving.replica_port import close_replica_port
 
 close_replica_port()
 
-RETRY_S = 5
 WARM_SCHEMA = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 4}}, "required": ["a"]}
 
 
@@ -63,41 +67,31 @@ class WarmServer(LLMServer):
                 pass
 
 
-class OpenAiGuard:
-    """ASGI middleware: API keys, and Retry-After on 503, in OpenAI's shape of an error."""
-
-    def __init__(self, app: ASGIApp, *, keys: tuple[str, ...]) -> None:
-        self.app = app
-        self.keys = ApiKeys(keys)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        refusal = self.keys.refusal(dict(scope["headers"]))
-        if refusal is not None:
-            answer = openai_error(refusal.status, refusal.message, code="invalid_api_key")
-            await answer(scope, receive, send)
-            return
-
-        async def add_retry_after(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 503:
-                message["headers"] = [*message["headers"], (b"retry-after", str(RETRY_S).encode())]
-            await send(message)
-
-        await self.app(scope, receive, add_retry_after)
-
-
-def openai_error(status: int, message: str, *, code: str | int) -> JSONResponse:
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    body = {"message": message, "type": kind, "param": None, "code": code}
-    return JSONResponse({"error": body}, status_code=status)
-
-
 async def http_error(_request: Request, error: Exception) -> JSONResponse:
-    """FastAPI's own errors (an unknown model or path) in OpenAI's shape."""
+    """FastAPI's own errors (an unknown path) in OpenAI's shape."""
     assert isinstance(error, HTTPException)
-    return openai_error(error.status_code, str(error.detail), code=error.status_code)
+    answer = openai_error(error.status_code, str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+def openai_app(config: Config, context: int | None) -> FastAPI:
+    """`ray.serve.llm`'s application behind this system's guard. `context`: tokens of a prompt and its answer."""
+    app = init()
+    # It answers every page of every site, with credentials.
+    app.user_middleware = [one for one in app.user_middleware if one.cls is not CORSMiddleware]
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_middleware(OpenAiErrors)  # what is added last is outermost
+    app.add_middleware(OpenAiRequests, limits=Limits(config.llm.name, context))
+    serving, keys = config.serving, config.api_keys
+    app.add_middleware(
+        Guard,
+        answer=answer,
+        keys=ApiKeys(keys),
+        origins=Origins(serving.origins, hosts=None if keys else serving.hosts),
+        intake=lambda _path: Intake(MAX_BODY),
+    )
+    return app
 
 
 def llm_config(config: Config, args: dict[str, Any]) -> LLMConfig:
@@ -131,9 +125,7 @@ def build(args: dict[str, Any]) -> Application:
     config = load_config(args.get("config") or env.read().config)
     refuse_open_door(config)
     engine = llm_config(config, args)
-    app = init()
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_middleware(OpenAiGuard, keys=config.api_keys)
+    app = openai_app(config, args.get("engine", {}).get("max_model_len"))
     ingress = serve.deployment(make_fastapi_ingress(OpenAiIngress, app=app)).options(
         name="openai", **{**OpenAiIngress.get_deployment_options([engine]), **args.get("ingress", {})}
     )

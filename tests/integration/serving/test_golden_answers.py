@@ -85,7 +85,7 @@ async def test_every_answer_is_the_recorded_one(
     monkeypatch.setattr(uuid, "uuid4", numbered)
     transport = httpx.ASGITransport(build_app(services), raise_app_exceptions=False)
     phase, last = "base", None
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as http:
         for number, recorded in enumerate(RECORDED, start=1):
             if recorded["phase"] != phase:
                 if phase != "base":

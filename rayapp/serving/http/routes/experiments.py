@@ -9,23 +9,28 @@ from rayapp.serving.http.experiment_schemas import (
     ExperimentList,
     ExperimentReport,
 )
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import problems, returns
 from rayapp.serving.http.routes.parameters import ExperimentName
 from rayapp.serving.http.services import Services
+from rayapp.serving.middleware.media_types import JSON, YAML
 
-BODY = {
-    "requestBody": {
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Experiment"}}},
-        "required": True,
-    }
+EXAMPLE = {
+    "name": "popular-first",
+    "layer": "feed",
+    "scenarios": ["homefeed"],
+    "arms": [{"name": "control", "weight": 0.5}, {"name": "popular", "weight": 0.5, "params": {"ranker": "popular"}}],
+    "guardrails": [{"metric": "latency_p99_ms", "max": 250}],
 }
+SCHEMA = {"schema": {"$ref": "#/components/schemas/NewExperiment"}, "example": EXAMPLE}
+BODY = {"requestBody": {"content": dict.fromkeys((JSON, *YAML), SCHEMA), "required": True}}
 STATUS = {"created": 201, "grown": 200, "unchanged": 200}
 
 
 def router(services: Services) -> APIRouter:
-    routes, experiments_ = APIRouter(responses=problems(409)), services.experiments
+    routes, experiments_ = json_router(responses=problems(409)), services.experiments
 
-    @routes.post("/v1/experiments", **returns(ExperimentChange, 201), openapi_extra=BODY)
+    @routes.post("/v1/experiments", **returns(ExperimentChange, 201, 200), openapi_extra=BODY)
     async def create_experiment(request: Request) -> Response:
         """Start an experiment, JSON or YAML, or increase the coverage of a running one (200)."""
         change = await experiments_.create(await request.body())

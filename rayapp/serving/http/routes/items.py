@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from rayapp.domain import Item, Verdict
 from rayapp.serving.http.bodies import ItemsIn, VerdictIn
 from rayapp.serving.http.errors import ApiError, Json, clean
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.routes.parameters import ItemId, OptionalUserId
 from rayapp.serving.http.schemas import Accepted, DeletedItem, ListedItem, PostViewQueries, SimilarItems
@@ -19,7 +20,7 @@ from rayapp.serving.pipeline.pipeline import on_held_versions
 
 
 def router(services: Services) -> APIRouter:
-    routes, state = APIRouter(), services.state
+    routes, state = json_router(), services.state
 
     def known(item_id: str) -> Item:
         item = state.catalogue.find(item_id)

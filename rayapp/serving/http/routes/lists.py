@@ -9,8 +9,9 @@ from fastapi import APIRouter, Query, Response
 
 from rayapp.domain import Kind
 from rayapp.serving.http.errors import ApiError, Json, clean
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
-from rayapp.serving.http.routes.parameters import Cursor, OptionalUserId, Scenario, UserId
+from rayapp.serving.http.routes.parameters import Cursor, OptionalUserId, UserId, scenario
 from rayapp.serving.http.schemas import ItemList, SearchList, item_list, search_list
 from rayapp.serving.http.services import Services
 from rayapp.serving.live.scene import NoVersion, VersionGone
@@ -21,13 +22,14 @@ LENGTHS = {"feed": 20, "ads": 5, "search": 20}  # where neither the request nor 
 
 
 def router(services: Services) -> APIRouter:
-    routes, limits = APIRouter(), services.limits
+    routes, limits = json_router(), services.limits
     length = Query(
         default=None,
         ge=1,
         le=limits.max_k,
         description="List length; without it the length of the user's experiment arm, else the default.",
     )
+    shown_in = scenario(limits.scenarios)
 
     def ask_for(route: str, user_id: str, *, scenario: str, kind: Kind, k: int | None, **rest: str | None) -> Ask:
         """The request's own parameters come first, then the user's arms, then the route's default."""
@@ -51,7 +53,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/v1/feed", **returns(ItemList))
     async def feed(
-        user_id: UserId, k: int | None = length, scenario: Scenario = "homefeed", cursor: Cursor = None
+        user_id: UserId, k: int | None = length, scenario: str = shown_in, cursor: Cursor = None
     ) -> Response:
         """Notes for a user in a scenario."""
         if scenario not in limits.scenarios:

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Response
 from rayapp.moderation.judge import Note
 from rayapp.serving.http.bodies import NotesIn
 from rayapp.serving.http.errors import Json, clean
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.schemas import JudgedNote, Verdicts
 from rayapp.serving.http.services import Services
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter()
+    routes = json_router()
 
     @routes.post("/v1/moderate", **returns(Verdicts))
     async def moderate(body: NotesIn) -> Response:

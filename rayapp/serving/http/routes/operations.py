@@ -6,13 +6,14 @@ from fastapi.responses import PlainTextResponse
 
 from rayapp.serving.http.errors import Json
 from rayapp.serving.http.exposition import collect
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.schemas import Ready
 from rayapp.serving.http.services import Services
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter()
+    routes = json_router()
 
     @routes.get("/healthz", response_description='`{"status": "ok"}`')
     async def healthz() -> Response:
@@ -27,8 +28,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """All series of this system from every node, as Prometheus text."""
-        services.versions.export()
-        return PlainTextResponse(await collect(), media_type="text/plain; version=0.0.4")
+        """All series of this system from every node, as Prometheus text; 503 while they cannot be had."""
+        text = await collect(serving=services.state.host.current is not None)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return routes

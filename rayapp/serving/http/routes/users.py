@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from rayapp.serving.http.errors import Json, clean
+from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.routes.parameters import UserPath
 from rayapp.serving.http.schemas import DeletedUser, History
@@ -18,7 +19,7 @@ FORGOTTEN = (
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter()
+    routes = json_router()
 
     @routes.get("/v1/users/{user_id}/history", **returns(History))
     async def history(

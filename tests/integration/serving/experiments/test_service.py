@@ -11,7 +11,7 @@ import pytest
 
 from rayapp.config import Config
 from rayapp.errors import Conflict
-from rayapp.experiments.experiment import ExperimentError
+from rayapp.experiments.experiment import MAX_BYTES, ExperimentError
 from rayapp.experiments.lifecycle import UnknownExperiment
 from rayapp.serving.experiments.service import ExperimentService, ReportPending, TooLarge
 from rayapp.serving.http.errors import from_user_error
@@ -65,7 +65,7 @@ async def test_created_grown_listed_and_stopped(service: ExperimentService) -> N
     ("body", "said"),
     [
         (b"[", "did not find expected node"),
-        (b"\x80name: x", "neither JSON nor YAML"),
+        (b"\x80name: x", "is not UTF-8"),
         (b"name: &a x\nlayer: *a\narms: []", "aliases"),
         (b"just text", "Expected `object`"),
         (changed(arms=arms()[:1]), "weights sum to 0.5"),
@@ -74,6 +74,10 @@ async def test_created_grown_listed_and_stopped(service: ExperimentService) -> N
         (changed(arms=arms(model="nobody")), "arm new: nobody has no CURRENT"),
         (changed(arms=arms(model="redrec@7")), "redrec has no version 7"),
         (changed(arms=arms(moderation="stricter")), "'stricter' is unknown; use off, strict"),
+        (changed(arms=arms(model="../../elsewhere/evil@1")), "NAME@VERSION"),
+        (changed(arms=arms(model="redrec@²")), "NAME@VERSION"),
+        (changed(arms=arms(model="redrec@" + "1" * 5000)), "NAME@VERSION"),
+        (changed(arms=arms(model="a\0b@1")), "NAME@VERSION"),
         (changed(arms=arms(k=0)), ">= 1"),
         (changed(scenarios=["nowhere"]), "scenario 'nowhere' is unknown; use homefeed"),
         (changed(name="not a name"), "a name has 1 to 64"),
@@ -95,5 +99,5 @@ async def test_unknown_and_too_large(service: ExperimentService) -> None:
             await call("nobody")
         assert unknown.value.field == "name"
     with pytest.raises(TooLarge) as large:
-        await service.create(b"#" * 70_000)
+        await service.create(b"#" * (MAX_BYTES + 1))
     assert from_user_error(large.value).status == 413

@@ -45,7 +45,7 @@ async def test_an_arm_asks_for_a_new_source_by_name(
     services = open_services(config, reports=NoReports())
     app = build_app(services)
     arms = [{"name": "on", "weight": 1.0, "params": {"ranker": "longest"}}, {"name": "off", "weight": 0.0}]
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
         wrong = [{**arms[0], "params": {"ranker": "longets"}}, arms[1]]
         refused = await http.post("/v1/experiments", json={"name": "x", "layer": "l", "arms": wrong})
         assert refused.status_code == 422

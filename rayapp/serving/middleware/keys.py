@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import NamedTuple
 
-
-class Refusal(NamedTuple):
-    """401: no key was sent. 403: the key is not a valid one."""
-
-    status: int
-    message: str
+from rayapp.serving.middleware.refusal import Refusal
 
 
 class ApiKeys:
@@ -20,7 +14,7 @@ class ApiKeys:
         self.keys = [b"Bearer " + key.encode() for key in keys]
 
     def refusal(self, headers: Mapping[bytes, bytes]) -> Refusal | None:
-        """`headers` in lower case, as ASGI has them."""
+        """401 where no key was sent, 403 where it is not a valid one. `headers` in lower case, as ASGI has them."""
         if not self.keys:
             return None
         given = headers.get(b"authorization", b"")
