@@ -6,8 +6,8 @@ import contextlib
 import time
 
 from rayapp.metrics import Metrics
+from rayapp.stores.job_state import JobState
 from rayapp.stores.ports import JobStates, StoreUnreachable
-from rayapp.stores.records import JobState
 
 MAX_TEXT = 500
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from rayapp.config import Config
 from rayapp.http_client import own_client
 from rayapp.parsing import Unreadable, json_object
 from rayapp.secrets import hidden_in_url
+from rayapp.stores.job_state import problems_of
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Registry
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
@@ -26,6 +28,12 @@ from streaming.history_writer import GROUP as HISTORY_GROUP
 T = TypeVar("T")
 BROKER_S = 5.0  # for one question to the broker
 STAGES = ("ingest", "history", "window", "train", "publish", "swap", "served")
+
+
+def stuck_jobs(config: Config) -> list[str]:
+    """A line for each job that waits for something or is silent. Raises StoreUnreachable."""
+    states = open_store(config.store_url).job_states().all()
+    return [f"{job}: {text}" for job, text in problems_of(states, int(time.time() * 1000)).items()]
 
 
 class Look:
@@ -67,7 +75,7 @@ def gather(config: Config) -> dict[str, Any]:
         "moderation": look.at("moderation", lambda: moderation(config), nothing_waits),
         "freshness_s": freshness,
         "experiments": look.at("experiments", lambda: running_arms(config), no_arms),
-        "problems": look.problems,
+        "problems": [*look.problems, *look.at("jobs", lambda: stuck_jobs(config), [])],
     }
 
 

@@ -12,6 +12,7 @@ from rayapp.metrics import Metrics
 from rayapp.serving.experiments.alarms import Alarms
 from rayapp.serving.experiments.service import ExperimentService
 from rayapp.serving.http.ingest import Ingest
+from rayapp.serving.http.job_problems import JobProblems
 from rayapp.serving.http.readiness import Readiness
 from rayapp.serving.http.services import Limits, Services
 from rayapp.serving.live.served_versions import ServedVersions
@@ -127,6 +128,7 @@ def open_services(
             store=store_answers,
             kafka=producer.reachable,
             llm=LlmHealth(config) if config.llm.enabled else None,
+            jobs=JobProblems(store.job_states(), metrics),
         ),
         versions=ServedVersions(state, metrics),
         alarms=Alarms(state.experiments, reports, every_s=config.experiments.look_s),

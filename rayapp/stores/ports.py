@@ -19,7 +19,8 @@ from rayapp.domain import Event, Item, Verdict
 from rayapp.errors import Conflict, Unavailable, UserError
 from rayapp.experiments.experiment import Experiment
 from rayapp.experiments.lifecycle import Change, Started
-from rayapp.stores.records import JobState, PostView, Queued, StoredItem, Urgency, UserState, Wanted
+from rayapp.stores.job_state import JobState
+from rayapp.stores.records import PostView, Queued, StoredItem, Urgency, UserState, Wanted
 
 
 class StoreUnreachable(Unavailable):

@@ -60,14 +60,3 @@ class Wanted(NamedTuple):
 
     item_id: str
     requested: bool
-
-
-class JobState(msgspec.Struct, frozen=True):
-    """How a job that never ends is doing: `problem` says what it waits for or cannot get past, empty while all is well.
-
-    Times in milliseconds since the epoch: `since_ms` when the problem began, `at_ms` when the job last said so.
-    """
-
-    at_ms: int
-    problem: str = ""
-    since_ms: int = 0

@@ -30,7 +30,10 @@ def build_app(services: Services) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
-            with services.alarms.running(), VersionGauges(services.versions).running():
+            following = (services.alarms, VersionGauges(services.versions), services.readiness.jobs)
+            with contextlib.ExitStack() as running:
+                for one in following:
+                    running.enter_context(one.running())
                 yield
         finally:
             await services.close()

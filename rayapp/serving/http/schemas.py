@@ -120,8 +120,11 @@ class DeletedItem(Record, frozen=True):
 
 
 class Ready(Record, frozen=True):
+    """`problems`: by job what it waits for or cannot get past; left out while there is none."""
+
     ready: bool
     components: dict[str, bool]
+    problems: dict[str, str] = {}
 
 
 def item_list(answer: Answer) -> ItemList:

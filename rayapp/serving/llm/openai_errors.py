@@ -9,6 +9,7 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from rayapp.errors import UserError
 from rayapp.parsing import Unreadable, json_object
 from rayapp.serving.middleware.refusal import Refusal
 
@@ -40,12 +41,12 @@ INSIDE = re.compile(
 LONGEST = 500
 
 
-class BadRequest(Exception):
+class BadRequest(UserError):
     """A request that is refused before the engine sees it. `param`: the key at fault."""
 
     def __init__(self, message: str, param: str | None = None, *, status: int = 400, code: str | None = None) -> None:
         super().__init__(message)
-        self.param, self.status, self.code = param, status, code
+        self.param, self.status, self.code = param, status, code  # type: ignore[misc]
 
 
 def openai_error(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from rayapp.stores import ports
-from rayapp.stores.records import JobState
+from rayapp.stores.job_state import JobState
 from rayapp.stores.valkey.commands import AsyncClient, Client
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.stored import readable

@@ -23,8 +23,8 @@ def router(services: Services) -> APIRouter:
     @routes.get("/readyz", **returns(Ready))
     async def readyz() -> Response:
         """Ingest and feed work."""
-        ready, components = await services.readiness.components()
-        return Json(Ready(ready, components), 200 if ready else 503)
+        ready, components, problems = await services.readiness.components()
+        return Json(Ready(ready, components, problems), 200 if ready else 503)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:

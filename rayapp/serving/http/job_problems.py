@@ -1,0 +1,58 @@
+"""Which of the jobs that never end is stuck or has fallen silent, for `/readyz` and the alert.
+
+`/readyz` is open to everybody: it says that a job waits, and `rayapp status` says for what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from rayapp.metrics import Metrics
+from rayapp.stores.job_state import problems_of
+from rayapp.stores.ports import JobStateReader, StoreUnreachable
+
+EVERY_S = 5.0
+log = logging.getLogger("ray.serve")
+
+
+class JobProblems:
+    """Looks every few seconds; exports the gauge that the alert reads."""
+
+    def __init__(self, states: JobStateReader, metrics: Metrics, *, every_s: float = EVERY_S) -> None:
+        self.states = states
+        self.metrics = metrics
+        self.every_s = every_s
+        self.known: dict[str, str] = {}
+
+    async def look(self) -> dict[str, str]:
+        """By job what is wrong. While the store is away nothing is known of them: that is a component's own word."""
+        try:
+            states = await self.states.all()
+        except StoreUnreachable:
+            self.known = {}
+            return self.known
+        self.known = problems_of(states, int(time.time() * 1000), openly=True)
+        for job in states:
+            self.metrics.set("rayapp_job_problem", float(job in self.known), job=job)
+        return self.known
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Look while the context lasts; needs a running event loop."""
+        task = asyncio.get_running_loop().create_task(self._follow(), name="job problems")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Exception:  # the next look must follow
+                log.exception("the states of jobs could not be read")
+            await asyncio.sleep(self.every_s)
