@@ -162,3 +162,11 @@ def test_it_fits_a_phone(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 375, name
     page.get_by_role("tab", name="Feed").click()
     picture(page, "phone")
+
+
+def test_the_page_of_the_api_needs_nothing_from_elsewhere(page: Page, system: System) -> None:
+    page.goto(f"{system.http.base_url}/docs")
+    calls = sum(len(methods) for methods in system.get("/openapi.json")["paths"].values())
+    expect(page.locator(".opblock")).to_have_count(calls)
+    page.locator(".opblock-summary").first.click()
+    expect(page.locator(".opblock-body").first).to_be_visible()

@@ -94,6 +94,39 @@ def test_bad_requests_are_errors_in_openais_shape(
     assert caught.value.body["message"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"messages": None},
+        {"n": 500},
+        {"max_tokens": 100_000},
+        {"bad_words": ["\ud800"]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"$ref": "#"}}}},
+        {"structured_outputs": {"grammar": "root ::= root root"}},
+        {"structured_outputs": {"regex": "((("}},
+        {"temperature": -1},
+        {"messages": [{"role": "user", "content": "word " * 3000}]},
+    ],
+)
+def test_a_refusal_tells_nothing_of_the_inside(system: System, change: dict[str, Any]) -> None:
+    ask = {"model": "redone", "messages": [{"role": "user", "content": "a"}], "max_tokens": 2, **change}
+    body = json.dumps(ask).encode()
+    answer = system.http.post("/llm/v1/chat/completions", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["param"] is None or isinstance(error["param"], str)
+    assert not [word for word in ("ray.", "vllm", "Request ID", "Internal exception") if word in answer.text]
+
+
+def test_no_page_of_another_site_reads_completions(system: System) -> None:
+    ask = {"model": "redone", "prompt": "a", "max_tokens": 1}
+    refused = system.http.post("/llm/v1/completions", json=ask, headers={"Origin": "http://evil.example"})
+    assert refused.status_code == 403
+    models = system.http.get("/llm/v1/models", headers={"Origin": "http://evil.example"})
+    assert not [name for name in models.headers if name.startswith("access-control")]
+
+
 def test_labels_are_a_distribution_whatever_the_note_says(system: System) -> None:
     verdicts = moderate(system, "A walk in the hills", "", "你好", *hostile_notes())
     assert [v["id"] for v in verdicts] == [str(n) for n in range(len(verdicts))]

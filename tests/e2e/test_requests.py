@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import Any
+from urllib.parse import quote
+
 import pytest
 
 from tests.e2e.conftest import System
@@ -183,6 +188,46 @@ def test_bad_requests_have_the_contracts_shape(
         error = answer.json()["error"]
         assert set(error) == {"code", "message", "field"}
         assert error["message"]
+
+
+@pytest.mark.parametrize("item_id", ["books/sci-fi/42", "a%2Fb", "/"])
+def test_an_id_with_a_slash_has_an_address_through_serves_proxy(system: System, item_id: str) -> None:
+    item = {"item_id": item_id, "title": "a note about slashes"}
+    assert system.http.put("/v1/items", json={"items": [item]}).json()["accepted"] == 1
+    path = f"/v1/items/{quote(item_id, safe='')}"
+    stored = eventually(lambda: (a := system.http.get(path)).status_code == 200 and a.json(), 15, item_id)
+    assert stored["item_id"] == item_id
+    assert system.http.get(f"{path}/similar").status_code == 200
+    assert system.http.delete(path).json()["item_id"] == item_id
+    eventually(lambda: system.http.get(path).status_code == 404, 15, f"{item_id} gone")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"X-Request-ID": b"\xff", "X-Request-Timeout-Seconds": b"0.000001"}, 422),
+        ({"X-Session-ID": b"\xff", "serve_multiplexed_model_id": b"\xff"}, 422),
+        ({"X-Long": "x" * 40_000}, 431),
+    ],
+)
+def test_headers_neither_fool_nor_fail_the_proxy(system: System, headers: dict[str, Any], status: int) -> None:
+    answer = system.http.post("/v1/experiments", content=b"{}", headers=headers)
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()["error"]) == {"code", "message", "field"}
+
+
+def test_half_sent_requests_stop_nobody(system: System) -> None:
+    """65 of them did, for a minute."""
+    head = b"POST /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\n{"
+    with contextlib.ExitStack() as opened:
+        for _ in range(200):
+            connection = socket.create_connection(("127.0.0.1", system.config.ports.http), timeout=30)
+            opened.enter_context(connection).sendall(head)
+        assert all(len(system.feed_ids("reader", k=5)) == 5 for _ in range(10))
+        system.post_events({"user_id": "reader", "item_id": "note-00001", "scenario": "homefeed", "action": "click"})
 
 
 def test_without_the_language_model_the_rest_works_and_says_so(system: System) -> None:

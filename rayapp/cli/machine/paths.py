@@ -88,6 +88,7 @@ class Layout:
             "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
             "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
             "RAY_SERVE_LOG_TO_STDERR": "0",
+            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "rayapp.serving.middleware.proxy:middlewares",
             "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
             "RAY_DEDUP_LOGS": "0",
             "RAY_worker_niceness": "0",

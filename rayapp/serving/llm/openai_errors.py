@@ -28,9 +28,12 @@ AWAY = "the language model is not ready or has too much to do; try again"
 SAID = re.compile(r"(?:Message: )+(?P<said>.*?)(?: \(Request ID: [^)]*\))?, Internal exception: ", re.DOTALL)
 REQUEST_ID = re.compile(r"\s*\(Request ID: [^)]*\)?")
 CLASS = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Exit|Interrupt)(?:\([^)]*\))?: ")
-PLACE = re.compile(r"^Invalid request format: (?P<said>.*) at \((?P<place>[^()]*)\)$", re.DOTALL)
+PLACE = re.compile(r"^Invalid request format: (?P<said>.*) at \((?P<place>.*)\)$", re.DOTALL)
+KEY = re.compile(r"[A-Za-z_][\w-]*|\d+")  # pydantic's places name its own functions, too
+PARAMETER = re.compile(r" ?\(parameter=(?P<name>\w+)(?:, value=.*)?\)$", re.DOTALL)
+GRAMMAR_LOG = re.compile(r"\[\d\d:\d\d:\d\d\] \S+?:\d+: ")  # time and file of the grammar compiler
 INSIDE = re.compile(
-    r"\b(?:ray|vllm|pydantic|starlette|fastapi)(?:::|\.)\w|Traceback|\bpid=|\bip=|\b0x[0-9a-fA-F]{4,}|site-packages|"
+    r"\b(?:ray|vllm|pydantic|starlette|fastapi)(?:::|\.)\w|Traceback|\bpid=|\bip=|\b0x[0-9a-fA-F]{4,}|site-packages|__\w+__|"
     r'File "|errors\.pydantic|\bactor_id|\b\d{1,3}(?:\.\d{1,3}){3}:\d+|For further information|'
     r"\b[A-Za-z_]+(?:Error|Exception)\("
 )
@@ -67,10 +70,9 @@ def rewritten(status: int, error: Any) -> dict[str, Any]:
     given = error if isinstance(error, dict) else {}
     if status >= 500:
         return detail(status, AWAY if status == 503 else FAILED)
-    message, param = plain(str(given.get("message", "")))
-    own = given.get("param") if isinstance(given.get("param"), str) and INSIDE.search(given["param"]) is None else None
+    message, param = plain(str(given.get("message", "")))  # its `param` is the value that was refused
     code = given.get("code") if isinstance(given.get("code"), str) else None
-    return detail(status, message, param=param or (own and own[:LONGEST]), code=code)
+    return detail(status, message, param=param, code=code)
 
 
 def plain(message: str) -> tuple[str, str | None]:
@@ -84,10 +86,13 @@ def plain(message: str) -> tuple[str, str | None]:
     text = REQUEST_ID.sub("", text).strip()
     while (found := CLASS.match(text)) is not None:
         text = text[found.end() :]
+    text = GRAMMAR_LOG.sub("", text)
+    if (named := PARAMETER.search(text)) is not None:
+        text, param = text[: named.start()], named["name"]
     place = PLACE.match(text)
     if place is not None:
         parts = [part.strip(" '\"") for part in place["place"].split(",")]
-        param = ".".join(part for part in parts if part and part != "body") or None
+        param = ".".join(part for part in parts if KEY.fullmatch(part) and part != "body") or None
         text = f"{param}: {place['said']}" if param else place["said"]
     text = " ".join(text.split())
     if not text or INSIDE.search(text):

@@ -9,6 +9,7 @@ from rayapp.parsing import MAX_DEPTH, Unreadable, json_value
 from rayapp.serving.llm.openai_errors import BadRequest
 
 RECURSIVE = ("$dynamicRef", "$recursiveRef")
+FREE = ("grammar", "structural_tag")  # grammars that the engine finds no fault with before they fail in it
 
 
 def check_schemas(given: dict[str, Any]) -> None:
@@ -29,14 +30,20 @@ def deeper_than(value: Any, levels: int) -> bool:
 def _schemas(given: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """(key, JSON schema) of all that the request has."""
     shape = given.get("response_format")
-    if isinstance(shape, dict):
+    if isinstance(shape, dict) and shape.get("type") == "json_schema":
         named = shape.get("json_schema")
-        yield "response_format", named.get("schema") if isinstance(named, dict) else named
-        yield "response_format", {name: part for name, part in shape.items() if name != "json_schema"}
+        schema = named.get("schema") if isinstance(named, dict) else None
+        if not isinstance(schema, dict):
+            name = "response_format.json_schema.schema"
+            raise BadRequest(f"{name} must be a JSON schema", name)
+        yield "response_format", schema
     outputs = given.get("structured_outputs")
     if isinstance(outputs, dict):
-        for key in ("json", "structural_tag"):
-            yield f"structured_outputs.{key}", _parsed(outputs.get(key), f"structured_outputs.{key}")
+        for key in FREE:
+            if outputs.get(key) is not None:
+                name = f"structured_outputs.{key}"
+                raise BadRequest(f"{name} is not served; use json, regex or choice", name)
+        yield "structured_outputs.json", _parsed(outputs.get("json"), "structured_outputs.json")
     yield "guided_json", _parsed(given.get("guided_json"), "guided_json")
     for tool in given["tools"] if isinstance(given.get("tools"), list) else ():
         function = tool.get("function") if isinstance(tool, dict) else None

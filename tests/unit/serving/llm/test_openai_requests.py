@@ -132,6 +132,19 @@ def test_a_schema_in_text_is_as_deep_as_any() -> None:
     refused(json.dumps(chat(guided_json="{")).encode(), "chat/completions")
 
 
+@pytest.mark.parametrize("name", ["grammar", "structural_tag"])
+def test_grammars_that_fail_within_the_engine_are_not_served(name: str) -> None:
+    error = refused(chat(structured_outputs={name: "root ::= root root"}), "chat/completions")
+    assert error.param == f"structured_outputs.{name}"
+
+
+@pytest.mark.parametrize("schema", [None, [], "x", 7, True])
+def test_a_json_schema_is_an_object(schema: Any) -> None:
+    for named in ({"name": "n", "schema": schema}, {"name": "n"}, None, []):
+        body = chat(response_format={"type": "json_schema", "json_schema": named})
+        assert refused(body, "chat/completions").param == "response_format.json_schema.schema"
+
+
 def test_a_chain_of_references_is_followed_without_recursion() -> None:
     links = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(20_000)}
     for last, ends in (({"type": "null"}, True), ({"$ref": "#/$defs/d0"}, False)):
