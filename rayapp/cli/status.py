@@ -33,7 +33,8 @@ def gather(config: Config) -> dict[str, Any]:
     except (httpx.HTTPError, json.JSONDecodeError) as error:
         ready = {"ready": False, "components": {}, "error": str(error) or type(error).__name__}
     try:
-        freshness = freshness_table(httpx.get(f"{url}/metrics", timeout=10, headers=key_header(config)).text)
+        metrics = httpx.get(f"{url}/metrics", timeout=10, headers=key_header(config))
+        freshness = freshness_table(metrics.text) if metrics.is_success else {}
     except httpx.HTTPError:
         freshness = {}
     registry = Registry(config.models, config.name)
