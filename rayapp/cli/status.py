@@ -63,6 +63,7 @@ def gather(config: Config) -> dict[str, Any]:
     unknown: dict[str, Any] = {"name": config.name, "head": None, "current": None, "pinned": None}
     nothing_waits: dict[str, int] = {}
     no_arms: dict[str, list[str]] = {}
+    stuck = look.at("jobs", lambda: stuck_jobs(config), [])
     return {
         "url": base_url(config),
         "ready": bool(ready.get("ready", False)),
@@ -75,7 +76,7 @@ def gather(config: Config) -> dict[str, Any]:
         "moderation": look.at("moderation", lambda: moderation(config), nothing_waits),
         "freshness_s": freshness,
         "experiments": look.at("experiments", lambda: running_arms(config), no_arms),
-        "problems": [*look.problems, *look.at("jobs", lambda: stuck_jobs(config), [])],
+        "problems": [*look.problems, *stuck],
     }
 
 

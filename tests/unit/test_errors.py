@@ -16,7 +16,6 @@ from rayapp.cli.job import job
 from rayapp.cli.main import Group
 from rayapp.errors import Conflict, NotFound, Unavailable, UserError
 from rayapp.serving.http.errors import ApiError, from_user_error
-from rayapp.serving.middleware.bodies import BodyRefused
 from rayapp.stores.ports import CursorExpired
 
 
@@ -32,7 +31,7 @@ def modules() -> list[str]:
 
 def test_every_error_of_ours_is_a_user_error_or_says_why_not() -> None:
     """An exception class that the front ends do not know would reach a user as a traceback."""
-    internal = {ApiError, BodyRefused}  # the HTTP layer's own answer, and what its middleware catches itself
+    internal = {ApiError}  # the HTTP layer's own answer
     for name in modules():
         for thing in vars(importlib.import_module(name)).values():
             if isinstance(thing, type) and issubclass(thing, Exception) and thing.__module__ == name:

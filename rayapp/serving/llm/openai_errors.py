@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rayapp.errors import UserError
+from rayapp.errors import NotFound, UserError
 from rayapp.parsing import Unreadable, json_object
 from rayapp.serving.middleware.refusal import Refusal
 
@@ -42,11 +42,20 @@ LONGEST = 500
 
 
 class BadRequest(UserError):
-    """A request that is refused before the engine sees it. `param`: the key at fault."""
+    """A request that is refused before the engine sees it. `field`: the key at fault."""
 
-    def __init__(self, message: str, param: str | None = None, *, status: int = 400, code: str | None = None) -> None:
+    status = 400
+
+    def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
-        self.param, self.status, self.code = param, status, code  # type: ignore[misc]
+        self.field = field
+
+
+class UnknownModel(BadRequest, NotFound):
+    """The code is the one that OpenAI's clients know."""
+
+    status = 404
+    code: ClassVar[str] = "model_not_found"
 
 
 def openai_error(

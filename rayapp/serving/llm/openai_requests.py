@@ -10,7 +10,7 @@ import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rayapp.parsing import MAX_DEPTH, Unreadable, json_object
-from rayapp.serving.llm.openai_errors import BadRequest, openai_error
+from rayapp.serving.llm.openai_errors import BadRequest, UnknownModel, openai_error
 from rayapp.serving.llm.request_schemas import check_schemas, deeper_than
 from rayapp.serving.middleware.bodies import replay
 
@@ -44,7 +44,7 @@ class OpenAiRequests:
         try:
             body = checked((await receive()).get("body", b""), kind, self.limits)
         except BadRequest as error:
-            answer = openai_error(error.status, str(error), param=error.param, code=error.code)
+            answer = openai_error(error.status, str(error), param=error.field, code=error.code)
             await answer(scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
@@ -83,8 +83,7 @@ def _model(given: dict[str, Any], limits: Limits) -> None:
         raise BadRequest(f"model must be text; use {limits.model}", "model")
     if model.partition(":")[0] != limits.model:
         named = ascii(model if len(model) <= 100 else f"{model[:100]}…")
-        message = f"model {named} is not served here; use {limits.model}"
-        raise BadRequest(message, "model", status=404, code="model_not_found")
+        raise UnknownModel(f"model {named} is not served here; use {limits.model}", "model")
 
 
 def _chat(given: dict[str, Any]) -> None:

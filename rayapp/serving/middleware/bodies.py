@@ -12,18 +12,6 @@ AT_MOST_S = 10.0  # for a whole body
 AT_ONCE = 128  # bodies on their way in; with Serve's 256 requests a replica, room for those under way remains
 
 
-class BodyRefused(Exception):
-    """408 or 413; the rest of the body is not read."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-class ClientGone(Exception):
-    """The connection was closed before the body was there: nobody waits for an answer."""
-
-
 class Bodies:
     """Reads bodies by what arrives, whatever Content-Length says (a chunked body has none)."""
 
@@ -34,8 +22,9 @@ class Bodies:
         self.at_once = at_once
         self.arriving: dict[object, asyncio.Timeout] = {}  # oldest first
 
-    async def read(self, receive: Receive, *, limit: int) -> bytes:
-        """The body, of at most `limit` bytes. Raises BodyRefused, ClientGone."""
+    async def read(self, receive: Receive, *, limit: int) -> bytes | Refusal | None:
+        """The body, of at most `limit` bytes; 408 or 413, and the rest of it is not read; None where the client is
+        gone and waits for no answer."""
         if len(self.arriving) >= self.at_once:
             self.arriving.pop(next(iter(self.arriving))).reschedule(0)
         mine = object()
@@ -44,22 +33,21 @@ class Bodies:
                 self.arriving[mine] = until
                 return await self._read(receive, limit)
         except TimeoutError:
-            message = f"the body did not arrive within {self.at_most_s:g} s; send it in one go"
-            raise BodyRefused(Refusal(408, message)) from None
+            return Refusal(408, f"the body did not arrive within {self.at_most_s:g} s; send it in one go")
         finally:
             self.arriving.pop(mine, None)
 
-    async def _read(self, receive: Receive, limit: int) -> bytes:
+    async def _read(self, receive: Receive, limit: int) -> bytes | Refusal | None:
         parts: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > limit:
-                raise BodyRefused(too_large(size, limit))
+                return too_large(size, limit)
             if not message.get("more_body", False):
                 return b"".join(parts)
 

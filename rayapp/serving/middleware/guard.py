@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rayapp.serving.middleware.bodies import Bodies, BodyRefused, ClientGone, replay, too_large
+from rayapp.serving.middleware.bodies import Bodies, replay, too_large
 from rayapp.serving.middleware.keys import ApiKeys
 from rayapp.serving.middleware.media_types import as_json, media_refusal
 from rayapp.serving.middleware.origins import Origins
@@ -81,6 +81,8 @@ class Guard:
             refusal = self._refusal(scope)
             if refusal is None and method in WITH_BODY:
                 body = await self._body(scope, receive)
+                if body is None:
+                    return
                 if isinstance(body, Refusal):
                     refusal = body
                     if refusal.status == 408:  # where a body goes on, closing now could take the answer with it
@@ -93,8 +95,6 @@ class Guard:
             if method == "HEAD":
                 scope["method"] = "GET"
             await self.app(scope, receive, out)
-        except ClientGone:
-            return
         except Exception:  # the last one: whatever a client sent, the answer has the shape of an error
             log.exception("request %s failed: %s %s", _request_id(scope), method, ascii(scope["path"][:200]))
             if started:
@@ -110,17 +110,14 @@ class Guard:
             refusal = self.keys.refusal(dict(scope["headers"]))
         return refusal
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes | Refusal:
-        """Raises ClientGone."""
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | Refusal | None:
+        """None where the client is gone."""
         intake = self.intake(scope["path"])
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > intake.limit:
             return too_large(int(length[:20]), intake.limit)
-        try:
-            body = await self.bodies.read(receive, limit=intake.limit)
-        except BodyRefused as error:
-            return error.refusal
-        if not body:
+        body = await self.bodies.read(receive, limit=intake.limit)
+        if not body or isinstance(body, Refusal):
             return body
         refusal = media_refusal(scope, intake.media_types)
         if refusal is None:

@@ -32,7 +32,7 @@ def refused(body: Any, kind: str) -> BadRequest:
     assert message
     assert "\n" not in message
     assert len(message) < 400
-    assert error.value.param is None or isinstance(error.value.param, str)
+    assert error.value.field is None or isinstance(error.value.field, str)
     assert 400 <= error.value.status < 500
     return error.value
 
@@ -54,7 +54,7 @@ def test_bodies_that_no_call_takes(kind: str, body: bytes) -> None:
 @pytest.mark.parametrize("model", ["gpt-4", "", "redone2", "../redone", "x" * 5000, "re done", "модель"])
 def test_an_unknown_model_is_404_with_the_code_that_clients_know(model: str) -> None:
     error = refused(chat(model=model), "chat/completions")
-    assert (error.status, error.param, error.code) == (404, "model", "model_not_found")
+    assert (error.status, error.field, error.code) == (404, "model", "model_not_found")
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_an_unknown_model_is_404_with_the_code_that_clients_know(model: str) -> 
      [USER, {}], [{"role": "user", "content": 7}], [{"role": "user", "content": {}}], [{"role": "user", "content": ["a"]}]],
 )  # fmt: skip
 def test_messages_are_objects_with_a_role(messages: Any) -> None:
-    assert (refused(chat(messages=messages), "chat/completions").param or "").startswith("messages")
+    assert (refused(chat(messages=messages), "chat/completions").field or "").startswith("messages")
 
 
 @pytest.mark.parametrize(
     "prompt", [None, [], {}, 7, [None], [[]], [["a"]], ["a", 1], [1, "a"], [-1], [1.5], [2**40], [True]]
 )
 def test_a_prompt_is_text_or_tokens(prompt: Any) -> None:
-    assert refused(text(prompt=prompt), "completions").param == "prompt"
+    assert refused(text(prompt=prompt), "completions").field == "prompt"
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_prompt_is_text_or_tokens(prompt: Any) -> None:
 @pytest.mark.parametrize("kind", ["chat/completions", "completions"])
 def test_counts_have_limits(kind: str, name: str, value: Any) -> None:
     body = chat(**{name: value}) if kind == "chat/completions" else text(**{name: value})
-    assert refused(body, kind).param == name
+    assert refused(body, kind).field == name
 
 
 def test_prompts_times_answers_have_a_limit() -> None:
     checked(json.dumps(text(prompt=["a"] * 64, n=16)).encode(), "completions", LIMITS)
-    assert refused(text(prompt=["a"] * 65, n=16), "completions").param == "prompt"
-    assert refused(text(prompt=["a"] * 1025), "completions").param == "prompt"
+    assert refused(text(prompt=["a"] * 65, n=16), "completions").field == "prompt"
+    assert refused(text(prompt=["a"] * 1025), "completions").field == "prompt"
 
 
 SELF: list[Any] = [
@@ -135,14 +135,14 @@ def test_a_schema_in_text_is_as_deep_as_any() -> None:
 @pytest.mark.parametrize("name", ["grammar", "structural_tag"])
 def test_grammars_that_fail_within_the_engine_are_not_served(name: str) -> None:
     error = refused(chat(structured_outputs={name: "root ::= root root"}), "chat/completions")
-    assert error.param == f"structured_outputs.{name}"
+    assert error.field == f"structured_outputs.{name}"
 
 
 @pytest.mark.parametrize("schema", [None, [], "x", 7, True])
 def test_a_json_schema_is_an_object(schema: Any) -> None:
     for named in ({"name": "n", "schema": schema}, {"name": "n"}, None, []):
         body = chat(response_format={"type": "json_schema", "json_schema": named})
-        assert refused(body, "chat/completions").param == "response_format.json_schema.schema"
+        assert refused(body, "chat/completions").field == "response_format.json_schema.schema"
 
 
 def test_a_chain_of_references_is_followed_without_recursion() -> None:
