@@ -15,6 +15,7 @@ from hypothesis import settings
 
 from rayapp.cli.machine.embedded import broker_command, store_command
 from rayapp.config import Config, Kafka, Ports, Store
+from rayapp.config.store_password import make_store_password
 from rayapp.stores.backend import StoreBackend
 from rayapp.stores.open import open_store
 from streaming.topics import ensure_topics
@@ -41,7 +42,10 @@ def free_ports(count: int) -> list[int]:
 def server_config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     kafka, store = free_ports(2)
     state = tmp_path_factory.mktemp("servers")
-    return Config(state=str(state), ports=Ports(kafka=kafka, store=store), kafka=Kafka(partitions=2), store=Store())
+    url = f"redis://:{make_store_password(state)}@127.0.0.1:{store}/0"  # also where a test has a state of its own
+    return Config(
+        state=str(state), ports=Ports(kafka=kafka, store=store), kafka=Kafka(partitions=2), store=Store(url=url)
+    )
 
 
 def _run(command: list[str], log: Path) -> Iterator[None]:
