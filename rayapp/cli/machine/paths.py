@@ -111,6 +111,9 @@ class Layout:
             "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
             "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
             "RAY_SERVE_LOG_TO_STDERR": "0",
+            # A proxy that died is replaced after three failed checks, which Serve makes every ten seconds: nothing
+            # would answer for half a minute.
+            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
             "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
             "RAY_DEDUP_LOGS": "0",
             "RAY_worker_niceness": "0",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,17 @@ def test_the_environment_keeps_ray_to_this_machine_and_loopback_from_the_proxy(
     assert set(made["no_proxy"].split(",")) == {"corp.example", *UNPROXIED} == set(made["NO_PROXY"].split(","))
     assert made["RAY_AUTH_MODE"] == "token"
     assert os.environ["no_proxy"] == "corp.example"
+
+
+CONSTANTS = """
+from ray.serve._private import constants
+print(constants.PROXY_HEALTH_CHECK_PERIOD_S * constants.PROXY_HEALTH_CHECK_UNHEALTHY_THRESHOLD)
+"""
+
+
+def test_serve_finds_a_dead_proxy_within_seconds(tmp_path: Path) -> None:
+    """Asked of Ray itself, which ignores a name that it does not know."""
+    environment = {**os.environ, **Layout(tmp_path).environment()}
+    command = [sys.executable, "-c", CONSTANTS]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert float(found.stdout) <= 5
