@@ -72,7 +72,8 @@ def one_by_one(producer: EventProducer, records: list[Record]) -> int:
     """How many were acknowledged, each sent as the gateway sends."""
 
     async def send() -> int:
-        return [error for record in records for error in await producer.send([record])].count(None)
+        errors = [error for record in records for error in await producer.send([record])]
+        return sum(1 for error in errors if error is None)  # a KafkaError cannot be compared with None by ==
 
     return asyncio.run(send())
 
