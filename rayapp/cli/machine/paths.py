@@ -21,6 +21,7 @@ from rayapp.loopback import ONE_INTERFACE, ONE_NODE, without_proxy
 from rayapp.secrets import write_private
 
 PRIVATE = 0o700
+PROXY_CALLBACK = "rayapp.serving.http.proxy.middlewares"  # by name: what needs a path need not import a web server
 UMASK = 0o077
 LONGEST_TEMPORARY = 20  # Ray adds up to 70 characters to a socket's path, of which the system takes 107
 
@@ -114,6 +115,7 @@ class Layout:
             # A proxy that died is replaced after three failed checks, which Serve makes every ten seconds: nothing
             # would answer for half a minute.
             "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+            "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": PROXY_CALLBACK,
             "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
             "RAY_DEDUP_LOGS": "0",
             "RAY_worker_niceness": "0",
