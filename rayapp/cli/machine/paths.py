@@ -87,11 +87,18 @@ class Layout:
         processes = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(env.SYSTEM) == str(self.state) and process.pid != os.getpid():
+                if self._owns(process) and process.pid != os.getpid():
                     processes.append(process)
             except psutil.Error:
                 continue  # gone, a zombie, or somebody else's
         return processes
+
+    def _owns(self, process: psutil.Process) -> bool:
+        """By the mark in its environment, over which some of Ray's processes lay their title: these by their logs."""
+        mark = process.environ().get(env.SYSTEM)
+        if mark is not None or not process.name().startswith("ray::"):
+            return mark == str(self.state)
+        return any(self.ray_temp in Path(file.path).parents for file in process.open_files())
 
     def environment(self) -> dict[str, str]:
         """Environment of every process of the system."""
