@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,6 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streaming.settings import Broker
 
+log = logging.getLogger(__name__)
 Delivered = Callable[[KafkaError | None, Message], None]
 
 
@@ -28,12 +30,15 @@ class EventProducer:
 
     `send` returns, per record, None when the broker acknowledged it and the
     error otherwise; an unknown outcome (time-out) is an error too, and sending
-    the same event_id again is safe.
+    the same event_id again is safe. After an error that librdkafka calls fatal
+    (the log lost records that the broker had acknowledged, so that sequence
+    numbers no longer follow) it goes on with a new producer.
     """
 
     def __init__(self, broker: Broker, *, linger_ms: float = 1.0, timeout_s: float | None = None) -> None:
         timeout_ms = int((timeout_s or broker.settings.timeout_s) * 1000)
-        settings = broker.client(
+        self._fatal = threading.Event()
+        self._settings = broker.client(
             {
                 "enable.idempotence": True,
                 "acks": "all",
@@ -48,7 +53,7 @@ class EventProducer:
                 "log_level": 2,
             }
         )
-        self.producer = Producer(settings)
+        self.producer = Producer(self._settings)
         self.timeout_s = timeout_ms / 1000
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="kafka-delivery", daemon=True)
@@ -56,7 +61,29 @@ class EventProducer:
 
     def _serve(self) -> None:
         while not self._closed.is_set():
-            self.producer.poll(0.1)
+            try:
+                self.producer.poll(0.1)
+            except Exception as error:  # or of one sender's report, whose loop is closed by now: the others go on
+                log.warning("Kafka producer: %s", error)
+                self._note(error)
+            if self._fatal.is_set():
+                self._renew()
+
+    def _note(self, error: Exception) -> None:
+        """A fatal error is raised once, wherever the client happens to be asked, and then by every new record."""
+        first = error.args[0] if error.args else None
+        if isinstance(first, KafkaError) and (first.fatal() or first.code() == KafkaError._FATAL):
+            self._fatal.set()
+
+    def _renew(self) -> None:
+        """The old one takes nothing more and all its records are reported before there is a new one, so that nobody
+        waits for reports at the wrong one."""
+        self.producer.purge()
+        while len(self.producer):
+            with contextlib.suppress(KafkaException):
+                self.producer.flush(self.timeout_s)
+        self._fatal.clear()
+        self.producer = Producer(self._settings)
 
     async def send(self, records: list[Record]) -> list[KafkaError | None]:
         """Produce and wait for every record's report."""
@@ -126,13 +153,17 @@ class EventProducer:
         return count
 
     def _produce(self, record: Record, callback: Delivered | None) -> None:
-        self.producer.produce(
-            record.topic,
-            key=record.key,
-            value=record.value,
-            headers=list(record.headers) or None,
-            on_delivery=callback,
-        )
+        try:
+            self.producer.produce(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers) or None,
+                on_delivery=callback,
+            )
+        except KafkaException as error:
+            self._note(error)
+            raise
 
     def reachable(self, timeout_s: float = 2.0) -> bool:
         """Does a broker answer? Blocks up to `timeout_s`."""

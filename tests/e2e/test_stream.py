@@ -166,7 +166,9 @@ def test_a_rollback_is_served_at_once_and_holds_until_resumed(system: System) ->
     assert "HEAD" in system.cli("model", "list").stdout
 
 
-@pytest.mark.parametrize("part", ["jobs.write_history", "jobs.learn_online", "ServeReplica:rayapp", "store"])
+@pytest.mark.parametrize(
+    "part", ["jobs.write_history", "jobs.learn_online", "ServeReplica:rayapp", "ray::ProxyActor", "store"]
+)
 def test_kill_minus_nine_loses_nothing(system: System, part: str) -> None:
     user = f"killed-{part.replace('.', '-').replace(':', '-')}"
     items = [f"note-{n:05d}" for n in range(100, 110)]

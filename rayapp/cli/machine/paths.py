@@ -86,11 +86,18 @@ class Layout:
         processes = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(env.SYSTEM) == str(self.state) and process.pid != os.getpid():
+                if self._owns(process) and process.pid != os.getpid():
                     processes.append(process)
             except psutil.Error:
                 continue  # gone, a zombie, or somebody else's
         return processes
+
+    def _owns(self, process: psutil.Process) -> bool:
+        """By the mark in its environment, over which some of Ray's processes lay their title: these by their logs."""
+        mark = process.environ().get(env.SYSTEM)
+        if mark is not None or not process.name().startswith("ray::"):
+            return mark == str(self.state)
+        return any(self.ray_temp in Path(file.path).parents for file in process.open_files())
 
     def environment(self) -> dict[str, str]:
         """Environment of every process of the system."""
@@ -112,6 +119,9 @@ class Layout:
             "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
             "RAY_SERVE_LOG_TO_STDERR": "0",
             "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "rayapp.serving.middleware.proxy:middlewares",
+            # A proxy that died is replaced after three failed checks, which Serve makes every ten seconds: nothing
+            # would answer for half a minute.
+            "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
             "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
             "RAY_DEDUP_LOGS": "0",
             "RAY_worker_niceness": "0",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +67,34 @@ def test_the_environment_keeps_ray_to_this_machine_and_loopback_from_the_proxy(
     assert set(made["no_proxy"].split(",")) == {"corp.example", *UNPROXIED} == set(made["NO_PROXY"].split(","))
     assert made["RAY_AUTH_MODE"] == "token"
     assert os.environ["no_proxy"] == "corp.example"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_an_orphan_of_ray_without_its_environment_is_found_by_its_log(tmp_path: Path, ours: bool) -> None:
+    layout = Layout(tmp_path / "state")
+    agent = tmp_path / "ray::Agent"
+    agent.symlink_to("/bin/sleep")
+    log = (layout.ray_temp if ours else tmp_path) / "agent.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen([str(agent), "60"], env={}, stdout=output)
+    try:
+        assert (process.pid in [p.pid for p in layout.processes()]) is ours
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(layout.temporary, ignore_errors=True)
+
+
+CONSTANTS = """
+from ray.serve._private import constants
+print(constants.PROXY_HEALTH_CHECK_PERIOD_S * constants.PROXY_HEALTH_CHECK_UNHEALTHY_THRESHOLD)
+"""
+
+
+def test_serve_finds_a_dead_proxy_within_seconds(tmp_path: Path) -> None:
+    """Asked of Ray itself, which ignores a name that it does not know."""
+    environment = {**os.environ, **Layout(tmp_path).environment()}
+    command = [sys.executable, "-c", CONSTANTS]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert float(found.stdout) <= 5
