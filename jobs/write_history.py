@@ -23,6 +23,8 @@ from streaming.writer import follow
 def main(config: Config) -> dict[str, Any] | None:
     wait_for_broker(config.broker)
     store = open_store(config.store_url, wait_s=30)
+    if changed := store.upgrade(config.history):
+        console.print(f"the store is of an earlier release: {changed:,} keys of users expire from now on")
     connect_ray()
     metrics = Metrics()
     dead = DeadLetters(EventProducer(config.broker), config.topic("dead"), metrics)

@@ -11,6 +11,11 @@ from rayapp.stores.settings import History
 class StoreBackend(Protocol):
     """A store for blocking callers: writers, jobs, commands."""
 
+    def upgrade(self, settings: History) -> int:
+        """Bring what an older release stored up to this one's format; how many keys changed. Raises
+        StoreFormatError."""
+        ...
+
     def history_log(self, settings: History) -> ports.HistoryLog: ...
 
     def click_counts(self) -> ports.ClickCounts: ...

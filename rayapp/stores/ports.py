@@ -35,6 +35,10 @@ class StoreRefused(StoreUnreachable):
     """The store answered with an error: waiting does not help, the text says what it refused and why."""
 
 
+class StoreFormatError(UserError):
+    """The store was written by a later release; the text says which formats are known."""
+
+
 class ChangesLost(UserError):
     """Changes of the catalogue were dropped before they were read: the reader is too far behind."""
 

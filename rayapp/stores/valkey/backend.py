@@ -8,6 +8,7 @@ from rayapp.stores.valkey.cache import Cache
 from rayapp.stores.valkey.client import connect, connect_async
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.experiments import ExperimentStore
+from rayapp.stores.valkey.format import upgrade
 from rayapp.stores.valkey.history import HistoryReader, HistoryWriter
 from rayapp.stores.valkey.items import ItemReader, ItemWriter
 from rayapp.stores.valkey.job_states import JobStateReader, JobStates
@@ -25,6 +26,9 @@ class ValkeyBackend(StoreBackend):
 
     def __init__(self, url: str) -> None:
         self.client = connect(url)
+
+    def upgrade(self, settings: History) -> int:
+        return upgrade(self.client, int(settings.user_days * 86_400))
 
     def history_log(self, settings: History) -> HistoryWriter:
         return HistoryWriter(self.client, settings)
