@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 from streaming.applying import Applying, Handler, OnState
 from streaming.dead_letters import DeadLetters
+from streaming.log_check import LogCheck
 from streaming.settings import Broker
 
 IDLE_S = 0.05
@@ -65,6 +66,8 @@ class LogConsumer:
         else:
             self.consumer.subscribe([topic])
         self.next_offsets: dict[int, int] = {}
+        self.appended: dict[int, int] = {}  # append time of the last record read, by partition
+        self.checked = LogCheck(topic) if self.embedded else None
 
     def run(self, handle: Handler, stop: threading.Event, *, dead: DeadLetters, on_state: OnState) -> None:
         """Until `stop`. A store that is away is waited for; nothing is committed before it is applied.
@@ -74,6 +77,7 @@ class LogConsumer:
         applying = Applying(handle, dead, stop=stop, on_state=on_state)
         try:
             while not stop.is_set():
+                self._check_log()
                 messages = self._next_batch(stop)
                 if not messages:
                     continue
@@ -81,6 +85,19 @@ class LogConsumer:
                     self._commit(messages, on_state)
         finally:
             self.consumer.close()
+
+    def _check_log(self) -> None:
+        """Where the embedded broker lost the end of its log and new records took its offsets, read those."""
+        if self.checked is None:
+            return
+        try:
+            rewritten = self.checked.rewritten(self.consumer, self.next_offsets, self.appended)
+        except KafkaException as error:  # the broker is away: the next look follows
+            log.warning("waiting for the broker: %s", error)
+            return
+        for partition, offset in rewritten.items():
+            self.next_offsets[partition] = offset
+            self.consumer.seek(TopicPartition(self.topic, partition, offset))
 
     def _next_batch(self, stop: threading.Event) -> list[Message]:
         """Waits for one record, then takes what else is there: no delay for a single click, few calls in bulk."""
@@ -156,6 +173,7 @@ class LogConsumer:
         for message in messages:
             partition, offset = place(message)
             self.next_offsets[partition] = offset + 1
+            self.appended[partition] = append_ms(message)
         offsets = [TopicPartition(self.topic, p, o) for p, o in self.next_offsets.items()]
         try:
             self.consumer.commit(offsets=offsets, asynchronous=True)

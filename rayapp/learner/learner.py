@@ -204,6 +204,9 @@ class Learner:
         if window is None:
             self.read_up_to = now
             return None
+        if self.config.broker.embedded and (lost := stand.rewritten(self.consumer)):
+            stand.accept_loss(lost, self.consumer)
+            return None
         full = window.rows >= self.settings.max_rows
         if not full and now - self.read_up_to < self.settings.max_age_s:
             return None

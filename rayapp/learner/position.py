@@ -12,6 +12,7 @@ from rayapp.redrec.model.artifact import ItemSpace
 from rayapp.redrec.online.online_model import USER_FILES, OnlineModel
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from rayapp.workers import Crew
+from streaming.log_check import first_after
 from streaming.windows import Plan
 
 REJECTIONS = 3  # in a row; then training continues from the served weights
@@ -84,6 +85,11 @@ class Position:
         self.appended.update(appended)
         self.window = plan.number
         self.events_seen += counted
+
+    def rewritten(self, consumer: Consumer) -> list[int]:
+        """Partitions that lost the end of their log and went on: newer records stand before the offset."""
+        after = first_after(consumer, self.topic, {p: at for p, at in self.appended.items() if p in self.offsets})
+        return [p for p, offset in after.items() if offset < self.offsets[p]]
 
     def accept_loss(self, partitions: Iterable[int], consumer: Consumer) -> None:
         """The log of these partitions has lost its tail, or is another one: go on after what was read, by append time.

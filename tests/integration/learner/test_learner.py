@@ -283,6 +283,21 @@ def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config:
     assert Registry(config.models).resolve("HEAD") == again.position.manifest.version
 
 
+def test_records_in_the_place_of_lost_ones_are_learned_while_it_runs(config: Config) -> None:
+    produce(config, 0, 30)
+    learner = local_learner(config)
+    while sum(learner.position.offsets.values()) < 30:
+        learner.run(windows=1)
+    admin = AdminClient({"bootstrap.servers": config.bootstrap})
+    for deleted in admin.delete_topics([config.topic("behaviour")]).values():
+        deleted.result(20)
+    ensure_topics(config.broker)
+    produce(config, 1000, 60)  # more than were lost: the log is longer than what was read
+    while learner.position.events_seen < 90:
+        learner.run(windows=1)
+    assert sum(learner.position.offsets.values()) == 60
+
+
 def marks(learner: Learner) -> dict[int, tuple[int, int]]:
     return watermarks(learner.consumer, learner.position.topic)
 
