@@ -49,7 +49,7 @@ def test_replay_and_simulate_drive_the_running_system(system: System, tmp_path) 
     bad.write_text('{"user_id": "u", "action": "click"}')
     failed = system.cli("replay", str(bad), check=False)
     assert failed.returncode == 2
-    assert "bad.jsonl record 1" in failed.stderr
+    assert "bad.jsonl: 1 of 1 rows cannot be used: scenario is missing" in failed.stderr
     out = system.cli("simulate", "--users", "20", "--rate", "4", "--duration", "12", "--bucket", "6").stdout
     assert "served" in out
     assert "0 failed requests" in out
