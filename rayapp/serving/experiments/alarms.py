@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from rayapp.serving.live.live_experiments import LiveExperiments
-
-log = logging.getLogger("ray.serve")
+from rayapp.serving.periodic import periodically
 
 
 class Watch(Protocol):
@@ -27,21 +23,10 @@ class Alarms:
         self.reports = reports
         self.every_s = every_s
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Watch while the context lasts; needs a running event loop."""
-        task = asyncio.get_running_loop().create_task(self._follow(), name="alarms")
-        try:
-            yield
-        finally:
-            task.cancel()
+        return periodically(self._watch, every_s=self.every_s, name="alarms")
 
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(self.every_s)
-            if not self.experiments.known:
-                continue
-            try:
-                await self.reports.watch()
-            except Exception:  # whatever one report does, the next one must be tried
-                log.exception("the reports of running experiments could not be updated")
+    async def _watch(self) -> None:
+        if self.experiments.known:
+            await self.reports.watch()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import re
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import httpx
 import ray
@@ -14,8 +12,8 @@ import ray
 from rayapp.errors import Unavailable
 from rayapp.http_client import own_async_client
 from rayapp.serving.live.served_versions import ServedVersions
+from rayapp.serving.periodic import periodically
 
-log = logging.getLogger("ray.serve")
 EXPORT_S = 1.0
 LINE = re.compile(r"^(# (?:HELP|TYPE) )?ray_(rayapp_\w+)(.*)$")
 # Ray's own labels that say only which process counted; what is summed over anyway.
@@ -50,22 +48,12 @@ class VersionGauges:
         self.versions = versions
         self.every_s = every_s
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Set them while the context lasts; needs a running event loop."""
-        task = asyncio.get_running_loop().create_task(self._follow(), name="version gauges")
-        try:
-            yield
-        finally:
-            task.cancel()
+        return periodically(self._export, every_s=self.every_s, name="version gauges")
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                self.versions.export()
-            except Exception:  # the next one must be tried
-                log.exception("the gauges of served versions could not be set")
-            await asyncio.sleep(self.every_s)
+    async def _export(self) -> None:
+        self.versions.export()
 
 
 async def collect(*, serving: bool, timeout_s: float = 3.0) -> str:

@@ -5,18 +5,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from rayapp.metrics import Metrics
+from rayapp.serving.periodic import periodically
 from rayapp.stores.job_state import problems_of
 from rayapp.stores.ports import JobStateReader, StoreUnreachable
 
 EVERY_S = 5.0
-log = logging.getLogger("ray.serve")
 
 
 class JobProblems:
@@ -40,19 +37,6 @@ class JobProblems:
             self.metrics.set("rayapp_job_problem", float(job in self.known), job=job)
         return self.known
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> AbstractContextManager[None]:
         """Look while the context lasts; needs a running event loop."""
-        task = asyncio.get_running_loop().create_task(self._follow(), name="job problems")
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except Exception:  # the next look must follow
-                log.exception("the states of jobs could not be read")
-            await asyncio.sleep(self.every_s)
+        return periodically(self.look, every_s=self.every_s, name="job problems")
