@@ -63,7 +63,7 @@ def main(config: Config) -> dict[str, Any] | None:
         LogConsumer(config.broker, topic, GROUP, batch=2000),
         handler,
         dead=dead,
-        reporter=Reporter("catalogue", store.job_states(), metrics),
+        reporter=Reporter("catalogue", store.job_states()),
         metrics=metrics,
         say=console.print,
     )

@@ -42,7 +42,7 @@ def main(config: Config) -> dict[str, Any] | None:
         LogConsumer(config.broker, topic, GROUP, batch=2000),
         handler,
         dead=dead,
-        reporter=Reporter("history", store.job_states(), metrics),
+        reporter=Reporter("history", store.job_states()),
         metrics=metrics,
         say=console.print,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 
-from rayapp.metrics import Metrics
 from rayapp.stores.job_state import JobState
 from rayapp.stores.ports import JobStates, StoreUnreachable
 
@@ -15,10 +14,9 @@ MAX_TEXT = 500
 class Reporter:
     """`problem` is told when something is waited for, and when that is over; `beat` writes it down."""
 
-    def __init__(self, job: str, states: JobStates, metrics: Metrics) -> None:
+    def __init__(self, job: str, states: JobStates) -> None:
         self.job = job
         self.states = states
-        self.metrics = metrics
         self.text = ""
         self.since_ms = 0
 
@@ -31,6 +29,5 @@ class Reporter:
     def beat(self) -> None:
         """A store that is away is not told: /readyz knows of it by itself."""
         now = int(time.time() * 1000)
-        self.metrics.set("rayapp_job_problem", float(bool(self.text)), job=self.job)
         with contextlib.suppress(StoreUnreachable):
             self.states.put(self.job, JobState(now, self.text, self.since_ms if self.text else 0))

@@ -72,7 +72,7 @@ class Learner:
         store = open_store(config.store_url)
         self.reader = store.catalogue()
         self.experiments = store.experiments()
-        self.reporter = Reporter(f"learner:{name}", store.job_states(), self.metrics)
+        self.reporter = Reporter(f"learner:{name}", store.job_states())
         self.beaten = -BEAT_S
         self.bare: set[int] = set()  # versions that remember nobody any more
         # The embedded broker writes to disk at a clean stop alone: what a kill takes from it is no reason to stop.

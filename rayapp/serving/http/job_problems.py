@@ -23,19 +23,17 @@ class JobProblems:
         self.states = states
         self.metrics = metrics
         self.every_s = every_s
-        self.known: dict[str, str] = {}
 
     async def look(self) -> dict[str, str]:
         """By job what is wrong. While the store is away nothing is known of them: that is a component's own word."""
         try:
             states = await self.states.all()
         except StoreUnreachable:
-            self.known = {}
-            return self.known
-        self.known = problems_of(states, int(time.time() * 1000), openly=True)
+            return {}
+        problems = problems_of(states, int(time.time() * 1000), openly=True)
         for job in states:
-            self.metrics.set("rayapp_job_problem", float(job in self.known), job=job)
-        return self.known
+            self.metrics.set("rayapp_job_problem", float(job in problems), job=job)
+        return problems
 
     def running(self) -> AbstractContextManager[None]:
         """Look while the context lasts; needs a running event loop."""
