@@ -80,13 +80,13 @@ class System:
         """Put and wait until the catalogue has it."""
         answer = self.http.put("/v1/items", json={"items": [{"item_id": item_id, "title": title, "author": "ann"}]})
         assert answer.status_code == 202, answer.text
-        eventually(lambda: self.http.get(f"/v1/items/{item_id}").status_code == 200, 15, f"{item_id} in the catalogue")
+        eventually(lambda: self.http.get(f"/v1/items/{item_id}").status_code == 200, 30, f"{item_id} in the catalogue")
 
     def click(self, user: str, items: list[str], scenario: str = "homefeed") -> None:
         """Click and wait until the history has it."""
         before = len(self.history(user))
         self.post_events(*({"user_id": user, "item_id": i, "scenario": scenario, "action": "click"} for i in items))
-        eventually(lambda: len(self.history(user)) == before + len(items), 10, "clicks in the history")
+        eventually(lambda: len(self.history(user)) == before + len(items), 30, "clicks in the history")
 
     def history(self, user: str) -> list[dict[str, Any]]:
         return self.get(f"/v1/users/{user}/history", limit=500)["events"]

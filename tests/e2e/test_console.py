@@ -99,7 +99,7 @@ def test_search_and_a_note_that_would_be_a_script(page: Page, system: System) ->
     system.put_note("hostile-1", HOSTILE)
     query = "free coffee img onerror"
     eventually(
-        lambda: "hostile-1" in [i["item_id"] for i in system.get("/v1/search", q=query)["items"]], 15, "its words"
+        lambda: "hostile-1" in [i["item_id"] for i in system.get("/v1/search", q=query)["items"]], 30, "its words"
     )
     page.get_by_role("tab", name="Search").click()
     page.get_by_role("searchbox").fill(query)

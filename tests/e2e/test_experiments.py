@@ -37,7 +37,7 @@ def begun(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     Registry(system.config.models).point("first", 1)
     for user in USERS:
         system.post_events({"user_id": user, "item_id": "note-00001", "scenario": "homefeed", "action": "click"})
-    eventually(lambda: all(len(system.history(user)) == 1 for user in USERS), 20, "every user is known")
+    eventually(lambda: all(len(system.history(user)) == 1 for user in USERS), 30, "every user is known")
     file = tmp_path_factory.mktemp("experiment") / "first.yaml"
     file.write_text(FIRST)
     assert (
@@ -45,10 +45,10 @@ def begun(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         in system.cli("experiment", "create", str(file)).stdout
     )
     assert "unchanged" in system.cli("experiment", "create", str(file)).stdout
-    eventually(lambda: any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS[:8]), 20, "it began")
+    eventually(lambda: any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS[:8]), 30, "it began")
     yield {user: system.get("/v1/feed", user_id=user) for user in USERS}
     assert "stopped" in system.cli("experiment", "stop", "first-model").stdout
-    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS), 20, "nobody is in it")
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in USERS), 30, "nobody is in it")
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,9 @@ def test_stopped_is_over_and_another_goes_on(
     def taking_part() -> int:
         return sum("ends" in system.get("/v1/feed", user_id=u)["experiments"] for u in others)
 
-    eventually(lambda: taking_part() == len(others) > 4, 20, "it began")
+    eventually(lambda: taking_part() == len(others) > 4, 30, "it began")
     assert "stopped" in system.cli("experiment", "stop", "ends").stdout
-    eventually(lambda: taking_part() == 0, 20, "nobody is in it")
+    eventually(lambda: taking_part() == 0, 30, "nobody is in it")
     listed = {e["experiment"]["name"]: e["running"] for e in system.get("/v1/experiments")["experiments"]}
     assert (listed["first-model"], listed["ends"]) == (True, False)
     running = system.status()["experiments"]
@@ -162,10 +162,10 @@ def draft(system: System, others: list[str]) -> Iterator[None]:
     popular = {"interleave": {"ranker": "popular"}, "explore": 0}
     arms = [{"name": "own", "weight": 0.01}, {"name": "mixed", "weight": 0.99, "params": popular}]
     assert system.http.post("/v1/experiments", json={**REST, "name": "draft", "arms": arms}).status_code == 201
-    eventually(lambda: system.get("/v1/feed", user_id=others[0])["experiments"], 20, "it began")
+    eventually(lambda: system.get("/v1/feed", user_id=others[0])["experiments"], 30, "it began")
     yield
     system.http.post("/v1/experiments/draft/stop")
-    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in others[:6]), 20, "it is over")
+    eventually(lambda: not any(system.get("/v1/feed", user_id=u)["experiments"] for u in others[:6]), 30, "it is over")
 
 
 @pytest.mark.usefixtures("draft")

@@ -159,7 +159,7 @@ def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -
         assert answer.status_code == 200, answer.text
         eventually(
             lambda visible=visible: found_by_search(system, "judged-1", "zirconium espresso grinder") is visible,
-            5,
+            30,
             f"{decision}: {'back in' if visible else 'gone from'} the results",
         )
     assert verdict(system, "judged-1")["outcome"] == "person"  # type: ignore[index]

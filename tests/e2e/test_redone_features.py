@@ -80,7 +80,7 @@ def test_queries_after_a_note_are_pending_then_ready(system: System) -> None:
     assert system.http.get("/v1/items/nobody/queries").status_code == 404
     blocked = system.http.put("/v1/items/viewed-1/verdict", json={"decision": "block", "reason": "a test"})
     assert blocked.status_code == 200
-    eventually(lambda: system.get("/v1/items/viewed-1/queries")["queries"] == [], 5, "none for a blocked note")
+    eventually(lambda: system.get("/v1/items/viewed-1/queries")["queries"] == [], 30, "none for a blocked note")
 
 
 def _ready(system: System, item_id: str) -> list[str]:

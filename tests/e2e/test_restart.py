@@ -44,7 +44,7 @@ def test_replay_and_simulate_drive_the_running_system(system: System, tmp_path) 
     )
     for _ in range(2):  # sending the same file again counts once
         assert "events: 7" in system.cli("replay", str(log)).stdout
-    eventually(lambda: len(system.history("replayed")) == 7, 10, "the replayed events")
+    eventually(lambda: len(system.history("replayed")) == 7, 30, "the replayed events")
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"user_id": "u", "action": "click"}')
     failed = system.cli("replay", str(bad), check=False)
@@ -59,7 +59,7 @@ def test_down_leaves_nothing_and_up_goes_on(system: System, experiment: None) ->
     system.click("survivor", system.feed_ids("survivor", k=5))
     known = {e["event_id"] for e in system.history("survivor")}
     versions = Registry(system.config.models).versions()
-    eventually(lambda: set(arms(system).values()) == {"a", "b"}, 20, "everybody has an arm")
+    eventually(lambda: set(arms(system).values()) == {"a", "b"}, 30, "everybody has an arm")
     before = arms(system)
     assert system.cli("down").stdout.strip() == "stopped"
     assert system.processes() == []

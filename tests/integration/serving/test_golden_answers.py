@@ -135,7 +135,7 @@ def logged(config: Config, count: int) -> list[bytes]:
             ranges = [Range(topic, partition, low, high) for partition, (low, high) in marks.items()]
             return ranges if sum(r.rows for r in ranges) >= count else []
 
-        ranges = eventually(there, 20, f"{count} exposures")
+        ranges = eventually(there, 30, f"{count} exposures")
     finally:
         consumer.close()
     return [row["value"] for table in read_ranges(config.broker, ranges) for row in table.to_pylist()]

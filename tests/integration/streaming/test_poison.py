@@ -139,6 +139,8 @@ async def test_good_events_around_every_bad_one_reach_their_histories(
         60,
         "every good event is applied",
     )
+    # The histories of a batch are written before its dead letters.
+    eventually(lambda: len(dead_letters(stream)) >= len(BAD_EVENTS), 60, "every bad event is a dead letter")
     letters = dead_letters(stream)
     assert len(letters) == len(BAD_EVENTS)
     for letter in letters:

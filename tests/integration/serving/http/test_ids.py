@@ -40,7 +40,7 @@ async def test_an_item_is_read_judged_and_deleted_by_its_id(
     items = [Item(item_id=one, title=f"title of {one!r}") for one in ids]
     backend.catalogue_store().put(items, contents_of(items))
     catalogue = opened.state.catalogue
-    await asyncio.to_thread(eventually, lambda: set(ids) <= catalogue.items.keys(), 20, "the catalogue has the items")
+    await asyncio.to_thread(eventually, lambda: set(ids) <= catalogue.items.keys(), 30, "the catalogue has the items")
     for one in ids:
         path = f"/v1/items/{segment(one)}"
         read = await http.get(path)

@@ -61,7 +61,7 @@ def test_an_alias_names_a_version_and_is_followed(state: ServingState, config: C
     assert state.scene(OTHER).model.model_version == "other@1"
     assert state.scene(Variant("other")).model.model_version == "other@2"
     Registry(config.models, "other").point("candidate", 2)
-    eventually(lambda: state.scene(OTHER).model.model_version == "other@2", 10, "the alias is followed")
+    eventually(lambda: state.scene(OTHER).model.model_version == "other@2", 30, "the alias is followed")
 
 
 def test_what_is_not_there_is_said_and_nothing_else_suffers(state: ServingState) -> None:
@@ -97,7 +97,7 @@ async def test_a_catalogue_without_moderation_stands_apart(state: ServingState, 
     retriever = LocalRetriever(Search())
     backend.verdicts().put(Verdict("i1", Decision.BLOCK, "judged", 1, text_key="k"))
     backend.verdicts().put(Verdict("i2", Decision.BLOCK, "person", 1, text_key="k"))
-    eventually(lambda: set(state.catalogue.withheld) == {"i1", "i2"}, 10, "the verdicts are heard")
+    eventually(lambda: set(state.catalogue.withheld) == {"i1", "i2"}, 30, "the verdicts are heard")
     assert state.hold([OPEN]) == {}
     unmoderated = state.scene(OPEN)
     assert set(unmoderated.catalogue.withheld) == {"i2"}
@@ -121,14 +121,14 @@ def test_the_version_before_is_held_for_requests_that_began_with_it(state: Servi
     first = state.scene()
     assert state.before(first) is None
     publish(config, config.name, 5)
-    eventually(lambda: state.scene().model.version == 2, 10, "the newer version is served")
+    eventually(lambda: state.scene().model.version == 2, 30, "the newer version is served")
     second = state.scene()
     older = state.before(second)
     assert older is not None
     assert (older.model.version, older.index) == (1, first.index)
     assert state.at(first.pin).model is first.model
     publish(config, config.name, 6)
-    eventually(lambda: state.scene().model.version == 3, 10, "the newest version is served")
+    eventually(lambda: state.scene().model.version == 3, 30, "the newest version is served")
     with pytest.raises(VersionGone, match="version 1"):
         state.at(first.pin)
 
@@ -137,9 +137,9 @@ def test_replicas_that_ask_others_swap_after_them(config: Config) -> None:
     first, last = ServingState(config), ServingState(config, swaps_last=True)
     try:
         publish(config, config.name, 5)
-        eventually(lambda: first.scene().model.version == 2, 10, "the part that is asked has the newer version")
+        eventually(lambda: first.scene().model.version == 2, 30, "the part that is asked has the newer version")
         assert last.scene().model.version == 1
-        eventually(lambda: last.scene().model.version == 2, 10, "then the part that asks")
+        eventually(lambda: last.scene().model.version == 2, 30, "then the part that asks")
     finally:
         first.close()
         last.close()
@@ -155,16 +155,16 @@ def test_an_experiment_begins_when_what_it_names_is_there(
     def taking_part() -> set[str]:
         return {name for user in users for name in state.experiments.assigned(user, "homefeed").arms}
 
-    eventually(lambda: taking_part() == {"ready"}, 10, "the one that can begin has begun")
+    eventually(lambda: taking_part() == {"ready"}, 30, "the one that can begin has begun")
     assert "no version of later" in state.experiments.waiting["waits"]
     publish(config, "later", 4)
-    eventually(lambda: taking_part() == {"ready", "waits"}, 10, "the model came")
+    eventually(lambda: taking_part() == {"ready", "waits"}, 30, "the model came")
     arms = {user: state.experiments.assigned(user, "homefeed").arms for user in users}
     restarted = ServingState(config)
     assert {user: restarted.experiments.assigned(user, "homefeed").arms for user in users} == arms
     restarted.close()
     experiments.stop("ready")
-    eventually(lambda: taking_part() == {"waits"}, 10, "the stopped one is over")
+    eventually(lambda: taking_part() == {"waits"}, 30, "the stopped one is over")
     assert OTHER.model not in state.hosts
 
 

@@ -28,7 +28,7 @@ def cluster_url(tmp_path: Path) -> Iterator[str]:
         open_store(url, wait_s=20)
         client = redis.Redis.from_url(url)
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
-        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", 20, "the cluster serves")
+        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", 30, "the cluster serves")
         yield url
     finally:
         process.terminate()
