@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-import pyarrow as pa
 from confluent_kafka import KafkaException
 
 from rayapp.config import Config
@@ -51,18 +50,16 @@ class Learner:
         *,
         crew: Crew | None = None,
         takes: Callable[[str], bool] | None = None,
-        rows: Callable[[Plan], pa.Table] | None = None,
         say: Callable[[str], None] = log.info,
     ) -> None:
         """The learner of the model `name` of the registry; a worker of `crew` (alone by default).
 
         `takes(user_id)`: whose behaviour is learned from (all users by default); histories and counts include all.
-        `rows(plan)`: a plan's records in (partition, offset) order, verified; by default read with Ray Data.
         `say`: gets a line for each window, version and outage.
         """
         self.config = config
         self.takes = takes
-        self.rows = rows or partial(read_patiently, config.broker, say=self._report_once)
+        self.rows = partial(read_patiently, config.broker, say=self._report_once)
         self.say = say
         self.settings = config.learner
         self.crew = crew or Crew()
@@ -133,8 +130,7 @@ class Learner:
         return Command("wait")
 
     def _check_log(self) -> None:
-        """Check that the log is the one that was read before; also warms up Ray Data, whose first read takes
-        seconds. Raises WindowError for another log, unless its loss is accepted."""
+        """Raises WindowError if the log is another one than was read before, unless its loss is accepted."""
         stand = self.position
         last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
         other = recreated(self.rows(last), stand.appended) if last.ranges else {}

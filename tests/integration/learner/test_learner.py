@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 import pytest
 import redis
 import torch
@@ -34,29 +33,13 @@ from rayapp.redrec.online.reservoir import Reservoir
 from rayapp.stores.open import open_store
 from rayapp.stores.registry import Manifest, Registry, RegistryError
 from streaming.producer import EventProducer, Record
-from streaming.reading import read_ranges, watermarks
+from streaming.reading import watermarks
 from streaming.topics import DAY_MS, ensure_topics
-from streaming.windows import Plan, WindowError, plan_window, verify
+from streaming.windows import Plan, WindowError, plan_window
 
 ITEMS = [Item(item_id=f"i{n}", title=f"item {n}") for n in range(40)]
 USERS = 12
 START_MS = 1_700_000_000_000
-
-
-def local_learner(
-    config: Config,
-    name: str = "redrec",
-    takes: Callable[[str], bool] | None = None,
-    say: Callable[[str], None] = print,
-) -> Learner:
-    """Reads its plans in this process: what Ray Data adds is spreading the same ranges over workers."""
-
-    def rows(plan: Plan) -> pa.Table:
-        tables = list(read_ranges(config.broker, plan.ranges))
-        verify(plan, {r.partition: t.num_rows for r, t in zip(plan.ranges, tables, strict=True)})
-        return pa.concat_tables(tables)
-
-    return Learner(config, name, takes=takes, rows=rows, say=say)
 
 
 @pytest.fixture
@@ -122,7 +105,7 @@ def test_a_learner_killed_anywhere_ends_bit_for_bit_where_an_uninterrupted_one_d
     interrupted = msgspec.structs.replace(config, state=str(tmp_path / "interrupted"))
     shutil.copytree(config.models, interrupted.models)
 
-    whole = local_learner(config)
+    whole = Learner(config, "redrec")
     plans = []
     while sum(whole.position.offsets.values()) < 200:
         before = whole.position.window
@@ -140,7 +123,7 @@ def test_a_learner_killed_anywhere_ends_bit_for_bit_where_an_uninterrupted_one_d
     other = Registry(interrupted.models)
     kills = 0
     while other.manifest(other.resolve("HEAD")).events_seen < 200:
-        learner = local_learner(interrupted)  # whatever an earlier one had in memory is gone
+        learner = Learner(interrupted, "redrec")  # whatever an earlier one had in memory is gone
         for _ in range(random.randint(1, 3)):
             plan = learner.plans.read(learner.position.window + 1)
             if plan is not None:
@@ -168,7 +151,7 @@ def test_a_learner_killed_anywhere_ends_bit_for_bit_where_an_uninterrupted_one_d
 def test_broken_weights_are_never_served_and_learning_goes_on(config: Config) -> None:
     registry = Registry(config.models)
     produce(config, 0, 20)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     learner.run(windows=1)
     good = registry.resolve("CURRENT")
     assert registry.manifest(good).gate == "unproven"
@@ -183,7 +166,7 @@ def test_broken_weights_are_never_served_and_learning_goes_on(config: Config) ->
     assert all(torch.isfinite(p).all() for p in learner.model.user.parameters())
     assert learner.position.skipped["given_up"] == broken.events_seen - registry.manifest(good).events_seen
     produce(config, 40, 20)
-    again = local_learner(config)  # a restart finds the broken HEAD and does the same
+    again = Learner(config, "redrec")  # a restart finds the broken HEAD and does the same
     assert same(again.model.user.state_dict(), weights(registry, good))
     again.run(windows=1)
     assert registry.resolve("CURRENT") == broken.version + 1
@@ -195,7 +178,7 @@ def test_broken_weights_are_never_served_and_learning_goes_on(config: Config) ->
 def test_after_three_rejections_training_goes_on_from_what_is_served(config: Config) -> None:
     registry = Registry(config.models)
     produce(config, 0, 20)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     learner.run(windows=1)
     served = registry.resolve("CURRENT")
     torch.manual_seed(1)
@@ -218,7 +201,7 @@ def test_after_three_rejections_training_goes_on_from_what_is_served(config: Con
 
 def test_a_second_learner_stops_when_another_published(config: Config) -> None:
     produce(config, 0, 40)
-    first, second = local_learner(config), local_learner(config)
+    first, second = Learner(config, "redrec"), Learner(config, "redrec")
     first.run(windows=1)
     with pytest.raises(RegistryError, match="another one published"):
         second.run(windows=1)
@@ -238,10 +221,10 @@ def _next(learner: Learner) -> Plan:
 
 def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Config) -> None:
     produce(config, 0, 30)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     learner.run(windows=2)
     assert sum(learner.position.offsets.values()) == 30
-    local_learner(config)  # the log is what it was
+    Learner(config, "redrec")  # the log is what it was
     admin = AdminClient({"bootstrap.servers": config.bootstrap})
     topic = config.topic("behaviour")
     for deleted in admin.delete_topics([topic]).values():
@@ -250,11 +233,11 @@ def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Co
     produce(config, 1000, 60)
     real = msgspec.structs.replace(config, kafka=msgspec.structs.replace(config.kafka, bootstrap=config.bootstrap))
     with pytest.raises(WindowError, match="the topic was recreated"):
-        local_learner(real)
+        Learner(real, "redrec")
     skipping = msgspec.structs.replace(real, learner=msgspec.structs.replace(real.learner, on_gap="skip"))
     for accepting in (skipping, config):  # the embedded broker loses what it had not saved: that is no reason to stop
         lines: list[str] = []
-        again = local_learner(accepting, say=lines.append)
+        again = Learner(accepting, "redrec", say=lines.append)
         assert any("the topic is a new one; going on at 0" in line for line in lines)
         assert set(again.position.offsets.values()) == {0}
     while sum(again.position.offsets.values()) < 60:
@@ -265,7 +248,7 @@ def test_a_recreated_topic_stops_the_learner_though_it_is_long_enough(config: Co
 
 def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config: Config) -> None:
     produce(config, 0, 60)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     learner.run(windows=1)
     plan = learner.plans.write(_next(learner))  # planned, and never learned
     admin = AdminClient({"bootstrap.servers": config.bootstrap})
@@ -275,7 +258,7 @@ def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config:
     ensure_topics(config.broker)
     produce(config, 1000, 10)
     assert any(high < r.end for r in plan.ranges for _, high in [marks(learner)[r.partition]])
-    again = local_learner(config)
+    again = Learner(config, "redrec")
     again.run(windows=1)
     while {p: o for p, o in again.position.offsets.items() if o} != {p: h for p, (_, h) in marks(again).items() if h}:
         again.run(windows=1)
@@ -285,7 +268,7 @@ def test_a_log_that_lost_its_tail_is_gone_on_with_where_that_is_accepted(config:
 
 def test_records_in_the_place_of_lost_ones_are_learned_while_it_runs(config: Config) -> None:
     produce(config, 0, 30)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     while sum(learner.position.offsets.values()) < 30:
         learner.run(windows=1)
     admin = AdminClient({"bootstrap.servers": config.bootstrap})
@@ -305,7 +288,7 @@ def marks(learner: Learner) -> dict[int, tuple[int, int]]:
 def test_a_forgotten_user_is_in_no_version_any_more(config: Config) -> None:
     registry = Registry(config.models)
     produce(config, 0, 60)
-    learner = local_learner(config)
+    learner = Learner(config, "redrec")
     for _ in range(3):
         learner.run(windows=1)
 
@@ -332,7 +315,7 @@ def test_a_forgotten_user_is_in_no_version_any_more(config: Config) -> None:
         weights(registry, version)
     registry.point("HEAD", 2)
     with pytest.raises(RegistryError, match="no longer remembers"):
-        local_learner(config)
+        Learner(config, "redrec")
 
 
 def test_versions_that_running_experiments_name_stay(config: Config) -> None:
@@ -340,7 +323,7 @@ def test_versions_that_running_experiments_name_stay(config: Config) -> None:
     experiments = open_store(config.store_url).experiments()
     experiments.create(Experiment(name="pinned", layer="feed", arms=arms))
     few = msgspec.structs.replace(config, learner=msgspec.structs.replace(config.learner, keep_versions=1))
-    learner = local_learner(few)
+    learner = Learner(few, "redrec")
     for n in range(4):
         produce(few, 20 * n, 20)
         learner.run(windows=1)
@@ -368,7 +351,7 @@ def test_a_full_disk_costs_a_version_and_nothing_else(config: Config, full_disk:
     registry = Registry(config.models)
     produce(config, 0, 40)
     lines: list[str] = []
-    learner = local_learner(config, say=lines.append)
+    learner = Learner(config, "redrec", say=lines.append)
     learner.learn(learner.plans.write(_next(learner)))
     full_disk(True)
     for _ in range(2):  # while writing the candidate's files
@@ -401,7 +384,7 @@ def test_impressions_left_alone_are_learned_from_and_counted(config: Config) -> 
     quick = msgspec.structs.replace(config, learner=msgspec.structs.replace(config.learner, late_s=0.0))
     produce(quick, 0, 40)
     produce(quick, 40, 20)  # appended later: the time of the first ones is up
-    learner = local_learner(quick)
+    learner = Learner(quick, "redrec")
     while sum(learner.position.offsets.values()) < 60:
         learner.run(windows=1)
     counts = learner.model.state.joiner.counts
@@ -417,7 +400,7 @@ def test_a_candidate_learns_from_its_own_arm_and_remembers_everybody(config: Con
     arms = (Arm("control", 0.5), Arm("four", 0.5, ArmParams(model="four@7")))
     experiment = Experiment(name="interests-4", layer="feed", arms=arms)
     Path(config.models, "redrec").rename(Path(config.models, "four"))
-    learner = local_learner(config, "four", takes=own_arm(experiment, "four", "redrec"))
+    learner = Learner(config, "four", takes=own_arm(experiment, "four", "redrec"))
     while sum(learner.position.offsets.values()) < 100:
         learner.run(windows=1)
     everybody = {f"u{n}" for n in range(USERS)}
