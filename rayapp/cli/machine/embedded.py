@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.resources
 from pathlib import Path
 
+import psutil
+
 from rayapp.config import Config
 from rayapp.config.store_password import make_store_password
 from rayapp.errors import UserError
@@ -49,6 +51,7 @@ def store_command(config: Config) -> list[str]:
         "requirepass": make_store_password(state),
         "appendonly": "yes",
         "save": '""',
+        "maxmemory": psutil.virtual_memory().total // 2,  # bytes; a full store refuses writes, which wait
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
         "set-proc-title": "no",  # the title would lie over the environment, by which an orphan is found to be ours

@@ -10,10 +10,15 @@ from rayapp.serving.http.json_route import json_router
 from rayapp.serving.http.openapi import returns
 from rayapp.serving.http.schemas import Ready
 from rayapp.serving.http.services import Services
+from rayapp.serving.shared_answer import SharedAnswer
+
+FRESH_S = 1.0  # probes and scrapers ask more seldom; what they are told costs the same however often they ask
 
 
 def router(services: Services) -> APIRouter:
     routes = json_router()
+    components = SharedAnswer(services.readiness.components, fresh_s=FRESH_S)
+    series = SharedAnswer(lambda: collect(serving=services.state.host.current is not None), fresh_s=FRESH_S)
 
     @routes.get("/healthz", response_description='`{"status": "ok"}`')
     async def healthz() -> Response:
@@ -23,13 +28,12 @@ def router(services: Services) -> APIRouter:
     @routes.get("/readyz", **returns(Ready))
     async def readyz() -> Response:
         """Ingest and feed work."""
-        ready, components, problems = await services.readiness.components()
-        return Json(Ready(ready, components, problems), 200 if ready else 503)
+        ready, answering, problems = await components.get()
+        return Json(Ready(ready, answering, problems), 200 if ready else 503)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """All series of this system from every node, as Prometheus text; 503 while they cannot be had."""
-        text = await collect(serving=services.state.host.current is not None)
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(await series.get(), media_type="text/plain; version=0.0.4")
 
     return routes

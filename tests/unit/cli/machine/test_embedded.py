@@ -47,6 +47,15 @@ def test_the_store_asks_for_its_password(config: Config, servers: list[psutil.Pr
     assert redis.Redis.from_url(config.store_url).ping()
 
 
+def test_the_store_leaves_memory_to_the_rest_and_then_refuses_writes(
+    config: Config, servers: list[psutil.Process]
+) -> None:
+    client = redis.Redis.from_url(config.store_url, decode_responses=True)
+    limits = client.config_get("maxmemory*")
+    assert 0 < int(limits["maxmemory"]) < psutil.virtual_memory().total
+    assert limits["maxmemory-policy"] == "noeviction"
+
+
 def test_no_command_line_has_it(config: Config, servers: list[psutil.Process]) -> None:
     password = (config.state_path / "store_password").read_text()
     for process in servers:
