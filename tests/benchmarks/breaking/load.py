@@ -19,8 +19,11 @@ class SteadyLoad:
     """`rate` requests a second from `clients` threads: two in five feeds, one search, two clicks. A client waits for
     its answer, so an outage in which answers time out lowers the rate."""
 
-    def __init__(self, url: str, items: list[str], *, rate: float, clients: int, mark: str) -> None:
-        self.url, self.items, self.clients, self.mark = url, items, clients, mark
+    def __init__(
+        self, url: str, items: list[str], *, rate: float, clients: int, mark: str, users: int | None = None
+    ) -> None:
+        """`users`: so many click in turn; None: each is new after `PER_USER` clicks."""
+        self.url, self.items, self.clients, self.mark, self.users = url, items, clients, mark, users
         self.pause_s = clients / rate
         self.over = threading.Event()
         self.lock = threading.Lock()
@@ -79,7 +82,8 @@ class SteadyLoad:
         """(user, event id), each once."""
         with self.lock:
             self.clicks += 1
-            return f"{self.mark}-{self.clicks // PER_USER}", f"{self.mark}-{self.clicks}"
+            user = self.clicks // PER_USER if self.users is None else self.clicks % self.users
+            return f"{self.mark}-{user}", f"{self.mark}-{self.clicks}"
 
     def click(self, user: str, event_id: str) -> dict[str, str]:
         """An event about an item that follows from its id."""
