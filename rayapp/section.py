@@ -24,6 +24,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Natural = Annotated[int, Meta(ge=0, le=1_000_000)]
+Many = Annotated[int, Meta(ge=1, le=10**15)]  # of tokens
 Few = Annotated[int, Meta(ge=1, le=1000)]  # of processes and threads
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Share = Annotated[float, Meta(ge=0, le=1.0)]
@@ -35,6 +36,11 @@ PositiveSeconds = Annotated[float, Meta(ge=0.01, le=86_400.0)]
 Milliseconds = Annotated[int, Meta(ge=0, le=600_000)]
 Hours = Annotated[float, Meta(ge=0, le=8784.0)]  # a year
 Days = Annotated[float, Meta(ge=1 / 24, le=3650.0)]
+Size = Annotated[int, Meta(ge=1, le=65_536)]  # of a layer
+Dropout = Annotated[float, Meta(ge=0, le=0.99)]
+Warmup = Annotated[float, Meta(ge=0, le=0.99)]  # share of the steps
+Norm = Annotated[float, Meta(ge=1e-6, le=1e6)]  # that gradients are clipped at
+Temperature = Annotated[float, Meta(ge=1e-3, le=100.0)]
 Minutes = Annotated[float, Meta(ge=0.01, le=100_000.0)]
 ScenarioName = Annotated[str, Meta(min_length=1, max_length=64)]
 # What is a folder, a part of a topic's name or a model's in URLs.

@@ -14,6 +14,23 @@ from rayapp.parsing import Unreadable, convert, yaml_value
 from rayapp.redone.corpus.clean_text import Cleaning
 from rayapp.redone.corpus.source import Source
 from rayapp.redone.public_sets.mixture import UNANSWERED
+from rayapp.section import (
+    Count,
+    Dropout,
+    Few,
+    Many,
+    Natural,
+    Norm,
+    PositiveRate,
+    Rate,
+    Seconds,
+    Seed,
+    Share,
+    Size,
+    Temperature,
+    Warmup,
+    Weight,
+)
 
 Stage = Literal["pretrain", "finetune", "prefer", "reward"]
 
@@ -25,9 +42,9 @@ class RecipeError(UserError):
 class Lora(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PEFT's LoraConfig; `targets` all-linear: every linear layer but the head."""
 
-    r: int = 32
-    alpha: int = 64
-    dropout: float = 0.0
+    r: Size = 32
+    alpha: Size = 64
+    dropout: Dropout = 0.0
     targets: str | list[str] = "all-linear"
 
 
@@ -35,13 +52,13 @@ class Preference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Stage 3. `beta` of DPO and the weight of its SFT term; `mistakes`: questions for which the model's own wrong
     answers are sampled, `samples` of each (0: none), `judged`: a Parquet file of judged pairs below the data folder."""
 
-    beta: float = 0.1
-    sft_weight: float = 0.2
-    mistakes: int = 600
-    samples: int = 2
-    temperature: float = 0.8
+    beta: Weight = 0.1
+    sft_weight: Weight = 0.2
+    mistakes: Natural = 600
+    samples: Few = 2
+    temperature: Temperature = 0.8
     judged: str = ""
-    judged_limit: int = 0
+    judged_limit: Natural = 0
 
 
 class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,13 +67,13 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers have no loss. `vllm`: share of each GPU's memory for a vLLM engine that samples; 0: sample with
     transformers."""
 
-    samples: int = 8
-    temperature: float = 1.0
-    answer_tokens: int = 48
-    low: float = 0.2
-    high: float = 0.28
+    samples: Few = 8
+    temperature: Temperature = 1.0
+    answer_tokens: Count = 48
+    low: Share = 0.2
+    high: Weight = 0.28
     mask_truncated: bool = True
-    vllm: float = 0.0
+    vllm: Share = 0.0
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,31 +89,31 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: list[Source]
     name: str = ""
     model: str = PACKAGED
-    tokens: int = 300_000
-    length: int = 1024
-    question_tokens: int = 256
-    answer_tokens: int = 128
-    batch: int = 4
-    micro_batch: int = 1
+    tokens: Many = 300_000
+    length: Count = 1024
+    question_tokens: Count = 256
+    answer_tokens: Count = 128
+    batch: Count = 4
+    micro_batch: Count = 1
     method: Literal["lora", "full"] = "lora"
     lora: Lora = Lora()
-    lr: float = 5e-4
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
-    evenness: float = 0.5
-    reword: float = 0.0
-    seed: int = 0
+    lr: PositiveRate = 5e-4
+    warmup: Warmup = 0.05
+    weight_decay: Rate = 0.0
+    max_grad_norm: Norm = 1.0
+    evenness: Share = 0.5
+    reword: Share = 0.0
+    seed: Seed = 0
     bf16: bool = True
     gradient_checkpointing: bool = False
     compile: bool = False
-    workers: int = 1
+    workers: Few = 1
     gpus: bool = False
     sharding: Literal["none", "fsdp", "deepspeed"] = "none"
     deepspeed: dict[str, object] = {}
-    checkpoint_s: float = 60.0
-    evaluate_s: float = 300.0
-    evaluate_rows: int = 16
+    checkpoint_s: Seconds = 60.0
+    evaluate_s: Seconds = 300.0
+    evaluate_rows: Natural = 16
     cleaning: Cleaning = Cleaning()
     preference: Preference = Preference()
     reward: Reward = Reward()

@@ -31,11 +31,17 @@ def load_train_config(file: str, overrides: Mapping[str, object], *, packaged: P
         if not isinstance(base, dict | None):
             raise TrainingError(f"training config {file} is no mapping of keys to values")
         settings = {**cast("dict[str, object]", base or {}), **given}
-        return convert(settings, TrainConfig, what=f"training config {file}")
+        config = convert(settings, TrainConfig, what=f"training config {file}")
     except OSError as error:
         raise TrainingError(f"training config {file} cannot be read: {error.strerror}") from None
     except Unreadable as error:
         raise TrainingError(f"{error}; see rayapp/redrec/training/trainer.py for every key") from None
+    model = config.model
+    if not model.user_model and model.width % model.heads:
+        raise TrainingError(
+            f"training config {file}: model.width: {model.width} must be a multiple of model.heads, {model.heads}"
+        )
+    return config
 
 
 def with_model_folders(settings: TrainConfig, cache: Path) -> TrainConfig:

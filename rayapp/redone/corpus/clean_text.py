@@ -13,6 +13,7 @@ from rayapp.redone.corpus.contamination import Contamination
 from rayapp.redone.corpus.duplicates import Duplicates
 from rayapp.redone.corpus.quality import Quality
 from rayapp.redone.corpus.rules import Rules
+from rayapp.section import Share
 
 Scores = Callable[[list[str]], np.ndarray]  # losses of a small model
 SCORED_AT_ONCE = 128
@@ -22,7 +23,7 @@ class Cleaning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Cleaning of text: rules, near-duplicate threshold, quality filter. Decontamination is always on."""
 
     rules: Rules = Rules()
-    duplicates: float = 0.8
+    duplicates: Share = 0.8
     quality: Quality | None = Quality()
 
 

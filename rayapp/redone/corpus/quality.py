@@ -9,14 +9,16 @@ import msgspec
 import numpy as np
 import torch
 
+from rayapp.section import Share
+
 MAX_TOKENS = 256
 
 
 class Quality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Shares of a source's texts to remove: `odd` of the highest perplexity, `empty` of the lowest."""
 
-    odd: float = 0.05
-    empty: float = 0.02
+    odd: Share = 0.05
+    empty: Share = 0.02
 
 
 def mean_losses(model: Any, tokenizer: Any, texts: Sequence[str], batch: int = 16) -> np.ndarray:

@@ -11,6 +11,7 @@ from collections import Counter
 import msgspec
 
 from rayapp.redone.tasks.texts import words
+from rayapp.section import Natural, Share
 
 _LINK = re.compile(r"https?://\S+|\[URL\]|@user|\[USER\]", re.I)
 
@@ -18,11 +19,11 @@ _LINK = re.compile(r"https?://\S+|\[URL\]|@user|\[USER\]", re.I)
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits; shares are fractions of 1."""
 
-    min_words: int = 4
-    max_words: int = 20_000
-    min_letters: float = 0.5
-    max_links: float = 0.3
-    max_top_word: float = 0.3
+    min_words: Natural = 4
+    max_words: Natural = 20_000
+    min_letters: Share = 0.5
+    max_links: Share = 0.3
+    max_top_word: Share = 0.3
 
 
 def reason(text: str, rules: Rules) -> str | None:

@@ -6,12 +6,13 @@ import logging
 import string
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import fsspec
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from msgspec import Meta
 
 from rayapp.errors import UserError
 from rayapp.parsing import Unreadable, json_lines
@@ -41,9 +42,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["text", "instructions", "examples", "task", "moderation", "relevance"]
     path: str = ""
     template: str = "{text}"
-    weight: float = 1.0
+    weight: Annotated[float, Meta(ge=0, le=1e9)] = 1.0
     where: dict[str, str] = {}
-    limit: int = 0
+    limit: Annotated[int, Meta(ge=0, le=10**12)] = 0
 
 
 def texts(source: Source, folder: Path) -> Iterator[str]:

@@ -32,6 +32,7 @@ from rayapp.redrec.model.temporal_encoding import temporal_encoding
 from rayapp.redrec.model.trainable_encoder import TrainableEncoder
 from rayapp.redrec.model.trend import Trend, moments
 from rayapp.redrec.model.user_tower import UserTower, visible
+from rayapp.section import Count, Days, Dropout, Few, Size, Temperature
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,23 +44,23 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `heads`); `user_learning`: how it is trained. `item_learning`: the same for the encoder, which must be a decoder.
     """
 
-    dim: int = 64
-    width: int = 128
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.2
-    interests: int = 3
-    length: int = 50
+    dim: Size = 64
+    width: Size = 128
+    layers: Few = 2
+    heads: Few = 4
+    dropout: Dropout = 0.2
+    interests: Few = 3
+    length: Count = 50
     use_ids: bool = True
-    id_dropout: float = 0.1
-    temperature: float = 0.07
+    id_dropout: Dropout = 0.1
+    temperature: Temperature = 0.07
     repeats: bool = False
-    trend_days: tuple[float, ...] = ()
+    trend_days: tuple[Days, ...] = ()
     mixing: Mixing = "dense"
     user_model: str = ""
     user_learning: Learning = "lora"
     item_learning: Learning = "frozen"
-    lora_rank: int = 16
+    lora_rank: Size = 16
     checkpointing: bool = False
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from rayapp.section import Count, Few, Natural, PositiveRate, Rate, Seconds, Section, Seed, Weight
+from rayapp.section import Count, Few, Natural, Norm, PositiveRate, Rate, Seconds, Section, Seed, Weight
 
 
 class OnlineSettings(Section, frozen=True):
@@ -30,7 +30,7 @@ class OnlineSettings(Section, frozen=True):
     lr: PositiveRate = 3e-4
     lr_floor: Rate = 1e-4
     lr_half: Count = 1000
-    clip: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0
+    clip: Norm = 1.0
     batch: Count = 256
     negatives: Natural = 512
     in_batch: Natural = 128

@@ -17,6 +17,7 @@ from rayapp.redrec.loss.negatives import NegativeSampler
 from rayapp.redrec.model.heads import ItemTower
 from rayapp.redrec.model.redrec import ModelConfig, RedRec
 from rayapp.redrec.training.batching import BatchConfig, Batcher, length_buckets
+from rayapp.section import Count, Few, Minutes, Natural, Norm, PositiveRate, Rate, Seed, Share, Warmup
 
 MIN_STEPS = 180
 
@@ -29,23 +30,23 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     model: ModelConfig = ModelConfig()
-    window: int = 2
-    cuts: int = 16
-    popular: float = 0.0
-    batch: int = 128
-    epochs: int = 200
-    minutes: float = 20.0
-    lr: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.02
-    negatives: int = 8192
-    in_batch: int = 256
-    hard: int = 0
-    clip: float = 1.0
-    patience: int = 5
+    window: Few = 2
+    cuts: Count = 16
+    popular: Share = 0.0
+    batch: Count = 128
+    epochs: Count = 200
+    minutes: Minutes = 20.0
+    lr: PositiveRate = 1e-3
+    weight_decay: Rate = 0.01
+    warmup: Warmup = 0.02
+    negatives: Count = 8192
+    in_batch: Natural = 256
+    hard: Natural = 0
+    clip: Norm = 1.0
+    patience: Count = 5
     warm_ids: bool = True
     bf16: bool = False
-    seed: int = 0
+    seed: Seed = 0
     encoder: str = DEFAULT_ENCODER
 
     @property

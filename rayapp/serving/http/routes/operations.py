@@ -17,7 +17,7 @@ FRESH_S = 1.0  # probes and scrapers ask more seldom; what they are told costs t
 
 def router(services: Services) -> APIRouter:
     routes = json_router()
-    components = SharedAnswer(services.readiness.components, fresh_s=FRESH_S)
+    components = SharedAnswer(lambda: services.readiness.components(), fresh_s=FRESH_S)
     series = SharedAnswer(lambda: collect(serving=services.state.host.current is not None), fresh_s=FRESH_S)
 
     @routes.get("/healthz", response_description='`{"status": "ok"}`')
