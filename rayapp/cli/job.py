@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from rayapp import env
+from rayapp.cli.file_problem import file_problem
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 
@@ -39,16 +40,31 @@ def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], clic
         @functools.wraps(main)
         def run(config_file: str | None, out: str | None, **options: Any) -> None:
             try:
+                if out:  # a job of hours must not end without its result
+                    _check_writable(Path(out))
                 result = main(config=_config(config_file), **options)
+                if out and result is not None:
+                    Path(out).write_text(json.dumps(result, indent=1, default=str))
             except UserError as error:
                 raise BadInput(str(error)) from None
-            if out and result is not None:
-                Path(out).parent.mkdir(parents=True, exist_ok=True)
-                Path(out).write_text(json.dumps(result, indent=1, default=str))
+            except OSError as error:
+                problem = file_problem(error)
+                if problem is None:
+                    raise
+                raise BadInput(problem) from None
 
         return click.command(help=help_text, context_settings={"show_default": True})(run)
 
     return decorate
+
+
+def _check_writable(file: Path) -> None:
+    """Raises OSError where the file could not be written."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    existed = file.exists()
+    file.open("a").close()
+    if not existed:
+        file.unlink()
 
 
 def _config(file: str | None) -> Config:

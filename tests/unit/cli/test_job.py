@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from rayapp.cli.file_problem import REMEDIES
+from rayapp.cli.job import job
+from rayapp.cli.main import cli
+from rayapp.config import Config
+
+
+def failing(number: int, file: str | None = None) -> tuple[click.Command, list[Config]]:
+    """A job that raises this error of the operating system, and the configurations it ran with."""
+    ran: list[Config] = []
+
+    @job("A job.")
+    def main(config: Config) -> dict[str, Any]:
+        ran.append(config)
+        raise OSError(number, os.strerror(number), file)
+
+    return main, ran
+
+
+@pytest.mark.parametrize("number", sorted(REMEDIES))
+@pytest.mark.parametrize("file", [None, "/some/place"])
+def test_a_place_that_cannot_be_written_ends_a_job_in_one_line(number: int, file: str | None) -> None:
+    result = CliRunner().invoke(failing(number, file)[0])
+    assert result.exit_code == 2
+    (line,) = result.output.strip().splitlines()
+    assert os.strerror(number) in line
+    assert (file or "") in line
+    assert REMEDIES[number] in line
+
+
+def test_any_other_error_keeps_its_traceback() -> None:
+    result = CliRunner().invoke(failing(errno.ECONNREFUSED)[0])
+    assert isinstance(result.exception, ConnectionRefusedError)
+
+
+def test_where_the_result_cannot_be_written_nothing_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    main, ran = failing(errno.EIO)
+    result = CliRunner().invoke(main, ["--out", str(tmp_path / "file" / "result.json")])
+    assert (result.exit_code, ran) == (2, [])
+    assert str(tmp_path / "file") in result.output
+
+
+def test_a_job_that_fails_leaves_no_empty_result(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "result.json"
+    assert CliRunner().invoke(failing(errno.EIO)[0], ["--out", str(out)]).exit_code == 2
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("command", [["up", "--no-llm"], ["status"], ["config", "show"]])
+def test_a_state_folder_below_a_file_ends_a_command_in_one_line(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(cli, ["--state", str(tmp_path / "file" / "state"), *command])
+    assert result.exit_code in (0, 2)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
