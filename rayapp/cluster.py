@@ -55,7 +55,8 @@ def _start_own(**options: Any) -> None:
     ray_constants.ENABLE_RAY_CLUSTER = False
     RayConfig.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
-    folder = tempfile.mkdtemp(prefix="rayapp-")  # Ray's own is open to everybody, and shared with other clusters
+    # Ray's own folder is shared with other clusters, and Ray opens the one that it is given to everybody.
+    folder = tempfile.mkdtemp(prefix="rayapp-")
 
     def end() -> None:
         ray.shutdown()
@@ -67,7 +68,7 @@ def _start_own(**options: Any) -> None:
     named = {"RAY_GCS_SERVER_PORT": str(port), "RAY_ADDRESS": f"{ADDRESS}:{port}"}
     os.environ.update(named)
     try:
-        ray.init(address="local", num_cpus=max(4, usable_cores()), _temp_dir=folder, **options)
+        ray.init(address="local", num_cpus=max(4, usable_cores()), _temp_dir=os.path.join(folder, "ray"), **options)
     finally:
         for name in named:
             del os.environ[name]

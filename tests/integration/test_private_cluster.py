@@ -34,10 +34,11 @@ def loop(config):
     one = torch.ones(1)
     dist.all_reduce(one)
     nodes = len(ray.util.state.list_nodes())  # looks for its cluster again, as Ray's own actors do
+    mode = os.stat(os.path.dirname(ray._private.worker._global_node.get_temp_dir_path())).st_mode & 0o777
     if dist.get_rank() == 0:
         with open(config["out"], "w") as out:
             json.dump({"sum": float(one), "world": dist.get_world_size(), "listening": listening(),
-                       "nodes": nodes, "auth": os.environ["RAY_AUTH_MODE"]}, out)
+                       "nodes": nodes, "auth": os.environ["RAY_AUTH_MODE"], "mode": mode}, out)
     dist.barrier()
 
 connect_ray()
@@ -112,6 +113,7 @@ def test_two_workers_train_and_nobody_else_can_reach_them(training: tuple[dict[s
     assert (found["sum"], found["world"]) == (2.0, 2)
     assert found["auth"] == "token"
     assert found["nodes"] == 1
+    assert found["mode"] == 0o700, "Ray opens the folder that it is given to everybody"
     assert len(found["listening"]) > 10
     assert [(name, address) for name, address in found["listening"] if not is_loopback(address)] == []
 

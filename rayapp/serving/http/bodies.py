@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from rayapp.domain import MAX_ID, MAX_TEXT, Decision, Event, Item
 from rayapp.serving.http.ingest import MAX_RECORDS
+from rayapp.validation import InvalidRecord, whole_id
 
 
 def input_schema(kind: type[msgspec.Struct], *, required: tuple[str, ...], without: tuple[str, ...]) -> dict[str, Any]:
@@ -44,7 +45,10 @@ class ItemsIn(BaseModel):
 
 def _id_text(given: Any) -> Any:
     """Whole numbers are ids, as in records."""
-    return str(given) if type(given) is int else given
+    try:
+        return whole_id(given, "id")
+    except InvalidRecord as error:
+        raise ValueError(str(error)) from None
 
 
 NoteId = Annotated[

@@ -3,6 +3,7 @@ where it fails the request, or the engine."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from rayapp.serving.llm.openai_errors import BadRequest, UnknownModel, openai_er
 from rayapp.serving.llm.request_schemas import check_schemas, deeper_than
 from rayapp.serving.middleware.bodies import replay
 
+log = logging.getLogger("ray.serve")
 MAX_BODY = 1024 * 1024
 MAX_CHOICES = 16  # answers to one prompt
 MAX_ANSWERS = 1024  # prompts of a request, times the answers to each
@@ -44,12 +46,19 @@ class OpenAiRequests:
         try:
             body = checked((await receive()).get("body", b""), kind, self.limits)
         except BadRequest as error:
-            answer = openai_error(error.status, str(error), param=error.field, code=error.code)
-            await answer(scope, receive, send)
+            await _refuse(error, scope, receive, send)
+            return
+        except Exception:  # a check that a request broke: it is the request's fault
+            log.exception("a check failed on a request to %s", kind)
+            await _refuse(BadRequest("the request cannot be read; check its values"), scope, receive, send)
             return
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope["headers"] = [*headers, (b"content-length", str(len(body)).encode())]
         await self.app(scope, replay(body, receive), send)
+
+
+async def _refuse(error: BadRequest, scope: Scope, receive: Receive, send: Send) -> None:
+    await openai_error(error.status, str(error), param=error.field, code=error.code)(scope, receive, send)
 
 
 def checked(body: bytes, kind: str, limits: Limits) -> bytes:
@@ -121,7 +130,7 @@ def _answers(given: dict[str, Any], limits: Limits) -> None:
     n = _whole(given, "n", 1, MAX_CHOICES) or 1
     _whole(given, "best_of", 1, MAX_CHOICES)
     prompt = given.get("prompt")
-    prompts = len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
+    prompts = len(prompt) if isinstance(prompt, list) and not all(map(_token, prompt)) else 1
     if prompts * n > MAX_ANSWERS:
         raise BadRequest(
             f"{prompts} prompts with {n} answers each, at most {MAX_ANSWERS}; send them in parts", "prompt"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rayapp.serving.llm.openai_errors import BadRequest
@@ -184,26 +184,21 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda v: st.lists(v) | st.dictionaries(st.text(), v),
 )
-KEYS = st.sampled_from(
-    [
-        "model",
-        "messages",
-        "prompt",
-        "n",
-        "max_tokens",
-        "stop",
-        "response_format",
-        "structured_outputs",
-        "tools",
-        "guided_json",
-    ]
-)
+KEYS = [
+    "model", "messages", "prompt", "n", "best_of", "max_tokens", "min_tokens", "stop", "bad_words", "response_format",
+    "structured_outputs", "tools", "guided_json", "prompt_embeds",
+]  # fmt: skip
+GOOD = {"chat/completions": chat(), "completions": text(), "tokenize": text(), "embeddings": {"input": "a"}}
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(KEYS, VALUES), st.sampled_from(["chat/completions", "completions"]))
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES), st.sampled_from(sorted(GOOD)))
+@example({"prompt": []}, "chat/completions")
+@example({"prompt": [[]]}, "chat/completions")
+@example({"messages": [], "prompt": None}, "completions")
 def test_any_request_is_refused_or_goes_on(body: dict[str, Any], kind: str) -> None:
+    """Around a good request: a bad key of another call must not go by a check that stops at the first."""
     try:
-        checked(json.dumps(body).encode(), kind, LIMITS)
+        checked(json.dumps({**GOOD[kind], **body}).encode(), kind, LIMITS)
     except BadRequest as error:
         assert str(error)
