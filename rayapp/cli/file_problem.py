@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 
 REMEDIES = {
     errno.ENOSPC: "make room there, or name another place",
@@ -17,6 +19,20 @@ REMEDIES = {
     errno.ENAMETOOLONG: "give it a shorter name",
     errno.EIO: "the disk does not answer; look at the machine's log",
 }
+
+
+# Ray passes on what a worker raised as its traceback alone; Arrow says the number twice.
+NUMBERED = re.compile(r"\[[Ee]rrno (\d+)\][^:\n]*(?:: '([^'\n]+)')?")
+
+
+def problem_behind(error: Exception) -> str | None:
+    """As `file_problem`, for an error that may have come out of a worker of Ray's."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return file_problem(error)
+    if not any(kind.__module__.startswith("ray.") for kind in type(error).__mro__):
+        return None
+    found = ((int(number), file or None) for number, file in NUMBERED.findall(str(error)))
+    return next((file_problem(OSError(n, os.strerror(n), file)) for n, file in found if n in REMEDIES), None)
 
 
 def file_problem(error: OSError) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from rayapp import env
-from rayapp.cli.file_problem import file_problem
+from rayapp.cli.file_problem import problem_behind
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 
@@ -47,8 +47,8 @@ def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], clic
                     Path(out).write_text(json.dumps(result, indent=1, default=str))
             except UserError as error:
                 raise BadInput(str(error)) from None
-            except OSError as error:
-                problem = file_problem(error)
+            except Exception as error:
+                problem = problem_behind(error)
                 if problem is None:
                     raise
                 raise BadInput(problem) from None

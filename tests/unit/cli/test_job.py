@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import traceback
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
+from ray.exceptions import RayTaskError
 
 from rayapp.cli.file_problem import REMEDIES
 from rayapp.cli.job import job
@@ -36,6 +38,42 @@ def test_a_place_that_cannot_be_written_ends_a_job_in_one_line(number: int, file
     assert os.strerror(number) in line
     assert (file or "") in line
     assert REMEDIES[number] in line
+
+
+def of_a_worker(error: Exception) -> Exception:
+    """As Ray raises what a task raised."""
+    try:
+        raise error
+    except Exception as raised:
+        return RayTaskError("task", traceback.format_exc(), raised).as_instanceof_cause()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] No space left on device"),
+        PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/some/place"),
+    ],
+)
+def test_it_is_the_same_where_a_worker_met_it(error: OSError) -> None:
+    @job("A job.")
+    def main(config: Config) -> dict[str, Any]:
+        raise of_a_worker(error)
+
+    result = CliRunner().invoke(main)
+    assert result.exit_code == 2
+    (line,) = result.output.strip().splitlines()
+    assert os.strerror(error.errno or 0) in line
+    assert (error.filename or "") in line
+
+
+def test_a_fault_of_a_worker_keeps_its_traceback() -> None:
+    @job("A job.")
+    def main(config: Config) -> dict[str, Any]:
+        raise of_a_worker(KeyError("x"))
+
+    assert isinstance(CliRunner().invoke(main).exception, RayTaskError)
 
 
 def test_any_other_error_keeps_its_traceback() -> None:
