@@ -1,4 +1,4 @@
-"""`rayapp experiment`: start, list, report and stop experiments of the running system."""
+"""`rayapp experiment`: start, list, report, stop and remove experiments of the running system."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ def show_all(config: Config) -> None:
 def stop(config: Config, name: str) -> None:
     answer = call(config, "POST", f"/v1/experiments/{quote(name, safe='')}/stop")
     click.echo(f"{name}: {'was already stopped' if answer['outcome'] == 'unchanged' else 'stopped'}")
+
+
+def remove(config: Config, name: str) -> None:
+    call(config, "DELETE", f"/v1/experiments/{quote(name, safe='')}")
+    click.echo(f"{name}: removed")
 
 
 def report(config: Config, name: str, as_json: bool, plot: Path | None) -> None:

@@ -225,6 +225,16 @@ def stop_experiment(state: str, name: str) -> None:
     stop(running_config(state), name)
 
 
+@experiment.command("remove")
+@click.argument("name")
+@click.pass_obj
+def remove_experiment(state: str, name: str) -> None:
+    """Remove an ended experiment and its report."""
+    from rayapp.cli.experiments import remove
+
+    remove(running_config(state), name)
+
+
 cli.add_command(configuration)
 
 

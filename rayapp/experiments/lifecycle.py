@@ -44,7 +44,7 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Change(NamedTuple):
-    """`outcome`: created, grown (in coverage), stopped, or unchanged."""
+    """`outcome`: created, grown (in coverage), stopped, removed, or unchanged."""
 
     started: Started
     outcome: str
@@ -88,6 +88,13 @@ def _short(name: str) -> str:
     return ascii(name if len(name) <= 64 else f"{name[:64]}…")
 
 
+def removed(started: Started) -> Change:
+    """Raises ExperimentConflict while it runs."""
+    if started.running:
+        raise ExperimentConflict(f"experiment {started.experiment.name} runs; stop it before it is removed")
+    return Change(started, "removed")
+
+
 def created(known: Mapping[str, Started], experiment: Experiment, now_ms: int) -> Change:
     """Begin `experiment` beside the `known` ones (by name), or grow its coverage. Raises ExperimentConflict."""
     before = known.get(experiment.name)
@@ -100,8 +107,8 @@ def created(known: Mapping[str, Started], experiment: Experiment, now_ms: int) -
         )
     if len(known) >= MAX_STORED:
         raise ExperimentConflict(
-            f"experiment {experiment.name}: {len(known)} experiments are stored, at most {MAX_STORED}; take ended "
-            "ones out of the store (docs/concepts/experiments.md)"
+            f"experiment {experiment.name}: {len(known)} experiments are stored, at most {MAX_STORED}; remove an "
+            "ended one first (rayapp experiment remove NAME)"
         )
     for other in known.values():
         if other.running and experiment.meets(other.experiment):

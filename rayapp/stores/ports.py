@@ -230,6 +230,10 @@ class ExperimentStore(Protocol):
         """
         ...
 
+    def remove(self, name: str) -> Change:
+        """Takes an ended one out, and its report with it. Raises UnknownExperiment, ExperimentConflict."""
+        ...
+
 
 class JobStates(Protocol):
     """How the jobs that never end are doing, as they say themselves."""

@@ -62,6 +62,10 @@ class ExperimentService:
         """Raises UnknownExperiment."""
         return await self._run(lambda: self.store.stop(name))
 
+    async def remove(self, name: str) -> Change:
+        """Raises UnknownExperiment, ExperimentConflict while it runs."""
+        return await self._run(lambda: self.store.remove(name))
+
     async def all(self) -> list[Started]:
         """Newest first."""
         return await self._run(self.store.all)

@@ -28,7 +28,7 @@ class StartedExperiment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExperimentChange(StartedExperiment, frozen=True, kw_only=True):
-    """`outcome`: created, grown (in coverage), unchanged or stopped."""
+    """`outcome`: created, grown (in coverage), unchanged, stopped or removed."""
 
     outcome: str
 

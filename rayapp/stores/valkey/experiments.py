@@ -9,7 +9,7 @@ import msgspec
 import redis.exceptions
 
 from rayapp.experiments.experiment import Experiment
-from rayapp.experiments.lifecycle import Change, Started, UnknownExperiment, check, created, stopped
+from rayapp.experiments.lifecycle import Change, Started, UnknownExperiment, check, created, removed, stopped
 from rayapp.stores import ports
 from rayapp.stores.valkey.commands import Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
@@ -51,6 +51,9 @@ class ExperimentStore(ports.ExperimentStore):
             raise UnknownExperiment(f"experiment {name!r} could not be read, and is removed")
         return self._changed(lambda pipe: stopped(_known(pipe, name), int(time.time() * 1000)))
 
+    def remove(self, name: str) -> Change:
+        return self._changed(lambda pipe: removed(_known(pipe, name)))
+
     def _changed(self, change: Callable[[Pipe], Change]) -> Change:
         """`change(pipe)` reads and decides; its decision is written unless another client wrote meanwhile."""
         while True:
@@ -61,7 +64,11 @@ class ExperimentStore(ports.ExperimentStore):
                     if decided.outcome == "unchanged":
                         return decided
                     pipe.multi()
-                    pipe.hset(EXPERIMENTS, decided.started.experiment.name, msgspec.json.encode(decided.started))
+                    name = decided.started.experiment.name
+                    if decided.outcome == "removed":
+                        pipe.hdel(EXPERIMENTS, name)
+                    else:
+                        pipe.hset(EXPERIMENTS, name, msgspec.json.encode(decided.started))
                     pipe.execute()
                     return decided
                 except redis.exceptions.WatchError:

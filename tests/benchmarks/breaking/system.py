@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,7 @@ def system_for(state: str | None, *, llm: bool) -> Iterator[System]:
         system.http = httpx.Client(base_url=url_of(system), timeout=REQUEST_S)
         yield system
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the system must not outlive a benchmark that is ended
     with tempfile.TemporaryDirectory(prefix="rayapp-bench-") as folder, running(Path(folder)) as system:
         if llm:
             system.ensure(llm=True)

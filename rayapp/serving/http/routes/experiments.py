@@ -52,4 +52,9 @@ def router(services: Services) -> APIRouter:
         """Nobody is in the experiment from now on; its report stays."""
         return Json(ExperimentChange.after(await experiments_.stop(clean(name, "name"))))
 
+    @routes.delete("/v1/experiments/{name}", **returns(ExperimentChange))
+    async def remove_experiment(name: ExperimentName) -> Response:
+        """Take an ended experiment and its report out; exposures in the log stay."""
+        return Json(ExperimentChange.after(await experiments_.remove(clean(name, "name"))))
+
     return routes

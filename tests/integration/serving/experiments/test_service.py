@@ -59,6 +59,8 @@ async def test_created_grown_listed_and_stopped(service: ExperimentService) -> N
     with pytest.raises(ReportPending) as reading:
         await service.report("interests-4")
     assert reading.value.retry_after == 5
+    assert (await service.remove("interests-4")).outcome == "removed"
+    assert await service.all() == []
 
 
 @pytest.mark.parametrize(

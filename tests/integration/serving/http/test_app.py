@@ -46,6 +46,7 @@ def test_the_document_has_every_call_and_is_whole(services: Services) -> None:
         ("/v1/items/{item_id}/queries", "get"), ("/v1/moderate", "post"), ("/v1/users/{user_id}/history", "get"),
         ("/v1/users/{user_id}", "delete"), ("/v1/experiments", "get"), ("/v1/experiments", "post"),
         ("/v1/experiments/{name}/report", "get"), ("/v1/experiments/{name}/stop", "post"),
+        ("/v1/experiments/{name}", "delete"),
         ("/healthz", "get"), ("/readyz", "get"), ("/metrics", "get"),
     } <= calls  # fmt: skip
     text = json.dumps(document)

@@ -59,4 +59,4 @@ def test_every_check_of_schemathesis_holds_for_every_call(url: str, tmp_path: Pa
     passed = re.search(r"(\d+) generated, \1 passed", said.stdout)
     assert passed, "\n".join(lines[-50:])
     assert int(passed[1]) > 1000
-    assert "Tested: 20" in said.stdout
+    assert "Tested: 21" in said.stdout

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
+from rayapp.experiments import lifecycle
 from rayapp.experiments.arm_params import ArmParams
 from rayapp.experiments.experiment import Arm, Experiment, ExperimentError
 from rayapp.experiments.lifecycle import ExperimentConflict, UnknownExperiment
@@ -39,6 +40,24 @@ def test_an_experiment_begins_grows_and_stops(experiments: ExperimentStore) -> N
     assert experiments.stop("first") == (stopped, "unchanged")
     with pytest.raises(ExperimentConflict, match="was stopped; its name is the seed"):
         experiments.create(HALF)
+
+
+def test_an_ended_one_can_be_removed_and_makes_room(
+    experiments: ExperimentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "MAX_STORED", 1)
+    experiments.create(HALF)
+    with pytest.raises(ExperimentConflict, match="first runs; stop it before it is removed"):
+        experiments.remove("first")
+    experiments.stop("first")
+    other = msgspec.structs.replace(HALF, name="second")
+    with pytest.raises(ExperimentConflict, match="rayapp experiment remove"):
+        experiments.create(other)
+    assert experiments.remove("first").outcome == "removed"
+    with pytest.raises(UnknownExperiment):
+        experiments.remove("first")
+    experiments.create(other)
+    assert [one.experiment.name for one in experiments.all()] == ["second"]
 
 
 def test_arms_and_weights_never_change(experiments: ExperimentStore) -> None:

@@ -49,6 +49,7 @@ BLOCKING: dict[str, Callable[[StoreBackend], Any]] = {
     "experiments.get": lambda s: s.experiments().get("x"),
     "experiments.create": lambda s: s.experiments().create(TWO),
     "experiments.stop": lambda s: s.experiments().stop("x"),
+    "experiments.remove": lambda s: s.experiments().remove("x"),
     "lease": lambda s: s.lease("job").__enter__(),
 }
 ASYNC: dict[str, Callable[[AsyncStoreBackend], Awaitable[Any]]] = {
