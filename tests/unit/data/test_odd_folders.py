@@ -196,6 +196,68 @@ def test_a_folder_of_parts_is_a_table(tmp_path: Path) -> None:
     assert DataFolder(tmp_path).digest() != before
 
 
+def put(file: Path, rows: Any = ROWS) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(rows), file)
+
+
+@pytest.mark.parametrize(
+    ("folder", "column", "value"),
+    [
+        ("action=impression", "action", "impression"),
+        ("scenario=search", "scenario", "search"),
+        ("scenario=a%2Fb c", "scenario", "a/b c"),
+        ("scenario=__HIVE_DEFAULT_PARTITION__", "scenario", "homefeed"),
+        ("year=2023/action=like", "action", "like"),
+        ("user_id=007", "user_id", "007"),
+        ("_x=1/query=q", "query", "q"),
+    ],
+)
+def test_the_name_of_a_folder_is_a_column(tmp_path: Path, folder: str, column: str, value: str) -> None:
+    parts = tmp_path / "action=like" / "interactions.parquet"  # what is above the table is none of it
+    put(parts / folder / "part-0.parquet", {name: values for name, values in ROWS.items() if name != column})
+    data = DataFolder(parts.parent)
+    assert data.interactions()[column].to_pylist() == [value] * 3
+    if column != "action":
+        assert data.interactions()["action"].to_pylist() == ["click"] * 3
+
+
+def test_a_column_of_the_file_goes_before_the_folder_and_parts_differ(tmp_path: Path) -> None:
+    parts = tmp_path / "interactions.parquet"
+    put(parts / "action=like" / "0.parquet", {**ROWS, "action": ["share"] * 3})
+    put(parts / "action=follow" / "0.parquet")
+    put(parts / "0.parquet")
+    assert sorted(DataFolder(tmp_path).interactions()["action"].to_pylist()) == sorted(["share", "follow", "click"] * 3)
+
+
+def test_items_have_the_columns_of_their_folders(tmp_path: Path) -> None:
+    put(tmp_path / "interactions.parquet")
+    put(tmp_path / "items.parquet" / "kind=ad" / "0.parquet", {"item_id": [1], "title": ["an ad"]})
+    put(tmp_path / "items.parquet" / "kind=note" / "0.parquet", {"item_id": [2], "title": ["a note"]})
+    assert [(item.item_id, item.kind) for item in DataFolder(tmp_path).items()] == [("1", "ad"), ("2", "note")]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "_temporary/0/_temporary/attempt_0/part-0.parquet",
+        ".ipynb_checkpoints/part-0-checkpoint.parquet",
+        "_delta_log/00000000000000000010.checkpoint.parquet",
+        "action=like/_temporary/part-0.parquet",
+        "_part-0.parquet",
+        "._part-0.parquet",
+    ],
+)
+def test_what_is_hidden_is_no_part_of_the_table(tmp_path: Path, hidden: str) -> None:
+    parts = tmp_path / "interactions.parquet"
+    put(parts / "part-0.parquet")
+    before = DataFolder(tmp_path).digest()
+    put(parts / hidden)
+    folder = DataFolder(tmp_path)
+    assert folder.interactions().num_rows == 3
+    assert folder.digest() == before
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
