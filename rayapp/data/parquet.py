@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rayapp.data.errors import DataFolderError
+from rayapp.data.errors import DataFolderError, one_line
 
 MARK = b"PAR1"
 GAP = "__HIVE_DEFAULT_PARTITION__"  # in the name of a folder: its rows have no value
@@ -31,20 +31,33 @@ def read_table(path: Path) -> pa.Table:
     if not files:
         raise DataFolderError(f"{path} is a folder without a .parquet file; write the table there, or give another one")
     tables = [_with_folder_columns(read_file(file), file.relative_to(path).parent.parts) for file in files]
+    return together(tables, path)
+
+
+def together(tables: list[pa.Table], path: Path) -> pa.Table:
+    """The parts of a table as one. Raises DataFolderError."""
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
-        raise DataFolderError(f"{path}: its parts have different columns: {_line(error)}; write them anew") from None
+        raise DataFolderError(f"{path}: its parts have different columns: {one_line(error)}; write them anew") from None
 
 
-def read_file(file: Path, columns: Sequence[str] = ()) -> pa.Table:
-    """One file; only these columns where some are named. Raises DataFolderError, which names the file."""
+def read_file(file: Path, columns: Mapping[str, pa.DataType | None] | None = None) -> pa.Table:
+    """One file; only these columns, as these types, where some are named. Raises DataFolderError, which names it."""
+    wanted = columns or {}
     try:
         with pq.ParquetFile(file) as opened:
-            _check_columns(file, opened.schema_arrow.names, columns)
-            return opened.read(list(columns) or None)
+            _check_columns(file, opened.schema_arrow.names, wanted)
+            table = opened.read(list(wanted) or None)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(file, error) from None
+    for number, name in enumerate(table.schema.names):
+        kind = wanted.get(name)
+        try:
+            table = table if kind is None else table.set_column(number, name, table[name].cast(kind))
+        except pa.ArrowException as error:
+            raise DataFolderError(f"{file}: column {name} is no {kind}: {one_line(error)}; write it anew") from None
+    return table
 
 
 def _parts_below(folder: Path) -> Iterator[Path]:
@@ -72,7 +85,7 @@ def _with_folder_columns(table: pa.Table, folders: tuple[str, ...]) -> pa.Table:
     return table
 
 
-def _check_columns(file: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
+def _check_columns(file: Path, there: Sequence[str], wanted: Iterable[str]) -> None:
     missing = [name for name in wanted if name not in there]
     if missing:
         raise DataFolderError(f"{file} has no column {', '.join(missing)}; it has {', '.join(there)[:200]}")
@@ -92,7 +105,7 @@ def _guess(file: Path, head: bytes, error: Exception) -> str:
     if not head:
         return "it is empty; write it again"
     if head.startswith(MARK):
-        return f"it is cut off or damaged ({_line(error)}); copy or write it again"
+        return f"it is cut off or damaged ({one_line(error)}); copy or write it again"
     text = head.decode(errors="replace")
     if head.lstrip()[:1] in b"[{":
         return "it holds JSON; convert it (pandas: read_json(file, lines=True).to_parquet(file))"
@@ -100,7 +113,3 @@ def _guess(file: Path, head: bytes, error: Exception) -> str:
         first = text.splitlines()[0][:60]
         return f"it holds text such as {first!r}, as CSV does; convert it (pandas: read_csv(file).to_parquet(file))"
     return f"it begins with {head[:8]!r}, Parquet with {MARK!r}; write {file.name} as Parquet"
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
