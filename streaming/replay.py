@@ -77,6 +77,8 @@ class LogFile:
             raise DataFolderError(f"{file} does not exist; give a .jsonl or .parquet behaviour log")
         if file.suffix not in KINDS:
             raise DataFolderError(f"{file} is no {' or '.join(KINDS)} file; convert it to one of them")
+        if file.is_dir() and file.suffix != ".parquet":
+            raise DataFolderError(f"{file} is a folder; give one of its files, or a folder of Parquet parts")
         self.file = file
         self.scenarios = scenarios
         self.left_out = LeftOut(str(file))

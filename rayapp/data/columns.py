@@ -21,23 +21,39 @@ def plain(column: Column) -> Column:
     if pa.types.is_dictionary(column.type):
         values: pa.DataType = column.type.value_type  # type: ignore[attr-defined]
         column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], values)
+    if pa.types.is_float16(column.type):  # most of Arrow's functions have no form for it
+        column = column.cast(pa.float32())
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     return column
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    """Some writers have texts as bytes, which they are in the file."""
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+
+
+def may_be_text(kind: pa.DataType) -> bool:
+    """Texts, lists of texts, and gaps alone."""
+    if pa.types.is_dictionary(kind):
+        return may_be_text(kind.value_type)  # type: ignore[attr-defined]
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return may_be_text(kind.value_type)  # type: ignore[attr-defined]
+    return _is_text(kind) or pa.types.is_null(kind)
 
 
 def texts(column: Column, name: str) -> Column:
     """Text as it is. Raises DataFolderError for another type."""
     column = plain(column)
     kind = column.type
-    if pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        try:
-            return column.cast(pa.string())
-        except pa.ArrowException:
-            raise DataFolderError(f"column {name!r} holds bytes that are not UTF-8; write it as text") from None
-    raise _type_error(name, column, "text")
+    if not (pa.types.is_null(kind) or _is_text(kind) or is_bytes(kind)):
+        raise _type_error(name, column, "text")
+    try:
+        column = column.cast(pa.string())
+        column.validate(full=True)  # Parquet's readers take bytes for text unseen
+    except pa.ArrowException:
+        raise DataFolderError(f"column {name!r} holds bytes that are not UTF-8; write it as text") from None
+    return column
 
 
 def ids(column: Column, name: str) -> Column:
@@ -65,16 +81,22 @@ def ids(column: Column, name: str) -> Column:
     return texts(column, name)
 
 
-def whole_numbers(column: Column, name: str) -> Column:
-    """int64. Raises DataFolderError for fractions and other types."""
+def whole_numbers(column: Column, name: str) -> tuple[Column, Column]:
+    """(int64, null for what is no whole number of 64 bits; which rows that is). Raises DataFolderError for types that
+    hold no numbers."""
     column = plain(column)
-    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_null(column.type)):
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
         raise _type_error(name, column, "whole numbers")
-    try:
-        return column.cast(pa.int64())
-    except pa.ArrowException:
-        example = f"such as {_example(column)}" if pa.types.is_floating(column.type) else "beyond 64 bits"
-        raise DataFolderError(f"column {name!r} holds numbers that are not whole, {example}; round them") from None
+    odd = pc.and_not(pc.is_valid(column), pc.is_valid(column))
+    if pa.types.is_floating(kind):
+        odd = pc.or_(pc.not_equal(column, pc.floor(column)), pc.greater(pc.abs(column), float(MAX_EXACT)))
+    elif pa.types.is_uint64(kind):
+        odd = pc.greater(column, pa.scalar(2**63 - 1, pa.uint64()))
+    odd = pc.fill_null(odd, False)
+    return pc.if_else(odd, None, column).cast(pa.int64()), odd
 
 
 def times(column: Column, name: str, unit: Unit) -> tuple[Column, dict[int, str]]:
@@ -85,6 +107,8 @@ def times(column: Column, name: str, unit: Unit) -> tuple[Column, dict[int, str]
     """
     column = plain(column)
     kind = column.type
+    if pa.types.is_null(kind):
+        return column.cast(pa.int64()), {}
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         stamps = column.cast(pa.timestamp("ms", tz=getattr(kind, "tz", None)), safe=False)
         return _checked(stamps.cast(pa.int64()), "ms")
@@ -92,8 +116,8 @@ def times(column: Column, name: str, unit: Unit) -> tuple[Column, dict[int, str]
         if unit == "ms" and pa.types.is_integer(kind):
             return _checked(column.cast(pa.int64(), safe=False), unit)
         return _checked(column.cast(pa.float64(), safe=False), unit)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_view(kind):
-        return _one_by_one(column.to_pylist(), unit)
+    if _is_text(kind):
+        return _one_by_one(texts(column, name).to_pylist(), unit)
     raise _type_error(name, column, "numbers, datetimes or ISO 8601 text")
 
 
@@ -129,5 +153,5 @@ def _example(column: Column) -> object:
     return odd[0].as_py() if len(odd) else None
 
 
-def _is_view(kind: pa.DataType) -> bool:
-    return pa.types.is_string_view(kind)
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)

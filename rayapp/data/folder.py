@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
-import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from rayapp.data.catalogue import usable_items
 from rayapp.data.errors import DataFolderError
 from rayapp.data.interactions import usable_interactions
-from rayapp.data.left_out import LeftOut
 from rayapp.data.order import time_order
-from rayapp.data.parquet import parts_of, read_table
+from rayapp.data.parquet import parts_of, read_file, read_table, together
 from rayapp.data.vocabulary import Vocabulary
-from rayapp.domain import Action, Event, Item
-from rayapp.validation import InvalidRecord, columns_without_text, parse_item
+from rayapp.domain import INTERACTION_SCHEMA, Action, Event, Item
 
+FORGOTTEN = {"user_id": pa.string(), "append_ms": pa.int64()}
+ARCHIVED = {  # of an archive's behaviour, what is read (streaming/archive.py writes it)
+    **{field.name: field.type for field in INTERACTION_SCHEMA},
+    **{"event_id": pa.string(), "partition": pa.int32(), "offset": pa.int64(), "append_ms": pa.int64()},
+}
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 
 
@@ -70,11 +71,11 @@ class DataFolder:
         files = sorted(self.path.glob("behaviour/date=*/[0-9]*.parquet"))
         if not files:
             raise DataFolderError(f"{self.path}/behaviour holds no file yet; run jobs.archive_events first")
-        table = pa.concat_tables([pq.read_table(f, partitioning=None) for f in files])
+        table = together([read_file(file, ARCHIVED) for file in files], self.path / "behaviour")
         table = table.sort_by([("partition", "ascending"), ("offset", "ascending")])
         gone: dict[str, int] = {}
         if (self.path / "forgotten.parquet").is_file():
-            forgotten = pq.read_table(self.path / "forgotten.parquet")
+            forgotten = read_file(self.path / "forgotten.parquet", FORGOTTEN)
             gone = dict(zip(forgotten["user_id"].to_pylist(), forgotten["append_ms"].to_pylist(), strict=True))
         seen: set[tuple[str, str]] = set()
         keep = []
@@ -95,34 +96,9 @@ class DataFolder:
         if not file.exists():
             ids = pc.unique(self.interactions()["item_id"]).to_pylist()
             return {i: Item(item_id=i, title=i) for i in sorted(ids)}
-        table = read_table(file)
-        if "item_id" not in table.schema.names:
-            raise DataFolderError(f"{file} has no column 'item_id'; it has {sorted(table.schema.names)}")
-        found: dict[str, Item] = {}
-        left_out, without_text, again = LeftOut(str(file)), set[str](), 0
-        now_ms = int(time.time() * 1000)
-        for batch in table.to_batches(max_chunksize=10_000):
-            for row in batch.to_pylist():
-                present = {
-                    key: value for key, value in row.items() if value is not None and value == value
-                }  # NaN: a gap
-                if isinstance(present.get("image"), str) and present["image"]:
-                    present["image"] = str((self.path / present["image"]).resolve())
-                try:
-                    item = parse_item(present, now_ms)
-                except InvalidRecord as error:
-                    left_out.add(str(error).removeprefix("item: "))
-                    continue
-                without_text.update(columns_without_text(present))
-                again += item.item_id in found
-                found[item.item_id] = item
-        left_out.check(table.num_rows)
-        self._notice(left_out.line(table.num_rows))
-        if again:
-            self._notice(f"{file}: {again:,} rows repeat an item_id; the last row of an id counts")
-        if without_text:
-            columns = ", ".join(sorted(without_text)[:10])
-            self._notice(f"{file}: columns without text are left out: {columns}")
+        found, notices = usable_items(read_table(file), file)
+        for notice in notices:
+            self._notice(notice)
         return found
 
 
@@ -136,11 +112,6 @@ def _instead(folder: Path) -> str:
     if tables:
         return f"; it has {', '.join(tables[:8])}: write the interactions as interactions.parquet; {guide}"
     return f"; it has {', '.join(there[:8]) or 'nothing'}; {guide}"
-
-
-def _is_gap(value: object) -> bool:
-    """pandas writes gaps of numbers as NaN."""
-    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def bootstrap_events(folder: DataFolder) -> Iterator[Event]:

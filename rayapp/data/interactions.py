@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rayapp.data import columns
 from rayapp.data.columns import Column
-from rayapp.data.errors import DataFolderError
+from rayapp.data.errors import DataFolderError, one_line
 from rayapp.data.left_out import LeftOut
 from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, MAX_ID
 from rayapp.times import Unit
@@ -38,6 +38,8 @@ def usable_interactions(table: pa.Table, where: str = "interactions") -> tuple[p
         return _usable(table, where)
     except DataFolderError as error:
         raise DataFolderError(f"{where}: {error}") from None
+    except pa.ArrowException as error:
+        raise DataFolderError(f"{where}: a column cannot be read: {one_line(error)}; write it anew") from None
 
 
 def _usable(table: pa.Table, where: str) -> tuple[pa.Table, LeftOut]:
@@ -82,15 +84,20 @@ def _usable(table: pa.Table, where: str) -> tuple[pa.Table, LeftOut]:
         "scenario": given("scenario", columns.ids, DEFAULT_SCENARIO),
         "action": given("action", columns.texts, "click"),
         "query": given("query", columns.texts, None),
-        "position": given("position", columns.whole_numbers, 0),
+        "position": None,
     }
+    if "position" in names:
+        numbers, odd = columns.whole_numbers(table["position"], "position")
+        optional["position"] = pc.fill_null(numbers, 0)
+        leave(odd, "position is no whole number")
     if (scenario := optional["scenario"]) is not None:
         length = pc.utf8_length(scenario)
         leave(pc.or_(pc.equal(length, 0), pc.greater(length, MAX_ID)), f"scenario is empty or over {MAX_ID} characters")
     if (action := optional["action"]) is not None:
-        unknown = set(pc.unique(action).to_pylist()) - set(ACTIONS)
-        if unknown:
-            raise DataFolderError(f"unknown actions {sorted(unknown)[:5]}; use {', '.join(ACTIONS)}")
+        known = pc.is_in(action, pa.array(ACTIONS, pa.string()))
+        odd = action.filter(pc.invert(known))
+        if len(odd):
+            leave(pc.invert(known), f"action {odd[0].as_py()[:60]!r} is unknown; use {', '.join(ACTIONS)}")
     if (query := optional["query"]) is not None:
         too_long = pc.fill_null(pc.greater(pc.utf8_length(query), MAX_QUERY), False)
         leave(too_long, f"query has more than {MAX_QUERY:,} characters")

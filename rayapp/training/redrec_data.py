@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 import ray.data
 
 from rayapp.data.folder import DataFolder, item_rows, of_scenarios, vocabulary_of
-from rayapp.data.interactions import usable_interactions
-from rayapp.data.parquet import parts_of
 from rayapp.data.sequences import user_sequences
 from rayapp.data.vocabulary import Vocabulary
 from rayapp.domain import Action, Item
 from rayapp.training.redrec_settings import TrainingError
+
+BLOCK_ROWS = 500_000
 
 
 class TrainingData(NamedTuple):
@@ -37,17 +37,13 @@ def training_data(folder: DataFolder, *, scenarios: tuple[str, ...] = (), blocks
     unknown = set(scenarios) - set(pc.unique(table["scenario"]).to_pylist())
     if unknown:
         raise TrainingError(f"{folder.path} has no events of scenario {', '.join(sorted(unknown))}")
-    vocabulary = vocabulary_of(of_scenarios(table, scenarios))
-    where = str(folder.path)
-    if folder.archive:
-        interactions = ray.data.from_arrow(of_scenarios(table, scenarios))
-    else:
-        files = [str(file) for file in parts_of(folder.path / "interactions.parquet")]
-        interactions = ray.data.read_parquet(files).map_batches(
-            lambda t: of_scenarios(usable_interactions(_table(t), where)[0], scenarios),
-            batch_format="pyarrow",
-            batch_size=None,
-        )
+    wanted = of_scenarios(table, scenarios)
+    vocabulary = vocabulary_of(wanted)
+    # The table that was checked, not its files again: what a row means may stand in a folder's name.
+    slices: list[pa.Table | bytes] = [
+        wanted.slice(start, BLOCK_ROWS) for start in range(0, wanted.num_rows, BLOCK_ROWS)
+    ]
+    interactions = ray.data.from_arrow(slices)
     dataset = interactions.repartition(blocks, keys=["user_id"]).map_batches(
         lambda t: user_sequences(_table(t), vocabulary, rows), batch_format="pyarrow", batch_size=None
     )

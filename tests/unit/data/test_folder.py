@@ -75,7 +75,7 @@ def test_bootstrap_events_are_in_time_order_and_the_same_every_time(tmp_path: Pa
     [
         ({"item_id": None}, "no column 'item_id'"),
         ({"timestamp": None}, "timestamp"),
-        ({"action": ["stare"] * 4}, "unknown actions"),
+        ({"action": ["stare"] * 4}, "action 'stare' is unknown"),
     ],
 )
 def test_bad_folders_name_the_column(change: dict, text: str) -> None:

@@ -107,6 +107,7 @@ def test_a_type_that_holds_no_time_is_named(tmp_path: Path, kind: pa.DataType) -
         (pa.array([Decimal(5), Decimal(10**25), Decimal(1)]), ["5", str(10**25), "1"]),
         (pa.array(["a/b", "\u00e4", " "]), ["a/b", "\u00e4", " "]),
         (pa.array([b"a", b"b", b"c"]), ["a", "b", "c"]),
+        (pa.array([7.0, 2.0, 0.0], pa.float16()), ["7", "2", "0"]),
         (pa.array(["a", "b", "a"]).dictionary_encode(), ["a", "b", "a"]),
         (pa.array([1, 2, 1]).dictionary_encode(), ["1", "2", "1"]),
         (pa.array(["a", "b", "c"], pa.large_string()), ["a", "b", "c"]),
@@ -141,6 +142,10 @@ def test_ids_that_are_not_exact_are_refused(tmp_path: Path, ids: list[Any]) -> N
         ({"timestamp": [str(T), "yesterday", str(T)]}, "'yesterday' is no time"),
         ({"scenario": ["a", "", "b"]}, "scenario is empty"),
         ({"query": ["a", "b" * 1001, "c"]}, "query has more than 1,000"),
+        ({"action": ["click", "view", None]}, "action 'view' is unknown; use impression"),
+        ({"position": [1.0, 0.5, None]}, "position is no whole number"),
+        ({"position": pa.array([1, 2**64 - 1, 3], pa.uint64())}, "position is no whole number"),
+        ({"timestamp": pa.array([T, 10**12, T], pa.timestamp("s"))}, "is no time"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_left_out_and_counted(tmp_path: Path, change: dict, reason: str) -> None:
@@ -158,10 +163,12 @@ def test_a_row_that_cannot_be_used_is_left_out_and_counted(tmp_path: Path, chang
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"action": ["Click"] * 3}, r"unknown actions \['Click'\]; use impression, click"),
+        ({"action": ["Click"] * 3}, "3 of 3 rows cannot be used: action 'Click' is unknown; use impression, click"),
         ({"action": [1] * 3}, "column 'action' has the type int64"),
-        ({"position": [1.0, 0.5, 2.0]}, "column 'position' holds numbers that are not whole, such as 0.5"),
+        ({"position": [0.1, 0.5, 2.0]}, "2 of 3 rows cannot be used: position is no whole number"),
         ({"position": ["a"] * 3}, "column 'position' has the type"),
+        ({"user_id": pa.array([b"a", b"\xff", b"c"]).view(pa.string())}, "column 'user_id' holds bytes that are not"),
+        ({"timestamp": [None] * 3}, "3 of 3 rows cannot be used: timestamp is empty"),
         ({"query": [1] * 3}, "column 'query' has the type"),
         ({"user_id": [["a"], ["b"], ["c"]]}, "column 'user_id' has the type"),
         ({"user_id": [""] * 3}, "3 of 3 rows cannot be used: user_id is empty"),
@@ -194,6 +201,68 @@ def test_a_folder_of_parts_is_a_table(tmp_path: Path) -> None:
     before = folder.digest()
     pq.write_table(pa.table(ROWS), parts / "part-00002.parquet")
     assert DataFolder(tmp_path).digest() != before
+
+
+def put(file: Path, rows: Any = ROWS) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(rows), file)
+
+
+@pytest.mark.parametrize(
+    ("folder", "column", "value"),
+    [
+        ("action=impression", "action", "impression"),
+        ("scenario=search", "scenario", "search"),
+        ("scenario=a%2Fb c", "scenario", "a/b c"),
+        ("scenario=__HIVE_DEFAULT_PARTITION__", "scenario", "homefeed"),
+        ("year=2023/action=like", "action", "like"),
+        ("user_id=007", "user_id", "007"),
+        ("_x=1/query=q", "query", "q"),
+    ],
+)
+def test_the_name_of_a_folder_is_a_column(tmp_path: Path, folder: str, column: str, value: str) -> None:
+    parts = tmp_path / "action=like" / "interactions.parquet"  # what is above the table is none of it
+    put(parts / folder / "part-0.parquet", {name: values for name, values in ROWS.items() if name != column})
+    data = DataFolder(parts.parent)
+    assert data.interactions()[column].to_pylist() == [value] * 3
+    if column != "action":
+        assert data.interactions()["action"].to_pylist() == ["click"] * 3
+
+
+def test_a_column_of_the_file_goes_before_the_folder_and_parts_differ(tmp_path: Path) -> None:
+    parts = tmp_path / "interactions.parquet"
+    put(parts / "action=like" / "0.parquet", {**ROWS, "action": ["share"] * 3})
+    put(parts / "action=follow" / "0.parquet")
+    put(parts / "0.parquet")
+    assert sorted(DataFolder(tmp_path).interactions()["action"].to_pylist()) == sorted(["share", "follow", "click"] * 3)
+
+
+def test_items_have_the_columns_of_their_folders(tmp_path: Path) -> None:
+    put(tmp_path / "interactions.parquet")
+    put(tmp_path / "items.parquet" / "kind=ad" / "0.parquet", {"item_id": [1], "title": ["an ad"]})
+    put(tmp_path / "items.parquet" / "kind=note" / "0.parquet", {"item_id": [2], "title": ["a note"]})
+    assert [(item.item_id, item.kind) for item in DataFolder(tmp_path).items()] == [("1", "ad"), ("2", "note")]
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "_temporary/0/_temporary/attempt_0/part-0.parquet",
+        ".ipynb_checkpoints/part-0-checkpoint.parquet",
+        "_delta_log/00000000000000000010.checkpoint.parquet",
+        "action=like/_temporary/part-0.parquet",
+        "_part-0.parquet",
+        "._part-0.parquet",
+    ],
+)
+def test_what_is_hidden_is_no_part_of_the_table(tmp_path: Path, hidden: str) -> None:
+    parts = tmp_path / "interactions.parquet"
+    put(parts / "part-0.parquet")
+    before = DataFolder(tmp_path).digest()
+    put(parts / hidden)
+    folder = DataFolder(tmp_path)
+    assert folder.interactions().num_rows == 3
+    assert folder.digest() == before
 
 
 @pytest.mark.parametrize(
@@ -289,6 +358,11 @@ kinds = st.sampled_from(
         pa.list_(pa.string()),
         pa.binary(),
         pa.null(),
+        pa.float16(),
+        pa.duration("ms"),
+        pa.timestamp("s", tz="Moon/Crater"),
+        pa.decimal128(20, 2),
+        pa.binary(1),
     ]
 )
 SAMPLES: dict[pa.DataType, list[Any]] = {
@@ -300,6 +374,11 @@ SAMPLES: dict[pa.DataType, list[Any]] = {
     pa.list_(pa.string()): [["a"], []],
     pa.binary(): [b"a", b"\xff"],
     pa.null(): [None],
+    pa.float16(): [0.5, 1.0, float("inf")],
+    pa.duration("ms"): [1],
+    pa.timestamp("s", tz="Moon/Crater"): [T, 2**40, 2**62],
+    pa.decimal128(20, 2): [Decimal("0.5"), Decimal(T)],
+    pa.binary(1): [b"a", b"\xff"],
 }
 
 

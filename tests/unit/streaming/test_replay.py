@@ -67,3 +67,9 @@ def test_a_parquet_log_is_read_as_a_data_folder_is(tmp_path: Path) -> None:
     file = LogFile(tmp_path / "log.parquet", SCENARIOS)
     assert [(event.user_id, event.item_id) for event in file.events()] == [("v", "3"), ("u", "1")]
     assert "1 of 3 rows left out: user_id is empty" in file.report()
+
+
+def test_a_folder_is_no_file_of_lines(tmp_path: Path) -> None:
+    (tmp_path / "dir.jsonl").mkdir()
+    with pytest.raises(DataFolderError, match="is a folder; give one of its files"):
+        LogFile(tmp_path / "dir.jsonl", SCENARIOS)
