@@ -27,11 +27,12 @@ import pyarrow.parquet as pq
 import torch
 
 from jobs import RECIPES
-from rayapp.cli.job import JobError, job
+from rayapp.cli.job import JobError, job, option_object
 from rayapp.config import Config
 from rayapp.content.cached import encoded_texts
 from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.domain import Event
+from rayapp.parsing import convert
 from rayapp.redrec.evaluation.prequential_report import METRICS, plot, report
 from rayapp.redrec.evaluation.prequential_run import PrequentialRun, Settings
 from rayapp.redrec.model.artifact import ItemSpace
@@ -137,9 +138,11 @@ def main(config: Config, **options: Any) -> dict[str, Any]:
     folder = DataFolder(options["data"])
     arms = arms_of(options["arms"])
     half_life, baseline, bucket = (duration_ms(options[name]) for name in ("half_life", "baseline", "bucket"))
-    learner = msgspec.convert(
-        {**msgspec.to_builtins(config.learner), **json.loads(options["learner_json"]), "seed": options["seed"]},
+    given = option_object("--learner", options["learner_json"])
+    learner = convert(
+        {**msgspec.to_builtins(config.learner), **given, "seed": options["seed"]},
         type(config.learner),
+        what="--learner",
     )
     times = folder.interactions()["timestamp_ms"].to_numpy()
     start_ms = start_of(options["start"], times)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from rayapp.cli.job import JobError, job
+from rayapp.cli.job import JobError, job, option_object
 from rayapp.cluster import arrow_tables, connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
@@ -40,7 +39,7 @@ PROGRESS_EVERY_S = 15.0
 def main(
     config: Config, *, notes: Path | None, verdicts: Path | None, topic: bool, engines: int, engine: str, part: int
 ) -> dict[str, Any]:
-    settings = _settings(engine)
+    settings = option_object("--engine", engine)
     if topic == (notes is not None) or (notes is None) != (verdicts is None):
         raise JobError("give --notes TABLE --verdicts FOLDER, or --topic")
     connect_ray(quiet=True)
@@ -85,18 +84,6 @@ def main(
 
 def _what(row: dict[str, Any]) -> str:
     return msgspec.json.decode(row["verdict"], type=Verdict).decision.value if row["verdict"] else "not a note"
-
-
-def _settings(engine: str) -> dict[str, Any]:
-    try:
-        settings = json.loads(engine)
-    except json.JSONDecodeError as error:
-        raise JobError(
-            f"--engine {engine}: not JSON ({error}); give an object such as '{{\"max_num_seqs\": 128}}'"
-        ) from None
-    if not isinstance(settings, dict):
-        raise JobError(f"--engine {engine}: give a JSON object")
-    return settings
 
 
 if __name__ == "__main__":

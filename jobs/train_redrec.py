@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from jobs import RECIPES
-from rayapp.cli.job import job
+from rayapp.cli.job import job, option_object
 from rayapp.config import Config
 from rayapp.data.folder import DataFolder
 from rayapp.data.split import SPLITS
+from rayapp.parsing import convert
 from rayapp.stores.registry import Registry
 from rayapp.terminal import console, print_table
 from rayapp.training.progress import Progress, ProgressFile, lines
@@ -86,7 +86,8 @@ def main(
         registry = Registry(
             models or str(config.state_path.resolve() / "models"), name or f"redrec-{folder.path.resolve().name}"
         )
-        options = RunOptions(holdout, split, scenarios, workers, gpu, json.loads(offsets))
+        given = convert(option_object("--offsets", offsets), dict[str, dict[str, int]], what="--offsets")
+        options = RunOptions(holdout, split, scenarios, workers, gpu, given)
         trained = train(settings, folder, config=config, registry=registry, options=options, progress=on_progress)
     validation = trained.metrics["validation"]
     scores = [

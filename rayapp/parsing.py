@@ -7,6 +7,7 @@ whoever reads them (`rayapp.domain` for records, `convert` for typed documents).
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
@@ -18,6 +19,7 @@ from rayapp.errors import UserError
 
 MAX_DEPTH = 20  # levels of a document; the deepest of ours, an experiment with an interleaved arm, has six
 MAX_YAML = 1_000_000  # bytes
+MAX_BITS = 1024  # of a whole number: a double ends there, and Python shows none of more than 4,300 digits
 T = TypeVar("T")
 
 
@@ -56,6 +58,8 @@ def json_lines(lines: Iterable[bytes], *, what: str) -> Iterator[tuple[int, dict
     """(line number from 1, object) of JSON lines; a line that cannot be read is given as its error, and blank ones are
     left out. The caller decides whether one bad line ends the reading."""
     for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)  # as editors of Windows write it
         if not line.strip():
             continue
         try:
@@ -76,8 +80,10 @@ def yaml_value(data: bytes | str, *, what: str, max_bytes: int = MAX_YAML) -> An
         raise Unreadable("too_large", f"{what} has {size:,} bytes, at most {max_bytes:,} are read")
     try:
         text = data if isinstance(data, str) else data.decode()
-        _check_nesting(text, what)
-        value = msgspec.yaml.decode(text)
+        value = _json_within(text)
+        if value is None:
+            _check_nesting(text, what)
+            value = msgspec.yaml.decode(text)
     except UnicodeError:
         raise Unreadable("not_yaml", f"{what} is not UTF-8; save it as UTF-8") from None
     except (yaml.YAMLError, msgspec.DecodeError) as error:
@@ -103,12 +109,39 @@ def check_finite(value: Any, *, what: str) -> None:
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
         place, one = waiting.pop()
+        if isinstance(one, int) and one.bit_length() > MAX_BITS:
+            raise Unreadable(
+                "too_large", f"{what}: {place.lstrip('.') or 'the value'} has more digits than any number of ours"
+            )
         if isinstance(one, float) and not math.isfinite(one):
             raise Unreadable("not_finite", f"{what}: {place.lstrip('.') or 'the value'} is {one}; give a finite number")
         if isinstance(one, dict):
-            waiting += [(f"{place}.{key}", child) for key, child in cast("dict[Any, Any]", one).items()]
+            for key, child in cast("dict[Any, Any]", one).items():
+                if isinstance(key, int) and key.bit_length() > MAX_BITS:
+                    raise Unreadable("too_large", f"{what}: a key has more digits than any number of ours")
+                waiting.append((f"{place}.{key}", child))
         elif isinstance(one, list):
             waiting += [(f"{place}[{n}]", child) for n, child in enumerate(cast("list[Any]", one))]
+
+
+def _json_within(text: str) -> Any:
+    """JSON as JSON: YAML reads 1e-05 as text. None for what is no JSON object or array, or is nested too deep."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    waiting: list[tuple[int, Any]] = [(1, value)]
+    while waiting:
+        depth, one = waiting.pop()
+        if not isinstance(one, dict | list):
+            continue
+        if depth > MAX_DEPTH:
+            return None
+        children = cast("dict[str, Any]", one).values() if isinstance(one, dict) else cast("list[Any]", one)
+        waiting += [(depth + 1, child) for child in children]
+    return value
 
 
 def _check_nesting(text: str, what: str) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 HIDDEN = "***"
-USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+# All up to the last @: passwords hold / and @ where nobody encoded them. In a query an @ is no sign of one.
+USERINFO = re.compile(r"(?<=://)(?::\S*|(?!/)[^\s?#]*)@")
+IN_QUERY = re.compile(r"([?&][^=&\s]*(?:password|secret|token|credential|signature|key)[^=&\s]*=)[^&\s]+", re.I)
 WORDS = ("password", "secret", "token", "credential", "jaas", "private", "passphrase", "userinfo", ".pem", "api_key")
 
 
 def hidden_in_url(text: str) -> str:
-    """The text with the user and password of each URL in it replaced by ***."""
-    return USERINFO.sub(f"{HIDDEN}@", text)
+    """The text with the user and password of each URL in it, and secrets in its query, replaced by ***."""
+    return IN_QUERY.sub(rf"\1{HIDDEN}", USERINFO.sub(f"{HIDDEN}@", text))
 
 
 def hidden_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

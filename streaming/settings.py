@@ -61,3 +61,16 @@ class Broker(NamedTuple):
     def client(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """What a librdkafka client is made from: the address, `kafka.client`, and the caller's settings over both."""
         return {"bootstrap.servers": self.address, **self.settings.client, **settings}
+
+
+def client_problem(settings: Mapping[str, Any]) -> str | None:
+    """What librdkafka says against these settings; None if a client can be made. Nothing is connected to."""
+    from confluent_kafka import KafkaException, Producer
+
+    try:
+        Producer({**settings, "log_level": 0})
+    except KafkaException as error:
+        return str(error.args[0].str())
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 
 from rayapp.config import Config
 from rayapp.errors import Unavailable, UserError
 from rayapp.http_client import own_client
+from rayapp.parsing import Unreadable, json_object
 
 
 class SystemAway(Unavailable):
@@ -41,9 +42,27 @@ def call(config: Config, method: str, path: str, timeout: float = 60, **options:
         raise SystemAway(
             f"{base_url(config)} does not answer ({error}); check that the system is up with: rayapp status"
         ) from None
-    if answer.is_success:
-        return answer.json()
-    raise _refusal(answer)
+    if answer.is_error:
+        raise _refusal(answer)
+    try:
+        return Answer(json_object(answer.content), base_url(config))
+    except Unreadable:
+        raise _another(base_url(config)) from None
+
+
+class Answer(dict[str, Any]):
+    """An answer's keys; one that ours have and this one lacks is a sign of another program."""
+
+    def __init__(self, given: dict[str, Any], url: str) -> None:
+        super().__init__(given)
+        self.url = url
+
+    def __missing__(self, _key: str) -> NoReturn:
+        raise _another(self.url)
+
+
+def _another(url: str) -> SystemAway:
+    return SystemAway(f"what answers at {url} is no rayapp; end that program, or start the system on another port")
 
 
 def _refusal(answer: httpx.Response) -> ApiRefusal:

@@ -14,6 +14,7 @@ from rayapp import env
 from rayapp.cli.file_problem import problem_behind
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
+from rayapp.parsing import Unreadable, json_object
 
 
 class JobError(UserError):
@@ -56,6 +57,14 @@ def job(help_text: str) -> Callable[[Callable[..., dict[str, Any] | None]], clic
         return click.command(help=help_text, context_settings={"show_default": True})(run)
 
     return decorate
+
+
+def option_object(option: str, text: str) -> dict[str, Any]:
+    """An option's value as a JSON object. Raises JobError."""
+    try:
+        return json_object(text, what=option)
+    except Unreadable as error:
+        raise JobError(str(error)) from None
 
 
 def _check_writable(file: Path) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from rayapp.config.root import Config
 from rayapp.section import ConfigError
-from streaming.settings import DECIDED
+from streaming.settings import DECIDED, client_problem
 
 MAX_SCENARIOS = 1000
 HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}\Z")
@@ -56,6 +56,8 @@ def joint_problems(config: Config) -> Iterator[str]:
         if name in DECIDED:
             remedy = f"; set {DECIDED[name]}" if DECIDED[name] else "; leave it out"
             yield f"kafka.client: {name} is decided by rayapp{remedy}"
+    if config.kafka.client and (refused := client_problem(config.kafka.client)) is not None:
+        yield f"kafka.client: {refused}; see librdkafka's CONFIGURATION.md"
     if config.serving.host and not HOST.match(config.serving.host):
         yield f"serving.host: {config.serving.host[:80]!r}: give an address or a name, such as 127.0.0.1"
     for path, text in (("state", config.state), ("encoder", config.encoder)):

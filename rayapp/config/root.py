@@ -109,7 +109,15 @@ class Config(Section, frozen=True):
 
     @property
     def api_keys(self) -> tuple[str, ...]:
-        return env.read().api_keys
+        """Raises ConfigError for keys that no header can carry."""
+        keys = env.read().api_keys
+        for key in keys:
+            if not (key.isascii() and key.isprintable() and key == key.strip()):
+                raise ConfigError(
+                    f"{env.API_KEYS}: a key has characters that a header cannot carry; use printable ASCII without "
+                    "spaces at its ends"
+                )
+        return keys
 
     @property
     def host(self) -> str:

@@ -60,6 +60,15 @@ def read_file(file: Path, columns: Mapping[str, pa.DataType | None] | None = Non
     return table
 
 
+def metadata_of(file: Path) -> tuple[list[str], int]:
+    """(names of the columns, number of rows) of one file. Raises DataFolderError."""
+    try:
+        with pq.ParquetFile(file) as opened:
+            return opened.schema_arrow.names, opened.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(file, error) from None
+
+
 def _parts_below(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:  # what cannot be listed would be missing without a word
         raise DataFolderError(f"{error.filename} cannot be listed: {error.strerror}; let this user read it") from None

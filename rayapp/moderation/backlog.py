@@ -11,16 +11,17 @@ from typing import Any, cast
 
 import msgspec
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import ray
 import ray.data
 
+from rayapp.data.parquet import metadata_of, parts_of, read_file
 from rayapp.domain import Item, Verdict
 from rayapp.errors import UserError
 from rayapp.llm.batch import in_small_blocks
 from rayapp.moderation.batch import note_of
 from rayapp.moderation.verdict_log import Judged, VerdictLog
+from rayapp.parsing import Unreadable, json_object
 from rayapp.stores.backend import StoreBackend
 from rayapp.validation import InvalidRecord, decode_object, parse_item
 from streaming.producer import EventProducer
@@ -46,6 +47,14 @@ class BacklogError(UserError):
     """The notes or the folder of verdicts cannot be used."""
 
 
+def _about(file: Path) -> dict[str, Any] | None:
+    """None for one that a full disk or a kill cut off."""
+    try:
+        return json_object(file.read_bytes())
+    except Unreadable:
+        return None
+
+
 class ParquetBacklog:
     """A table in, a folder of Parquet parts out. A part is written whole or not at all; its notes are not judged again.
 
@@ -59,8 +68,10 @@ class ParquetBacklog:
         self.verdicts = verdicts
         about = dict(zip(("model_version", "policy_version"), versions, strict=True))
         file = verdicts / "about.json"
-        if file.is_file() and json.loads(file.read_text()) != about:
+        if file.is_file() and _about(file) != about:
             raise BacklogError(f"{verdicts} holds verdicts of another model or policy ({file}); give another folder")
+        if verdicts.is_file():
+            raise BacklogError(f"{verdicts} is a file; give a folder for the verdicts")
         verdicts.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(about))
         for torn in verdicts.glob("*.part"):
@@ -68,14 +79,17 @@ class ParquetBacklog:
 
     def waiting(self) -> tuple[ray.data.Dataset, int, int]:
         """Notes to judge, as `note_of` makes them; how many; and how many are judged already."""
-        table = ds.dataset(self.notes, format="parquet")
-        if not {"item_id", "id"} & set(table.schema.names):
-            raise BacklogError(f"{self.notes} has no column item_id; it has {', '.join(table.schema.names)}")
+        files = parts_of(self.notes)
+        if not files:
+            raise BacklogError(f"{self.notes} is a folder without a .parquet file; give Parquet")
+        about = {file: metadata_of(file) for file in files}
+        for file, (names, _) in about.items():
+            if not {"item_id", "id"} & set(names):
+                raise BacklogError(f"{file} has no column item_id; it has {', '.join(names)}")
         done = self._done()
-        total = table.count_rows()
+        total = sum(rows for _, rows in about.values())
         known = cast("Any", ray).put(done)
-        paths = [str(self.notes)] if self.notes.is_file() else [str(f) for f in table.files]
-        rows = cast("Any", ray.data).read_parquet(paths).map(note_of)
+        rows = cast("Any", ray.data).read_parquet([str(file) for file in files]).map(note_of)
 
         def fresh(row: dict[str, Any]) -> bool:
             return (row["item_id"], row["text_key"]) not in ray.get(known)
@@ -105,7 +119,7 @@ class ParquetBacklog:
     def _done(self) -> frozenset[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
         for file in self.verdicts.glob("*.parquet"):
-            table = pq.read_table(file, columns=["item_id", "text_key"])
+            table = read_file(file, {"item_id": pa.string(), "text_key": pa.string()})
             found.update(zip(table["item_id"].to_pylist(), table["text_key"].to_pylist(), strict=True))
         return frozenset(found)
 

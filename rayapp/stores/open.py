@@ -15,6 +15,7 @@ from rayapp.secrets import hidden_in_url
 from rayapp.stores.backend import AsyncStoreBackend, StoreBackend
 from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.valkey.backend import AsyncValkeyBackend, ValkeyBackend
+from rayapp.stores.valkey.client import check_url
 
 POLL_S = 0.05
 
@@ -24,11 +25,14 @@ class StoreUrlError(UserError):
 
 
 class Backend(NamedTuple):
+    """`check` raises ValueError for a URL that no connection can be made from."""
+
+    check: Callable[[str], None]
     blocking: Callable[[str], StoreBackend]
     asynchronous: Callable[[str], AsyncStoreBackend]
 
 
-VALKEY = Backend(ValkeyBackend, AsyncValkeyBackend)
+VALKEY = Backend(check_url, ValkeyBackend, AsyncValkeyBackend)
 BACKENDS = {"redis": VALKEY, "rediss": VALKEY, "unix": VALKEY}
 
 
@@ -66,4 +70,11 @@ def _backend(url: str) -> Backend:
         raise StoreUrlError(
             f"store.url {hidden_in_url(url)!r}: unknown scheme {scheme!r}; use one of {', '.join(BACKENDS)}"
         )
-    return BACKENDS[scheme]
+    backend = BACKENDS[scheme]
+    try:
+        backend.check(url)
+    except ValueError as error:
+        raise StoreUrlError(
+            f"store.url {hidden_in_url(url)!r}: {error}; give it as redis://USER:PASSWORD@HOST:PORT/DATABASE"
+        ) from None
+    return backend

@@ -18,6 +18,20 @@ def test_no_password_of_a_url_is_left(password: str, user: str) -> None:
     assert "redis://***@host:6379/0 within 5 s (and http://a/b)" in shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h?password=s3cret", "redis://h:1/0?db=2&password=s3cret", "rediss://:s3@s3cret@h", "redis://:s3/s3cret@h:1",
+        "redis://me:s3/s3cret@h", "redis://:s3?s3cret@h", "https://h/v1?api_key=s3cret&k=5", "http://h/v1?access_token=s3cret",
+        "redis://:s3#s3cret@h/0",
+    ],
+)  # fmt: skip
+def test_nor_of_one_that_is_written_badly_or_in_the_query(url: str) -> None:
+    shown = hidden_in_url(f"no store answers at {url} within 5 s")
+    assert "s3" not in shown
+    assert shown.endswith("within 5 s")
+
+
 @pytest.mark.parametrize("url", ["redis://host/0", "http://host/v1?email=a@b", "unix:///a@b", ""])
 def test_what_holds_no_password_stays(url: str) -> None:
     assert hidden_in_url(url) == url

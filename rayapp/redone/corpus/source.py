@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 
 import fsspec
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Meta
 
@@ -115,7 +114,10 @@ def _text(value: object) -> str:
 
 def _rows(source: Source, folder: Path) -> Iterator[dict[str, Any]]:
     where = source.path if "://" in source.path or source.path.startswith("/") else str(folder / source.path)
-    files = fsspec.open_files(where, "rb")
+    try:
+        files = fsspec.open_files(where, "rb")
+    except Exception as error:  # a protocol that is unknown or not installed, or a place that it cannot list
+        raise SourceError(f"source {source.name}: {source.path!r} cannot be opened: {_one_line(error)}") from None
     official = [opened.path for opened in files if is_official(opened.path)]
     if official:
         raise SourceError(f"source {source.name}: {official[0]} is an official benchmark file, for evaluation only")
@@ -147,5 +149,9 @@ def _of(source: Source, opened: Any) -> Iterator[dict[str, Any]]:
                 yield from ({"text": part} for part in file.read().decode().split("\n\n") if part.strip())
     except FileNotFoundError:
         raise SourceError(f"source {source.name}: {opened.path} is not there") from None
-    except (Unreadable, pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        raise SourceError(f"source {source.name}: {opened.path} cannot be read: {error}") from None
+    except Exception as error:  # each protocol and each format has errors of its own
+        raise SourceError(f"source {source.name}: {opened.path} cannot be read: {_one_line(error)}") from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{error}".split())[:300] or type(error).__name__
