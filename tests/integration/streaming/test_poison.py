@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import redis
 from confluent_kafka import Message, TopicPartition
+from confluent_kafka.cimpl import NewTopic
 
 import streaming
 from rayapp.config import Config
@@ -29,6 +31,7 @@ from streaming.dead_letters import MAX_VALUE, DeadLetters
 from streaming.history_writer import HistoryApplier
 from streaming.producer import EventProducer, Record
 from streaming.reading import consumer_for, read_ranges, watermarks
+from streaming.topics import wait_for_broker
 from streaming.windows import Range
 from tests.helpers import eventually
 
@@ -220,6 +223,46 @@ def test_a_window_with_any_header_is_read(stream: Config, odd_headers: list[str]
     rows = [row for table in read_ranges(stream.broker, ranges) for row in table.to_pylist()]
     assert {msgspec.json.decode(row["value"])["user_id"] for row in rows} == set(odd_headers)
     assert not any(row["bulk"] for row in rows)
+
+
+async def test_whatever_time_a_producer_writes_users_are_forgotten_and_notes_dated(
+    stream: Config, store: redis.Redis, producer: EventProducer, follow: Callable
+) -> None:
+    """On topics that keep their producers' times, as the items topic does."""
+    times = [1000, 4_000_000_000_000, 2**53, time.time_ns() // 1000]  # seconds, ahead, anything, microseconds
+    early = NewTopic(stream.topic("early"), 1, 1)
+    admin = wait_for_broker(stream.broker)
+    admin.create_topics([early])[early.topic].result(timeout=20)
+    begun = int(time.time() * 1000)
+    for n, at in enumerate(times):
+        click, forget = {**CLICK, "user_id": f"f{n}"}, {"forget": True, "user_id": f"f{n}"}
+        for value in (click, forget, {**CLICK, "user_id": f"k{n}"}):
+            producer.producer.produce(early.topic, msgspec.json.encode(value), timestamp=at)
+        for item in (
+            {"item_id": f"t{n}", "title": "t"},
+            {"item_id": f"a{n}", "title": "t", "timestamp_ms": 4 * 10**12},
+        ):
+            producer.producer.produce(stream.topic("items"), msgspec.json.encode(item), item["item_id"], timestamp=at)
+    assert producer.producer.flush(20) == 0
+    opened = open_store(stream.store_url)
+    dead = DeadLetters(producer, stream.topic("dead"), Metrics())
+    history = HistoryApplier(
+        opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios, moderated=False
+    )
+    items = CatalogueApplier(
+        opened, dead, Metrics(), encoder=stream.encoder, images="", moderated=False, known_content=dict
+    )
+    items._contents = lambda items: np.zeros((len(items), 4), np.float32)  # type: ignore[method-assign]
+    follow("early", "odd-times", history)
+    follow("items", "odd-times-items", items)
+    users = range(len(times))
+    eventually(lambda: all(store.exists(f"u:{{k{n}}}:h:homefeed") for n in users), 30, "every click is applied")
+    assert [n for n in users if store.keys(f"u:{{f{n}}}:*")] == []
+    ids = [f"{kind}{n}" for kind in "ta" for n in users]
+    stored = opened.catalogue()
+    eventually(lambda: all(s.item for s in stored.fetch(ids)), 30, "every item is stored")
+    dated = [s.item.timestamp_ms or 0 for s in stored.fetch(ids) if s.item is not None]
+    assert all(begun <= at <= time.time() * 1000 for at in dated)
 
 
 def test_only_one_place_asks_a_message_for_its_headers() -> None:
