@@ -12,6 +12,8 @@ from types import FrameType
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from rayapp.times import MIN_TIMESTAMP_MS
+from rayapp.validation import MAX_CLOCK_AHEAD_MS
 from streaming.applying import Applying, Handler, OnState
 from streaming.dead_letters import DeadLetters
 from streaming.log_check import LogCheck
@@ -203,6 +205,11 @@ def place(message: Message) -> tuple[int, int]:
 
 
 def append_ms(message: Message) -> int:
-    """The record's time: append time where the broker supports it."""
+    """The record's time: append time where the broker supports it, else what its producer says.
+
+    A time that cannot be (before 1973, or further ahead than clocks are) is that of its arrival here, for everything
+    that goes by it: a wrong unit on one producer dates no item, forgets no user too late and ends no consumer.
+    """
     kind, at = message.timestamp()
-    return int(at) if kind and at > 0 else int(time.time() * 1000)
+    now = int(time.time() * 1000)
+    return int(at) if kind and MIN_TIMESTAMP_MS <= at <= now + MAX_CLOCK_AHEAD_MS else now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import methodcaller
 from typing import TypeVar
 
 from confluent_kafka import Message
@@ -13,6 +14,7 @@ from streaming.consumer import append_ms
 from streaming.dead_letters import unexpected
 
 R = TypeVar("R")
+_headers: Callable[[Message], list[tuple[str, bytes | None]] | None] = methodcaller("headers")
 
 
 def guarded(parse: Callable[[], R]) -> R:
@@ -49,6 +51,20 @@ def message_record(message: Message, scenarios: tuple[str, ...]) -> tuple[Event 
     return behaviour_record(message.value(), scenarios, at, place), at
 
 
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    """A record's headers; none where a name is not UTF-8. The one place that asks a message for them.
+
+    For such a name the client returns a list with a hole, and an error beside it, and keeps the list: whoever looks
+    into it takes the process along. A plain call overlooks that error once the interpreter has optimised it, a call by
+    `methodcaller` never does; the list is replaced, so that the next question is harmless.
+    """
+    try:
+        return _headers(message) or []
+    except (SystemError, UnicodeDecodeError):
+        message.set_headers([])
+        return []
+
+
 def is_bulk(message: Message) -> bool:
     """True for bootstrap and replay records, which freshness leaves out."""
-    return any(name == "origin" for name, _ in message.headers() or [])
+    return any(name == "origin" for name, _ in headers_of(message))

@@ -97,11 +97,11 @@ class NoteWorker:
 
     def give_up(self, entry: WaitingNote, error: Exception) -> None:
         """The policy's fallback holds; the note is queued again when it changes, is reported, or the moderator
-        restarts."""
+        restarts. It leaves the queue first: where its verdict cannot be published either, the others go on."""
+        self.queue.drop(entry.queued.item_id)
         self.metrics.count("rayapp_verdicts_total", decision="none", outcome="given_up")
         if entry.before is None:
             self._publish([Judged(self.judge.unjudged(entry.note))])
-        self.queue.drop(entry.queued.item_id)
 
     def _notes(self, entries: list[Queued]) -> Iterator[WaitingNote]:
         for queued, stored in zip(entries, self.reader.fetch([q.item_id for q in entries]), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rayapp.stores.ports import ChangesLost
 from rayapp.stores.valkey.commands import Client, Pipe
+from rayapp.stores.valkey.stored import texts
 
 CHANGES = "item_changes"
 KEEP_CHANGES = 200_000
@@ -46,5 +47,5 @@ def read(client: Client, after: str, *, block_ms: int, count: int) -> tuple[str,
     if has_gap(client, after):
         raise ChangesLost(f"the changes after {after} were dropped: more than {KEEP_CHANGES:,} came since")
     entries = reply[0][1]
-    ids = dict.fromkeys(next(iter(fields.values())).decode() for _, fields in entries)
+    ids = dict.fromkeys(texts((next(iter(fields.values())) for _, fields in entries), "changed item"))
     return entries[-1][0].decode(), list(ids)

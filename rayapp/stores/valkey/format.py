@@ -17,7 +17,7 @@ def upgrade(client: Client, user_ttl_s: int) -> int:
     Format 0, of before there was this key: users' keys did not expire. An interrupted upgrade is done again.
     """
     stored = client.get(KEY)
-    found = int(stored) if stored is not None and stored.isdigit() else 0
+    found = int(stored[:9]) if stored is not None and stored.isdigit() else 0  # of a damaged one no more digits
     if found > FORMAT:
         raise StoreFormatError(
             f"the store has format {found}, this release reads up to {FORMAT}; update rayapp, or name another store"

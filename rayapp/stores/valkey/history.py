@@ -23,7 +23,7 @@ from rayapp.stores.valkey.commands import AsyncClient, Client
 from rayapp.stores.valkey.errors import surfaced
 from rayapp.stores.valkey.item_keys import ITEMS
 from rayapp.stores.valkey.popularity import Click, Popularity, popularity_key, shares
-from rayapp.stores.valkey.stored import readable
+from rayapp.stores.valkey.stored import readable, texts
 
 SCRIPT = importlib.resources.files("rayapp.stores.valkey").joinpath("history.lua").read_text()
 USER_KEYS = ("dedupe", "seen", "impressions", "hidden", "ads", "scenarios", "counted")
@@ -117,7 +117,8 @@ class HistoryWriter(ports.HistoryLog):
 
     def forget(self, user_id: str) -> None:
         scenarios = self.client.smembers(user_keys(user_id)["scenarios"])
-        self.client.delete(*user_keys(user_id).values(), *(history_key(user_id, s.decode()) for s in scenarios))
+        prefix = history_key(user_id, "").encode()  # bytes: what is not UTF-8 goes as well
+        self.client.delete(*user_keys(user_id).values(), *(prefix + scenario for scenario in scenarios))
 
 
 @surfaced
@@ -141,11 +142,12 @@ class HistoryReader(ports.HistoryReader):
         stored = (readable(_decoder, raw, f"history of user {user_id!r}") for part in histories for raw in part)
         events = sorted((event for event in stored if event is not None), key=lambda e: e.timestamp_ms)
         counts: dict[str, int] = {}
-        for member in ads:
-            item = member.decode().partition("\x1f")[0]
+        for member in texts(ads, f"ads of user {user_id!r}"):
+            item = member.partition("\x1f")[0]
             counts[item] = counts.get(item, 0) + 1
         capped = frozenset(item for item, n in counts.items() if n >= self.ads_cap)
-        return UserState(events, _texts(seen), _texts(hidden), capped)
+        what = f"items of user {user_id!r}"
+        return UserState(events, frozenset(texts(seen, what)), frozenset(texts(hidden, what)), capped)
 
     async def history(self, user_id: str, scenarios: tuple[str, ...], limit: int) -> list[Event]:
         state = await self.load(user_id, scenarios, limit, 0)
@@ -154,7 +156,3 @@ class HistoryReader(ports.HistoryReader):
     async def popular(self, scenario: str, count: int) -> list[tuple[str, float]]:
         rows = await self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
         return list(shares(rows).items())
-
-
-def _texts(values: Iterable[bytes]) -> frozenset[str]:
-    return frozenset(value.decode() for value in values)

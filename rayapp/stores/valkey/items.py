@@ -21,7 +21,7 @@ from rayapp.stores.valkey.item_keys import ITEMS, VECTORS
 from rayapp.stores.valkey.moderation_queue import QUEUE, enqueue
 from rayapp.stores.valkey.popularity import CataloguePopularity
 from rayapp.stores.valkey.post_view import enqueue_arrived, forget
-from rayapp.stores.valkey.stored import readable
+from rayapp.stores.valkey.stored import readable, texts, vector
 from rayapp.stores.valkey.verdicts import VERDICTS
 from rayapp.stores.valkey.verdicts import decoder as verdict_decoder
 
@@ -91,7 +91,7 @@ class ItemReader(ports.CatalogueFeed):
         while cursor != 0:
             cursor, page = self.client.hscan(ITEMS, cursor=cursor or 0, count=batch)
             if page:
-                yield self.fetch([key.decode() for key in page])
+                yield self.fetch(texts(page, "item"))
 
     def fetch(self, ids: list[str]) -> list[StoredItem]:
         if not ids:
@@ -101,12 +101,12 @@ class ItemReader(ports.CatalogueFeed):
         pipe.hmget(VECTORS, ids)
         pipe.hmget(VERDICTS, ids)
         result: list[StoredItem] = []
-        for item_id, record, vector, verdict in zip(ids, *pipe.execute(), strict=True):
+        for item_id, record, raw, verdict in zip(ids, *pipe.execute(), strict=True):
             item = None if record is None else readable(_decoder, record, f"item {item_id!r}")
-            if item is None or vector is None:
+            content = None if raw is None else vector(raw, f"vector of item {item_id!r}")
+            if item is None or content is None:
                 result.append(StoredItem(item_id, None, None))
                 continue
-            content = np.frombuffer(vector, dtype=np.float16).astype(np.float32)
             judged = readable(verdict_decoder, verdict, f"verdict of item {item_id!r}") if verdict else None
             result.append(StoredItem(item_id, item, content, judged))
         return result

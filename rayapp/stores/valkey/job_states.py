@@ -8,14 +8,15 @@ from rayapp.stores import ports
 from rayapp.stores.job_state import JobState
 from rayapp.stores.valkey.commands import AsyncClient, Client
 from rayapp.stores.valkey.errors import surfaced
-from rayapp.stores.valkey.stored import readable
+from rayapp.stores.valkey.stored import readable, text
 
 STATES = "job_states"
 _decoder = msgspec.json.Decoder(JobState)
 
 
 def _read(raw: dict[bytes, bytes]) -> dict[str, JobState]:
-    states = ((job.decode(), readable(_decoder, value, f"state of job {job.decode()}")) for job, value in raw.items())
+    named = ((text(job, "job"), value) for job, value in raw.items())
+    states = ((job, readable(_decoder, value, f"state of job {job}")) for job, value in named if job is not None)
     return {job: state for job, state in states if state is not None}
 
 

@@ -14,6 +14,7 @@ from rayapp.stores import ports
 from rayapp.stores.records import Queued, Urgency
 from rayapp.stores.valkey.commands import Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.stored import text
 
 QUEUE = "moderation_queue"
 CLASS = 10**13
@@ -39,6 +40,10 @@ class ModerationQueue(ports.ModerationQueue):
 
     def next(self, count: int, preferred: Iterable[str] = ()) -> list[Queued]:
         rows = self.client.zrange(QUEUE, 0, count - 1, withscores=True)
+        unreadable = [item for item, _ in rows if text(item, "queued item") is None]
+        if unreadable:  # no note has such an id: it would stand before the others for ever
+            self.client.zrem(QUEUE, *unreadable)
+            return self.next(count, preferred)
         entries = [_entry(item.decode(), score) for item, score in rows]
         if not entries or entries[0].urgency is not Urgency.BULK:
             return entries
@@ -60,5 +65,6 @@ class ModerationQueue(ports.ModerationQueue):
 
 
 def _entry(item_id: str, score: float) -> Queued:
-    """The ticket is the score as Lua's ZSCORE returns it: ours are whole numbers."""
-    return Queued(item_id, str(int(score)).encode(), Urgency(int(score // CLASS)))
+    """The ticket is the score. One that we did not write belongs to the class it is nearest to."""
+    urgency = next((one for one in Urgency if score < (one + 1) * CLASS), Urgency.BULK)
+    return Queued(item_id, repr(score).encode(), urgency)

@@ -8,6 +8,7 @@ from rayapp.stores import ports
 from rayapp.stores.ports import CursorExpired
 from rayapp.stores.valkey.commands import AsyncClient
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.stored import texts
 
 
 @surfaced
@@ -25,7 +26,7 @@ class Pages(ports.PageStore):
         shown = await self.client.smembers(f"page:{cursor}")
         if not shown:
             raise CursorExpired(f"cursor {cursor[:64]!r} is unknown or older than {self.ttl_s} s; ask without a cursor")
-        return frozenset(item.decode() for item in shown)
+        return frozenset(texts(shown, "shown item"))
 
     async def add(self, cursor: str, ids: list[str]) -> None:
         pipe = self.client.pipeline(transaction=False)

@@ -4,7 +4,7 @@
 -- KEYS: 1 popularity zset, 2 its era, 3 clicks on items that no catalogue has (yet)
 -- ARGV: 1 era of these clicks, 2 items kept, then for each item: id, weight within the era, 1 if the catalogue has it
 local era = tonumber(ARGV[1])
-local stored = tonumber(redis.call('GET', KEYS[2]) or era)
+local stored = tonumber(redis.call('GET', KEYS[2]) or era) or era
 local scale = 1
 if era > stored then
   local fade = string.format('%.17g', math.pow(2, -500 * (era - stored)))

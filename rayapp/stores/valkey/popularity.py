@@ -7,12 +7,14 @@ nobody can push what is popular off a page with ids of their own invention.
 from __future__ import annotations
 
 import importlib.resources
+import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from rayapp.stores import ports
 from rayapp.stores.valkey.commands import Client, Script, Value
 from rayapp.stores.valkey.errors import surfaced
+from rayapp.stores.valkey.stored import text, texts
 
 KEEP = 10_000
 EPOCH_MS = 1_767_225_600_000  # 2026-01-01
@@ -88,7 +90,7 @@ class CataloguePopularity:
             self.client.zrem(waiting_key(scenario), item_id)
 
     def _scenarios(self) -> list[str]:
-        return sorted(name.decode() for name in self.client.smembers(SCENARIOS))
+        return sorted(texts(self.client.smembers(SCENARIOS), "scenario"))
 
 
 @surfaced
@@ -102,13 +104,19 @@ class ClickCounts(ports.ClickCounts):
         best: dict[str, float] = {}
         for scenario in scenarios:
             rows = self.client.zrange(popularity_key(scenario), 0, count - 1, desc=True, withscores=True)
-            for item, score in rows:
-                best[item.decode()] = best.get(item.decode(), 0.0) + score
+            for item, score in _readable(rows):
+                best[item] = best.get(item, 0.0) + score
         return sorted(best, key=lambda i: -best[i])
 
 
 def shares(scored: Iterable[tuple[bytes, float]]) -> Mapping[str, float]:
     """Scores relative to the best, best first."""
-    rows = list(scored)
+    rows = _readable(scored)
     best = rows[0][1] if rows and rows[0][1] > 0 else 1.0
-    return {item.decode(): score / best for item, score in rows}
+    return {item: score / best for item, score in rows}
+
+
+def _readable(scored: Iterable[tuple[bytes, float]]) -> list[tuple[str, float]]:
+    """Without ids that are not UTF-8 and scores that are not finite."""
+    found = ((text(item, "popular item"), score) for item, score in scored if math.isfinite(score))
+    return [(item, score) for item, score in found if item is not None]

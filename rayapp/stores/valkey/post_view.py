@@ -15,7 +15,7 @@ from rayapp.stores import ports
 from rayapp.stores.records import PostView, Wanted
 from rayapp.stores.valkey.commands import AsyncClient, Client, Pipe
 from rayapp.stores.valkey.errors import surfaced
-from rayapp.stores.valkey.stored import readable
+from rayapp.stores.valkey.stored import readable, text
 
 QUERIES = "post_view_queries"
 QUEUE = "post_view_queue"
@@ -53,7 +53,7 @@ class PostViewReader(ports.PostViewReader):
         raw, model = await pipe.execute()
         stored = readable(_decoder, raw, f"queries of item {item_id!r}") if raw else None
         current = stored if stored is not None and stored.text_key == text_key else None
-        if current is None or (model is not None and current.model_version != model.decode()):
+        if current is None or (model is not None and current.model_version.encode() != model):
             await self.client.zadd(QUEUE, {item_id: int(time.time() * 1000)}, lt=True)
         return current
 
@@ -77,7 +77,14 @@ class PostViewStore(ports.PostViewStore):
 
     def next(self) -> Wanted | None:
         first = self.client.zrange(QUEUE, 0, 0, withscores=True)
-        return Wanted(first[0][0].decode(), first[0][1] < ARRIVED) if first else None
+        if not first:
+            return None
+        ((raw, score),) = first
+        item_id = text(raw, "item that waits for queries")
+        if item_id is None:  # no note has such an id: it would stand before the others for ever
+            self.client.zrem(QUEUE, raw)
+            return self.next()
+        return Wanted(item_id, score < ARRIVED)
 
     def put(self, item_id: str, made: PostView | None) -> None:
         """A note that changed meanwhile has another text_key and is requested again."""

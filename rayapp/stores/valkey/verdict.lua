@@ -4,9 +4,19 @@
 -- Returns 1 if the verdict was stored.
 local strictness = {allow = 0, limit = 1, hold = 2, block = 3}
 local stored = 1
+
+-- A stored verdict that cannot be read stands for nothing: the next one replaces it.
+local function readable(text)
+  local ok, verdict = pcall(cjson.decode, text)
+  if ok and type(verdict) == 'table' and type(verdict.at_ms) == 'number' and strictness[verdict.decision] then
+    return verdict
+  end
+  return {}
+end
+
 local old = redis.call('HGET', KEYS[1], ARGV[1])
 if old and ARGV[3] ~= 'person' then
-  local before, now = cjson.decode(old), cjson.decode(ARGV[2])
+  local before, now = readable(old), cjson.decode(ARGV[2])
   if before.outcome == 'person' and
      ((before.text_key or '') == ARGV[4] or strictness[before.decision] >= strictness[now.decision]) then
     stored = 0
@@ -17,7 +27,8 @@ if stored == 1 then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'put', ARGV[1])
   if ARGV[3] == 'person' then redis.call('XADD', KEYS[4], '*', 'verdict', ARGV[2]) end
 end
-if ARGV[5] ~= '' and redis.call('ZSCORE', KEYS[2], ARGV[1]) == ARGV[5] then
+local score = redis.call('ZSCORE', KEYS[2], ARGV[1])
+if ARGV[5] ~= '' and score and tonumber(score) == tonumber(ARGV[5]) then
   redis.call('ZREM', KEYS[2], ARGV[1])
 end
 return stored

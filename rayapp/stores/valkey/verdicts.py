@@ -47,6 +47,7 @@ class VerdictStore(ports.VerdictStore):
 
     def audit(self, item_id: str) -> list[Verdict]:
         stored = (
-            readable(decoder, fields[b"verdict"], f"audit {n.decode()}") for n, fields in self.client.xrange(AUDIT)
+            readable(decoder, fields.get(b"verdict", b""), f"audit {n.decode()}")
+            for n, fields in self.client.xrange(AUDIT)
         )
         return [verdict for verdict in stored if verdict is not None and verdict.item_id == item_id]

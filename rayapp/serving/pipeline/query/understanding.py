@@ -103,7 +103,10 @@ class QueryUnderstanding:
             raw = await self.store.get(self._key(query))
         except StoreUnreachable:
             return None  # the search itself will say that the store is away
-        return _decoder.decode(raw) if raw else None
+        try:
+            return _decoder.decode(raw) if raw else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None  # damaged, or of another release: the next answer replaces it
 
     def _key(self, query: str) -> str:
         assert self.model.opened is not None

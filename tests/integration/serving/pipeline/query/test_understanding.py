@@ -144,3 +144,14 @@ async def test_without_a_language_model_nobody_asks(
     understanding.config = msgspec.structs.replace(server_config, llm=Llm(enabled=False))
     assert (await understanding("tea")).source == "none"
     assert model.asked == 0
+
+
+@pytest.mark.parametrize("known", [b"not json", b"\xff", b"5", b'{"intent": 3}'])
+async def test_an_unreadable_answer_of_the_cache_is_replaced(
+    understanding: QueryUnderstanding, model: Scripted, known: bytes
+) -> None:
+    await understanding.store.put(understanding._key("runing shoes"), known, ttl_s=60)
+    understanding.config = msgspec.structs.replace(understanding.config, search=Search(deadline_ms=20_000))
+    model.go.set()
+    assert not (await understanding("runing shoes")).cached
+    assert (await understanding("runing shoes")).cached
