@@ -15,6 +15,7 @@ from rayapp.errors import UserError
 
 MIN_TIMESTAMP_MS = 100_000_000_000  # 1973-03-03: below it, a number of milliseconds is one of seconds
 MAX_TIMESTAMP_MS = 4_102_444_800_000  # 2100-01-01
+DIGITS = (199_001_010_000, 210_001_010_000)  # 1990 to 2100 as yyyymmddHHMM
 
 Unit = Literal["s", "ms"]
 IN_MS: dict[str, float] = {"s": 1000.0, "ms": 1.0}
@@ -48,6 +49,8 @@ def milliseconds(value: Any, unit: Unit) -> int:
         raise TimeError(f"{value} is no time; {_accepted(unit)}")
     if abs(value) >= 1e19:
         raise TimeError(f"a number beyond 10^19 is no time; {_accepted(unit)}")
+    if unit == "ms" and (hint := date_in_digits(value)) is not None:
+        raise TimeError(f"{value} is no time in {unit}: {hint}")
     return _checked(value * 1000 if unit == "s" else value, value, unit)
 
 
@@ -58,6 +61,17 @@ def unit_hint(number: float, unit: Unit) -> str:
             remedy = f"send it as {KEYS[name]}" if name in KEYS else f"divide it and send {_accepted(unit)}"
             return f"it looks like {name}: {remedy}"
     return f"times are from 1973 to 2100: {_accepted(unit)}"
+
+
+def date_in_digits(number: float) -> str | None:
+    """A hint where a number of milliseconds (of 1976) is a date and time of this age written as yyyymmddHHMM."""
+    if not DIGITS[0] <= number < DIGITS[1] or number != int(number):
+        return None
+    try:
+        at = datetime.strptime(str(int(number)), "%Y%m%d%H%M")
+    except ValueError:
+        return None
+    return f"it looks like {at:%Y-%m-%d %H:%M} written as digits: send {at:%Y-%m-%dT%H:%M}Z"
 
 
 def _of_text(text: str, unit: Unit) -> int:

@@ -15,14 +15,24 @@ import msgspec
 from rayapp.domain import ACTIONS, MAX_ID, Event, Forget, Item, Kind, encode
 from rayapp.errors import UserError
 from rayapp.parsing import Unreadable, json_object
-from rayapp.times import MIN_TIMESTAMP_MS, TimeError, Unit, milliseconds
+from rayapp.times import DIGITS, MAX_TIMESTAMP_MS, TimeError, Unit, milliseconds
 
 MAX_CLOCK_AHEAD_MS = 5 * 60 * 1000
 MAX_EXACT = 2**53  # whole numbers beyond it are not exact in a double
 EVENT_IDS = ("event_id", "user_id", "item_id", "request_id", "scenario")
 ITEM_IDS = ("item_id", "author")
+OWN_FIELDS = frozenset({*Item.__struct_fields__, "timestamp"})
 CHOICES: dict[str, tuple[str, ...]] = {"action": ACTIONS, "kind": tuple(kind.value for kind in Kind)}
-SEPARATORS = (",", ";", "|", "\N{FULLWIDTH COMMA}", "\N{IDEOGRAPHIC COMMA}", "\n")
+SEPARATORS = (
+    ",",
+    ";",
+    "|",
+    "\N{FULLWIDTH COMMA}",
+    "\N{IDEOGRAPHIC COMMA}",
+    "\N{FULLWIDTH SEMICOLON}",
+    "\N{ARABIC COMMA}",
+    "\n",
+)
 R = TypeVar("R", Event, Forget, Item)
 
 
@@ -107,6 +117,11 @@ def parse_item(raw: Any, received_ms: int | None = None) -> Item:
     extra = data.pop("extra", {})
     if not isinstance(extra, dict):
         raise InvalidRecord("invalid", f"extra is a {type(extra).__name__}; give an object of texts", "extra")
+    for key in cast("dict[str, Any]", extra):  # as a column beside them it would take the place of a field
+        if key in OWN_FIELDS:
+            raise InvalidRecord(
+                "invalid", f"extra holds {key!r}, which is a field of its own; name it otherwise", "extra"
+            )
     further = {**cast("dict[str, Any]", extra), **{k: data.pop(k) for k in _unknown(data)}}
     data["extra"] = {key: text for key, value in further.items() if (text := _text_of(value)) is not None}
     item = _convert(data, Item, "item")
@@ -180,7 +195,7 @@ def _time(data: dict[str, Any], *, default: int | None) -> int | None:
 
 
 def _milliseconds(value: Any, unit: Unit, field: str) -> int:
-    if type(value) is int and MIN_TIMESTAMP_MS <= value <= 4_000_000_000_000 and unit == "ms":
+    if type(value) is int and DIGITS[1] <= value <= MAX_TIMESTAMP_MS and unit == "ms":
         return value  # what nearly every record holds
     try:
         return milliseconds(value, unit)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rayapp.domain import INTERACTION_SCHEMA, Event, Forget, Item
-from rayapp.validation import InvalidRecord, decode_object
+from rayapp.validation import OWN_FIELDS, InvalidRecord, decode_object
 from streaming.records import behaviour_record
 
 PLACE = [("partition", pa.int32()), ("offset", pa.int64()), ("append_ms", pa.int64())]
@@ -146,7 +146,8 @@ def write_catalogue(root: Path, items: Iterable[Item]) -> int:
     """`items.parquet` of a data folder; further text columns become columns again."""
     found = list(items)
     fields = [f for f in Item.__struct_fields__ if f != "extra"]
-    extra = sorted({name for item in found for name in item.extra})
+    # A catalogue may hold items from before names of fields were refused there.
+    extra = sorted({name for item in found for name in item.extra} - OWN_FIELDS)
     rows = [{**{f: getattr(i, f) for f in fields}, **{e: i.extra.get(e) for e in extra}} for i in found]
     if rows:
         put(root / "items.parquet", pa.Table.from_pylist(rows))

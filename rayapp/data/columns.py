@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayapp.data.errors import DataFolderError
-from rayapp.times import MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS, TimeError, Unit, milliseconds, unit_hint
+from rayapp.times import (
+    DIGITS,
+    MAX_TIMESTAMP_MS,
+    MIN_TIMESTAMP_MS,
+    TimeError,
+    Unit,
+    date_in_digits,
+    milliseconds,
+    unit_hint,
+)
 from rayapp.validation import MAX_EXACT
 
 Column = pa.ChunkedArray
@@ -114,24 +124,31 @@ def times(column: Column, name: str, unit: Unit) -> tuple[Column, dict[int, str]
         return _checked(stamps.cast(pa.int64()), "ms")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         if unit == "ms" and pa.types.is_integer(kind):
-            return _checked(column.cast(pa.int64(), safe=False), unit)
-        return _checked(column.cast(pa.float64(), safe=False), unit)
+            return _checked(column.cast(pa.int64(), safe=False), unit, numbers=True)
+        return _checked(column.cast(pa.float64(), safe=False), unit, numbers=True)
     if _is_text(kind):
         return _one_by_one(texts(column, name).to_pylist(), unit)
     raise _type_error(name, column, "numbers, datetimes or ISO 8601 text")
 
 
-def _checked(numbers: Column, unit: Unit) -> tuple[Column, dict[int, str]]:
-    """Vectorised for what is right, one by one for what is not."""
-    ms = numbers if unit == "ms" else pc.multiply(numbers.cast(pa.float64()), 1000.0)
+def _checked(given: Column, unit: Unit, *, numbers: bool = False) -> tuple[Column, dict[int, str]]:
+    """Vectorised for what is right, one by one for what is not. `numbers`: no datetimes, so that digits of a date may
+    be among them."""
+    ms = given if unit == "ms" else pc.multiply(given.cast(pa.float64()), 1000.0)
     ms = pc.round(ms) if pa.types.is_floating(ms.type) else ms
     good = pc.and_(pc.greater_equal(ms, MIN_TIMESTAMP_MS), pc.less_equal(ms, MAX_TIMESTAMP_MS))
+    if numbers and unit == "ms":
+        maybe = pc.and_(pc.greater_equal(ms, DIGITS[0]), pc.less(ms, DIGITS[1]))
+        rows = pc.indices_nonzero(pc.fill_null(maybe, False)).to_pylist()
+        no_date = np.ones(len(ms), bool)
+        no_date[[row for row in rows if date_in_digits(ms[row].as_py()) is not None]] = False
+        good = pc.and_(good, pa.array(no_date))
     bad = pc.indices_nonzero(pc.fill_null(pc.invert(good), False)).to_pylist()
     why: dict[int, str] = {}
     first: dict[str, str] = {}
     for row in bad:  # they are counted by reason: the value of the first stands for all that are alike
-        value = numbers[row].as_py()
-        hint = unit_hint(float(value), unit)
+        value = given[row].as_py()
+        hint = (date_in_digits(value) if numbers and unit == "ms" else None) or unit_hint(float(value), unit)
         why[row] = first.setdefault(hint, f"{value} is no time in {unit}: {hint}")
     return pc.if_else(good, ms, None).cast(pa.int64()), why
 

@@ -84,7 +84,8 @@ class UserTotals:
         self.before.pop(user_id, None)
         for users in self.drafts.values():
             users.pop(user_id, None)
-        self._waiting = {request: events for request, events in self._waiting.items() if events[0].user_id != user_id}
+        left = ((r, [e for e in events if e.user_id != user_id]) for r, events in self._waiting.items())
+        self._waiting = {request: events for request, events in left if events}
         if self.totals.pop(user_id, None) is not None:
             self._answers.remove(lambda user: user == user_id)
 

@@ -104,3 +104,28 @@ def test_any_text_is_a_value_or_an_error_of_ours(text: str | bytes) -> None:
             read(text)
         except Unreadable as error:
             assert error.reason
+
+
+@pytest.mark.parametrize("number", ["1e-05", "1E5", "-2e+3", "5e-324"])
+def test_json_is_read_as_json(number: str) -> None:
+    """YAML 1.1 takes a number without a point for text."""
+    for text in (f'{{"coverage": {number}}}', f'[{{"a": [{number}]}}]'):
+        assert yaml_value(text, what="x") == json_value(text)
+
+
+def test_json_that_is_too_deep_is_refused_as_yaml_is() -> None:
+    with pytest.raises(Unreadable, match="levels deep"):
+        yaml_value("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), what="x")
+    assert yaml_value("[" * MAX_DEPTH + "]" * MAX_DEPTH, what="x")
+
+
+@pytest.mark.parametrize("text", ["0x" + "f" * 5000, "a: [0x" + "f" * 5000 + "]", "? 0x" + "f" * 5000 + "\n: 1"])
+def test_no_number_has_more_digits_than_can_be_shown(text: str) -> None:
+    with pytest.raises(Unreadable, match="digits") as refused:
+        yaml_value(text, what="x")
+    assert len(str(refused.value)) < 200
+
+
+def test_a_byte_order_mark_costs_no_line() -> None:
+    lines = [b'\xef\xbb\xbf{"a": 1}\n', b'{"a": 2}\n']
+    assert list(json_lines(lines, what="f")) == [(1, {"a": 1}), (2, {"a": 2})]

@@ -169,6 +169,21 @@ def test_a_time_in_another_unit_is_refused_with_a_hint(unit: str) -> None:
         parse_event({**GOOD, "timestamp_ms": int(unit)}, SCENARIOS, NOW)
 
 
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2099, 12, 31)))
+def test_a_date_written_as_digits_is_no_time_of_1976(at: datetime) -> None:
+    digits = at.strftime("%Y%m%d%H%M")
+    for value in (int(digits), float(digits), digits):
+        with pytest.raises(InvalidRecord, match=f"looks like {at:%Y-%m-%d %H:%M} written as digits"):
+            parse_event({**GOOD, "timestamp_ms": value}, SCENARIOS, NOW)
+
+
+@pytest.mark.parametrize("field", sorted({*Item.__struct_fields__, "timestamp"}))
+def test_extra_takes_the_place_of_no_field(field: str) -> None:
+    with pytest.raises(InvalidRecord, match="a field of its own") as refused:
+        parse_item({"item_id": "i", "title": "t", "extra": {field: "x"}})
+    assert refused.value.field == "extra"
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
@@ -179,6 +194,8 @@ def test_a_time_in_another_unit_is_refused_with_a_hint(unit: str) -> None:
         ("one two", ("one", "two")),
         ("['Drama', 'Film noir']", ("Drama", "Film noir")),
         ("\u8336\u3001\u7cd5\u70b9", ("\u8336", "\u7cd5\u70b9")),
+        ("\u8336\uff1b\u7cd5\u70b9", ("\u8336", "\u7cd5\u70b9")),
+        ("a\u060c b", ("a", "b")),
         ("", ()),
         (["a b", 39, None], ("a b", "39")),
     ],

@@ -85,6 +85,19 @@ def test_it_goes_on_where_it_stopped_and_a_second_run_changes_nothing(stream: Co
         assert [r.first for r in own] == [0, *(r.end for r in own[:-1])]
 
 
+def test_a_further_text_named_as_a_field_ruins_no_other_item(tmp_path: Path) -> None:
+    """Such items were accepted once."""
+    fields = {**dict.fromkeys(Item.__struct_fields__, "zzz"), "timestamp": "1"}
+    assert (
+        write_catalogue(tmp_path, [Item("bad", "Bad", extra=fields), Item("good", "Good", extra={"genre": "a"})]) == 2
+    )
+    found = pq.read_table(tmp_path / "items.parquet").to_pylist()
+    assert [(row["item_id"], row["title"], row["genre"]) for row in found] == [
+        ("bad", "Bad", None),
+        ("good", "Good", "a"),
+    ]
+
+
 def test_it_is_a_data_folder_with_every_event_once(stream: Config, store: redis.Redis, tmp_path: Path) -> None:
     del store
     search = {**click("u1", 50), "scenario": "search", "query": "cats"}

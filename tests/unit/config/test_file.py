@@ -81,6 +81,8 @@ def test_a_check_names_all_that_is_wrong(tmp_path: Path) -> None:
         ("serving: {profile: other}", r"serving\.profile: 'other'"),
         ("serving: {host: 'a b'}", r"serving\.host: 'a b'"),
         ("kafka: {client: {group.id: mine}}", "kafka.client: group.id is decided by rayapp"),
+        ("kafka: {client: {no.such: 1}}", 'kafka.client: No such configuration property: "no.such"'),
+        ("kafka: {client: {security.protocol: nonsense}}", 'kafka.client: Invalid value "nonsense"'),
         ("kafka: {client: {bootstrap.servers: 'b:9092'}}", "set kafka.bootstrap"),
         ("history: {popularity_half_life_days: 0.01}", r"popularity_half_life_days: 0\.01: Expected"),
         ("history: {popularity_half_life_days: 4000}", r"popularity_half_life_days: 4000: Expected"),

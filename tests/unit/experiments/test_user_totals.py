@@ -130,6 +130,13 @@ def test_feedback_waits_for_its_answer_for_a_while_and_not_for_a_forgotten_user(
     assert [row(totals, user)["click"] for user in ("ann", "bob", "cat")] == [0, 1, 0]
 
 
+def test_of_events_that_wait_for_one_answer_only_the_forgotten_users_go(totals: UserTotals) -> None:
+    for user in ("ann", "bob"):
+        totals.act(event("r1", user, "click"))
+    totals.forget("bob")
+    assert {waiting.user_id for events in totals._waiting.values() for waiting in events} == {"ann"}
+
+
 def test_a_click_in_an_interleaved_answer_is_one_for_the_ranker_that_put_it_there(totals: UserTotals) -> None:
     plain = answer("r1", "ann", "new")
     teams = tuple(msgspec.structs.replace(item, team=1 - n) for n, item in enumerate(plain.items))

@@ -92,7 +92,7 @@ def test_a_bad_config_is_one_line_and_exit_code_2(name: str, tmp_path) -> None: 
     ("name", "options", "said"),
     [
         ("moderate_backlog", [], "give --notes TABLE --verdicts FOLDER, or --topic"),
-        ("moderate_backlog", ["--topic", "--engine", "fast"], "--engine fast: not JSON"),
+        ("moderate_backlog", ["--topic", "--engine", "fast"], "--engine is not JSON"),
         ("train_redrec", ["--data", "/nowhere"], "/nowhere has no interactions.parquet"),
         ("evaluate_redrec", ["--data", "WORLD", "--name", "never"], "never has no CURRENT"),
         ("train_redrec", ["--data", "WORLD", "--train-config", "/none.yaml"], "/none.yaml cannot be read"),

@@ -13,6 +13,7 @@ import ray
 from rayapp.cluster import connect_ray
 from rayapp.content.text_encoder import text_key
 from rayapp.domain import Decision, Verdict, encode
+from rayapp.errors import UserError
 from rayapp.moderation.backlog import BacklogError, ParquetBacklog, TopicBacklog
 from rayapp.moderation.batch import note_of
 
@@ -78,3 +79,26 @@ def test_verdicts_of_two_policies_are_not_mixed(tmp_path: Path) -> None:
     pq.write_table(pa.table({"key": ["a"]}), bad)
     with pytest.raises(BacklogError, match="no column item_id; it has key"):
         ParquetBacklog(bad, tmp_path / "out", VERSIONS).waiting()
+
+
+@pytest.mark.parametrize("content", [b"", b"item_id,title\na,one\n", b"PAR1 torn", b"PAR1" + b"\0" * 100 + b"PAR1"])
+def test_notes_that_are_no_parquet_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    table = tmp_path / "notes.parquet"
+    table.write_bytes(content)
+    with pytest.raises(UserError, match=r"notes\.parquet"):
+        ParquetBacklog(table, tmp_path / "out", VERSIONS).waiting()
+
+
+def test_what_a_kill_left_in_the_folder_of_verdicts(tmp_path: Path) -> None:
+    table, out = tmp_path / "notes.parquet", tmp_path / "out"
+    pq.write_table(pa.table({"item_id": ["a"], "title": ["one"]}), table)
+    ParquetBacklog(table, out, VERSIONS)
+    (out / "about.json").write_bytes(b'{"model_ver')
+    with pytest.raises(BacklogError, match=r"another model or policy .*about\.json"):
+        ParquetBacklog(table, out, VERSIONS)
+    (out / "about.json").unlink()
+    (out / "part.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"part\.parquet"):
+        ParquetBacklog(table, out, VERSIONS).waiting()
+    with pytest.raises(BacklogError, match="is a file; give a folder"):
+        ParquetBacklog(table, table, VERSIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,20 @@ def test_instructions_and_our_own_examples(folder: Path) -> None:
     own = [Example("ner", "q", "a", note="n")]
     write_examples(folder / "own.jsonl", own)
     assert list(source_examples(Source("own", "examples", "own.jsonl"), folder, "train", 0)) == own
+
+
+@pytest.mark.parametrize(
+    "path", ["foo://x", "s3://bucket/x", "x\0y.txt", "http://[", "torn.parquet", "folder", "abfs://a/b"]
+)
+@pytest.mark.parametrize("kind", ["text", "examples", "instructions"])
+def test_a_path_of_any_kind_is_read_or_refused_in_one_line(folder: Path, path: str, kind: Any) -> None:
+    (folder / "torn.parquet").write_bytes(b"PAR1 and no more")
+    (folder / "folder").mkdir()
+    source = Source("a", kind, path)
+    with pytest.raises(SourceError) as refused:
+        list(texts(source, folder) if kind == "text" else source_examples(source, folder, "train", 0))
+    assert "\n" not in str(refused.value)
+    assert str(refused.value).startswith("source a: ")
 
 
 @pytest.mark.parametrize(
