@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -42,7 +43,7 @@ class LiveCatalogue:
         self._newest: dict[Kind, list[str]] = {}
         self.closed = threading.Event()
         self.followed = Heartbeat("catalogue")
-        self.dim = 0  # of content vectors; the first one read says it
+        self.dim = 0  # of content vectors: what most of the first ones have
 
     def load(self) -> None:
         """Read everything that is stored; changes made meanwhile are in the stream after `position`."""
@@ -98,6 +99,8 @@ class LiveCatalogue:
 
     def apply(self, changes: list[StoredItem]) -> None:
         with self.lock:
+            if not self.dim:
+                self.dim = _usual_length([c.content for c in changes if c.content is not None])
             changes = self._visible([self._readable(change) for change in changes])
             gone = [c.item_id for c in changes if c.item is None]
             shown = [c for c in changes if c.item is not None and c.content is not None]
@@ -121,10 +124,7 @@ class LiveCatalogue:
 
     def _readable(self, change: StoredItem) -> StoredItem:
         """An item whose vector is another encoder's is left out: it has no place in an index."""
-        if change.content is None:
-            return change
-        self.dim = self.dim or len(change.content)
-        if len(change.content) == self.dim:
+        if change.content is None or len(change.content) == self.dim:
             return change
         log.error(
             "item %r has a vector of %d numbers, the catalogue has %d: left out until it is encoded again",
@@ -192,3 +192,8 @@ class LiveCatalogue:
 
     def close(self) -> None:
         self.closed.set()
+
+
+def _usual_length(vectors: list[np.ndarray]) -> int:
+    """0 of none. A damaged vector that happens to come first must not shut out all others."""
+    return Counter(map(len, vectors)).most_common(1)[0][0] if vectors else 0
