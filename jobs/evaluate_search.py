@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-import pyarrow.parquet as pq
 import torch
 
 from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.content.cached import encoded_texts
+from rayapp.data.parquet import read_file
 from rayapp.retrieval.snapshot import Snapshot
 from rayapp.search.fusion import reciprocal_rank_fusion
 from rayapp.search.keywords import KeywordIndex
@@ -38,10 +38,10 @@ def tasks(data: Path) -> list[SearchSet]:
     for file in (english, chinese):
         if not file.is_file():
             raise JobError(f"{file} is not there; give the folder that has keyphrase/ and relevance/")
-    rows = [r for r in pq.read_table(english).to_pylist() if r["split"] == "test"]
+    rows = [r for r in read_file(english).to_pylist() if r["split"] == "test"]
     titles, bodies = [r["title"] for r in rows], [r["body"] for r in rows]
     all_tasks = [SearchSet("StackExchange: title to body", titles, bodies, list(range(len(rows))))]
-    rows = [r for r in pq.read_table(chinese).to_pylist() if r["split"] == "test"]
+    rows = [r for r in read_file(chinese).to_pylist() if r["split"] == "test"]
     notes = list(dict.fromkeys(r["title"] for r in rows))
     place = {title: n for n, title in enumerate(notes)}
     best = {r["query"]: place[r["title"]] for r in rows if r["label"] == 2}  # 2: answers it fully

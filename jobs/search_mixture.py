@@ -11,10 +11,10 @@ from typing import Any
 import click
 import msgspec
 import numpy as np
-import pyarrow.parquet as pq
 
 from rayapp.cli.job import JobError, job
 from rayapp.config import Config
+from rayapp.data.parquet import read_file
 from rayapp.llm.base_model import model_folder
 from rayapp.redone.corpus import rules
 from rayapp.redone.corpus.mixture import (
@@ -78,7 +78,7 @@ def _runs(folder: Path, split: str, size: str) -> tuple[np.ndarray, np.ndarray]:
     for file in files:
         if not file.is_file():
             raise JobError(f"--runs {folder}: {file.name} is not there; give the folder of the published runs")
-    mixture, losses = (pq.read_table(file).to_pandas().set_index("index").sort_index() for file in files)
+    mixture, losses = (read_file(file).to_pandas().set_index("index").sort_index() for file in files)
     if not mixture.index.equals(losses.index):
         raise JobError(f"{files[0].name} and {files[1].name} describe different runs")
     return mixture.to_numpy(dtype=float), losses[TARGET].to_numpy(dtype=float)

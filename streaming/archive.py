@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rayapp.data.parquet import read_file
 from rayapp.domain import INTERACTION_SCHEMA, Event, Forget, Item
 from rayapp.validation import OWN_FIELDS, InvalidRecord, decode_object
 from streaming.records import behaviour_record
@@ -159,7 +160,7 @@ def note_forgotten(root: Path, found: pa.Table) -> None:
     if found.num_rows == 0:
         return
     file = root / "forgotten.parquet"
-    tables = [pq.read_table(file)] if file.is_file() else []
+    tables = [read_file(file)] if file.is_file() else []
     newest = {row["user_id"]: row for row in pa.concat_tables([*tables, found]).sort_by("append_ms").to_pylist()}
     put(file, pa.Table.from_pylist(list(newest.values()), schema=FORGOTTEN))
 
@@ -177,7 +178,7 @@ def forgotten_users(root: Path) -> dict[str, int]:
     file = root / "forgotten.parquet"
     if not file.is_file():
         return {}
-    columns = pq.read_table(file).to_pydict()
+    columns = read_file(file).to_pydict()
     return dict(zip(columns["user_id"], columns["append_ms"], strict=True))
 
 
@@ -188,7 +189,7 @@ def rewrite(root: Path, progress: Callable[[int, int], None] = lambda done, tota
     files += [(r.file, "key") for r in archived(root, "exposures")]
     gone = 0
     for n, (file, key) in enumerate(files, start=1):
-        table = pq.read_table(file, partitioning=None)
+        table = read_file(file)
         if pc.any(pc.is_in(table[key], pa.array(list(forgotten), pa.string()))).as_py():
             kept = without_forgotten(table, forgotten, key)
             if kept.num_rows < table.num_rows:

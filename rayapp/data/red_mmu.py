@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rayapp.data.folder import DataFolderError
+from rayapp.data.parquet import metadata_of, read_file
 from rayapp.domain import Action
 
 LISTS = {"homefeed_list": "homefeed", "ads_list": "ads"}
@@ -108,7 +109,7 @@ def import_red_mmu(
 def _notes(source: Path) -> pa.Table:
     parts = []
     for file in parts_of(source, "note_embeddings"):
-        table = pq.read_table(file)
+        table = read_file(file)
         missing = set(NOTE_COLUMNS) - set(table.schema.names)
         if missing:
             raise RedMmuError(f"{file} has no column {', '.join(sorted(missing))}; it has {table.schema.names}")
@@ -128,12 +129,11 @@ def _note_schema(table: pa.Table) -> pa.Schema:
 
 def _user_batches(source: Path) -> Iterator[pa.Table]:
     for file in parts_of(source, "multiscene_lastn"):
-        parquet = pq.ParquetFile(file)
-        names = set(parquet.schema_arrow.names)
+        names = set(metadata_of(file)[0])
         if "encrypted_user_id" not in names or not names & set(LISTS):
             raise RedMmuError(f"{file} needs encrypted_user_id and {' or '.join(LISTS)}; it has {sorted(names)}")
         columns = ["encrypted_user_id", *(name for name in LISTS if name in names)]
-        for batch in parquet.iter_batches(batch_size=1000, columns=columns):
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=1000, columns=columns):
             yield pa.Table.from_batches([batch])
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
+from rayapp.data.parquet import read_file
 from rayapp.errors import UserError
 from rayapp.moderation.policy import NONE
 
@@ -79,9 +78,15 @@ def read_split(folder: Path, labelled: LabelSet, split: str) -> tuple[list[str],
     file = folder / labelled.file
     if not file.is_file():
         raise LabelSetError(f"{folder}: {labelled.file} is not there; give the folder of the labelled sets")
-    table = pq.read_table(file, columns=["text", labelled.column, "split"]).to_pydict()
+    table = read_file(file, dict.fromkeys(("text", labelled.column, "split"))).to_pydict()
     rows = zip(table["text"], table[labelled.column], table["split"], strict=True)
-    chosen = [(text, labelled.labels[label]) for text, label, own in rows if own == split]
+    chosen: list[tuple[str, str]] = []
+    for text, label, own in rows:
+        if label not in labelled.labels:
+            known = ", ".join(map(str, labelled.labels))
+            raise LabelSetError(f"{file}: {labelled.column} {str(label)[:60]!r} is unknown; it may be one of {known}")
+        if own == split:
+            chosen.append((text, labelled.labels[label]))
     if not chosen:
         raise LabelSetError(f"{file}: no rows of split {split!r}; the file must have them")
     return [text for text, _ in chosen], [category for _, category in chosen]

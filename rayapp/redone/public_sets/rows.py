@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
+from rayapp.data.parquet import read_file
 from rayapp.errors import UserError
 
 SPLITS = ("train", "dev", "test")
@@ -26,7 +26,7 @@ def rows(folder: Path, file: str, split: str, has: tuple[str, ...] = SPLITS) -> 
     path = folder / file
     if not path.is_file():
         raise PublicSetError(f"{folder}: {file} is not there; give the folder of the public sets")
-    table_rows = pq.read_table(path).to_pylist()
+    table_rows = read_file(path).to_pylist()
     made = [name for name in ("test", "dev") if name not in has]
 
     def where(row: dict[str, Any]) -> str:

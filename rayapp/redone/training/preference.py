@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from datasets import Dataset
 from transformers import TrainerCallback
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from rayapp.data.parquet import read_file
 from rayapp.errors import UserError
 from rayapp.redone.recipe import Recipe
 from rayapp.redone.tasks.example import Example
@@ -62,12 +62,18 @@ def judged_pairs(file: Path, limit: int = 0) -> Iterator[JudgedPair]:
     turn of a conversation is the question, an instruction before it stands above. Raises PreferenceError."""
     if not file.is_file():
         raise PreferenceError(f"preference: {file} is not there; give a Parquet file of judged pairs, or judged: ''")
-    for number, row in enumerate(pq.read_table(file).to_pylist()):
+    for number, row in enumerate(read_file(file).to_pylist()):
         if limit and number >= limit:
             return
-        turns = json.loads(row["conversations"])
-        question = "\n".join(turn["value"] for turn in turns if turn["from"] in ("system", "human"))
-        chosen, rejected = (json.loads(row[name])["value"] for name in ("chosen", "rejected"))
+        try:
+            turns = json.loads(row["conversations"])
+            question = "\n".join(turn["value"] for turn in turns if turn["from"] in ("system", "human"))
+            chosen, rejected = (json.loads(row[name])["value"] for name in ("chosen", "rejected"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise PreferenceError(
+                f"preference: {file} row {number}: no judged pair ({type(error).__name__}: {error}); give "
+                "conversations, chosen and rejected as JSON"
+            ) from None
         if len(turns) <= 2 and chosen != rejected:
             yield JudgedPair(question, chosen, rejected)
 
