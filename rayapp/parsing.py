@@ -101,7 +101,25 @@ def convert(value: Any, kind: type[T], *, what: str) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise Unreadable("invalid", f"{what}: {_one_line(error)}") from None
+        said = _one_line(error)
+        raise Unreadable("invalid", f"{what}: {said}{number_hint(_value_at(value, said))}") from None
+
+
+def number_hint(value: Any) -> str:
+    """YAML takes 1e-4 for text: a number needs its point. Empty for what is no number in a text."""
+    try:
+        number = msgspec.yaml.encode(float(value)).decode().split()[0] if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+    return f"; YAML reads it as text, write {number}" if number else ""
+
+
+def _value_at(value: Any, error: str) -> Any:
+    """What stands where msgspec's error points; None for a place within a list, where it tells no number."""
+    path = error.partition(" - at `$.")[2].partition("`")[0]
+    for key in path.split(".") if path else ():
+        value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
+    return value if path else None
 
 
 def check_finite(value: Any, *, what: str) -> None:

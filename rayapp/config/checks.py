@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from rayapp.config.root import Config
+from rayapp.parsing import number_hint
 from rayapp.section import ConfigError
 from streaming.settings import DECIDED, client_problem
 
@@ -37,7 +38,7 @@ def key_problems(raw: Any, kind: type[msgspec.Struct] = Config, prefix: str = ""
             try:
                 msgspec.convert(value, wanted)
             except (msgspec.ValidationError, OverflowError) as error:
-                yield f"{path}: {_shown(value)}{str(error).partition(' - at ')[0]}{_hint(value)}"
+                yield f"{path}: {_shown(value)}{str(error).partition(' - at ')[0]}{number_hint(value)}"
 
 
 def joint_problems(config: Config) -> Iterator[str]:
@@ -93,15 +94,6 @@ def check(config: Config, what: str) -> Config:
 
 def _shown(value: Any) -> str:
     return f"{str(value)[:80]!r}: " if isinstance(value, str) else f"{value!r}"[:80] + ": " if _plain(value) else ""
-
-
-def _hint(value: Any) -> str:
-    """YAML takes 1e-4 for text: a number needs its point."""
-    try:
-        number = msgspec.yaml.encode(float(value)).decode().split()[0] if isinstance(value, str) else ""
-    except ValueError:
-        return ""
-    return f"; YAML reads it as text, write {number}" if number else ""
 
 
 def _plain(value: Any) -> bool:

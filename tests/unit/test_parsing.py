@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayapp.parsing import MAX_DEPTH, Unreadable, check_finite, json_lines, json_object, json_value, yaml_value
+from rayapp.parsing import MAX_DEPTH, Unreadable, check_finite, convert, json_lines, json_object, json_value, yaml_value
 
 DEEP = 100_000
 
@@ -129,3 +130,20 @@ def test_no_number_has_more_digits_than_can_be_shown(text: str) -> None:
 def test_a_byte_order_mark_costs_no_line() -> None:
     lines = [b'\xef\xbb\xbf{"a": 1}\n', b'{"a": 2}\n']
     assert list(json_lines(lines, what="f")) == [(1, {"a": 1}), (2, {"a": 2})]
+
+
+class Settings(msgspec.Struct):
+    coverage: float = 1.0
+    inner: Settings | None = None
+
+
+@pytest.mark.parametrize("text", ["coverage: 1e-05", "inner: {coverage: 1e-05}", "inner: {inner: {coverage: 1e-05}}"])
+def test_a_number_that_yaml_reads_as_text_is_said_how_to_write(text: str) -> None:
+    with pytest.raises(Unreadable, match=r"YAML reads it as text, write 1\.0e-05"):
+        convert(yaml_value(text, what="x"), Settings, what="x")
+
+
+def test_a_text_that_is_no_number_has_no_such_hint() -> None:
+    with pytest.raises(Unreadable) as refused:
+        convert({"coverage": "much"}, Settings, what="x")
+    assert "YAML" not in str(refused.value)
