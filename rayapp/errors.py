@@ -39,3 +39,8 @@ class Unavailable(UserError):
 
     code: ClassVar[str] = "unavailable"
     retry_after: ClassVar[int] = 2
+
+
+def one_line(error: Exception, most: int = 300) -> str:
+    """What an error of others says, whose messages have many lines, in at most so many characters."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

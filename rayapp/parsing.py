@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 import yaml
 
-from rayapp.errors import UserError
+from rayapp.errors import UserError, one_line
 
 MAX_DEPTH = 20  # levels of a document; the deepest of ours, an experiment with an interleaved arm, has six
 MAX_YAML = 1_000_000  # bytes
@@ -87,11 +87,11 @@ def yaml_value(data: bytes | str, *, what: str, max_bytes: int = MAX_YAML) -> An
     except UnicodeError:
         raise Unreadable("not_yaml", f"{what} is not UTF-8; save it as UTF-8") from None
     except (yaml.YAMLError, msgspec.DecodeError) as error:
-        raise Unreadable("not_yaml", f"{what} is neither JSON nor YAML: {_one_line(error)}") from None
+        raise Unreadable("not_yaml", f"{what} is neither JSON nor YAML: {one_line(error)}") from None
     except Unreadable:
         raise
     except Exception as error:  # PyYAML's constructors raise anything: a date of no calendar, 5,000 digits, !!bool x
-        raise Unreadable("not_yaml", f"{what} holds a value that cannot be read: {_one_line(error)}") from None
+        raise Unreadable("not_yaml", f"{what} holds a value that cannot be read: {one_line(error)}") from None
     check_finite(value, what=what)
     return value
 
@@ -101,7 +101,7 @@ def convert(value: Any, kind: type[T], *, what: str) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        said = _one_line(error)
+        said = one_line(error)
         raise Unreadable("invalid", f"{what}: {said}{number_hint(_value_at(value, said))}") from None
 
 
@@ -175,11 +175,6 @@ def _check_nesting(text: str, what: str) -> None:
                 raise Unreadable("too_deep", f"{what} is nested more than {MAX_DEPTH} levels deep; flatten it")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-
-
-def _one_line(error: Exception) -> str:
-    """YAML's errors have many lines."""
-    return " ".join(str(error).split())[:300]
 
 
 def _kind(value: Any) -> str:

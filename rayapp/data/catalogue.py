@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayapp.data import columns
-from rayapp.data.errors import DataFolderError, one_line
+from rayapp.data.errors import DataFolderError
 from rayapp.data.left_out import LeftOut
 from rayapp.domain import Item
+from rayapp.errors import one_line
 from rayapp.times import Unit
 from rayapp.validation import InvalidRecord, columns_without_text, parse_item
 

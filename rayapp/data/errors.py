@@ -1,4 +1,4 @@
-"""The error of a data folder, and what others said."""
+"""The error of a data folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,3 @@ from rayapp.errors import UserError
 
 class DataFolderError(UserError):
     """The folder cannot be used; the message names file, column and remedy."""
-
-
-def one_line(error: Exception) -> str:
-    """Arrow's errors have many lines."""
-    return " ".join(str(error).split())[:200]

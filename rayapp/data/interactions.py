@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from rayapp.data import columns
 from rayapp.data.columns import Column
-from rayapp.data.errors import DataFolderError, one_line
+from rayapp.data.errors import DataFolderError
 from rayapp.data.left_out import LeftOut
 from rayapp.domain import ACTIONS, INTERACTION_SCHEMA, MAX_ID
+from rayapp.errors import one_line
 from rayapp.times import Unit
 from rayapp.validation import MAX_CLOCK_AHEAD_MS
 

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rayapp.data.errors import DataFolderError, one_line
+from rayapp.data.errors import DataFolderError
+from rayapp.errors import one_line
 
 MARK = b"PAR1"
 GAP = "__HIVE_DEFAULT_PARTITION__"  # in the name of a folder: its rows have no value

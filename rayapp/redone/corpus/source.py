@@ -13,7 +13,7 @@ import msgspec
 import pyarrow.parquet as pq
 from msgspec import Meta
 
-from rayapp.errors import UserError
+from rayapp.errors import UserError, one_line
 from rayapp.parsing import Unreadable, json_lines
 from rayapp.redone.public_sets.mixture import SETS, examples
 from rayapp.redone.tasks.example import Example
@@ -117,7 +117,7 @@ def _rows(source: Source, folder: Path) -> Iterator[dict[str, Any]]:
     try:
         files = fsspec.open_files(where, "rb")
     except Exception as error:  # a protocol that is unknown or not installed, or a place that it cannot list
-        raise SourceError(f"source {source.name}: {source.path!r} cannot be opened: {_one_line(error)}") from None
+        raise SourceError(f"source {source.name}: {source.path!r} cannot be opened: {one_line(error)}") from None
     official = [opened.path for opened in files if is_official(opened.path)]
     if official:
         raise SourceError(f"source {source.name}: {official[0]} is an official benchmark file, for evaluation only")
@@ -150,8 +150,4 @@ def _of(source: Source, opened: Any) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         raise SourceError(f"source {source.name}: {opened.path} is not there") from None
     except Exception as error:  # each protocol and each format has errors of its own
-        raise SourceError(f"source {source.name}: {opened.path} cannot be read: {_one_line(error)}") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(f"{error}".split())[:300] or type(error).__name__
+        raise SourceError(f"source {source.name}: {opened.path} cannot be read: {one_line(error)}") from None
