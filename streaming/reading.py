@@ -16,7 +16,7 @@ from streaming.consumer import append_ms
 from streaming.consumer import place as offset_of
 from streaming.records import is_bulk
 from streaming.settings import Broker
-from streaming.windows import LogTruncated, Plan, Range, WindowError
+from streaming.windows import LogTruncated, Plan, Range, ReadTimeout
 
 ROW_SCHEMA = pa.schema(
     [
@@ -56,7 +56,7 @@ def watermarks(consumer: Consumer, topic: str, timeout_s: float = 10.0) -> dict[
 def read_ranges(broker: Broker, ranges: Sequence[Range], timeout_s: float = 30.0) -> Iterator[pa.Table]:
     """Rows of each range as ROW_SCHEMA, in offset order, through one connection.
 
-    Raises WindowError when the broker does not give a range within `timeout_s`.
+    Raises ReadTimeout when the broker does not give a range within `timeout_s`, LogTruncated, KafkaException.
     """
     consumer = consumer_for(broker)
     try:
@@ -76,7 +76,7 @@ def _read_range(consumer: Consumer, planned: Range, address: str, timeout_s: flo
     reached = planned.start
     while reached < planned.end:
         if time.monotonic() > deadline:
-            raise WindowError(
+            raise ReadTimeout(
                 f"{planned.topic}/{planned.partition}: {len(rows)} of {planned.rows} rows came within "
                 f"{timeout_s:.0f} s; is the broker reachable at {address}?"
             )

@@ -36,6 +36,10 @@ class LogTruncated(WindowError):
         return LogTruncated, self.at
 
 
+class ReadTimeout(WindowError):
+    """The broker is there and did not give what was planned in time."""
+
+
 class Range(msgspec.Struct, frozen=True, order=True):
     """Offsets [start, end) of one partition."""
 

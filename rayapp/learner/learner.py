@@ -90,8 +90,8 @@ class Learner:
         self.read_up_to = time.monotonic()  # when the whole log was last planned: bounds the wait of a record
         self.freshness = Freshness(self.metrics)
         self.recent = RecentScores()
-        if self.crew.leads:
-            self._check_log()
+        while self.crew.leads and not self._checked():
+            time.sleep(POLL_S)
 
     def run(self, windows: int = 0) -> None:
         """Learn until killed, or `windows` windows, the last of which is published."""
@@ -129,6 +129,16 @@ class Learner:
             time.sleep(POLL_S)
         return Command("wait")
 
+    def _checked(self) -> bool:
+        """`_check_log`; False while the broker is away."""
+        try:
+            self._check_log()
+        except KafkaException as error:
+            self._broker_is_away(error)
+            self._report_state()
+            return False
+        return True
+
     def _check_log(self) -> None:
         """Raises WindowError if the log is another one than was read before, unless its loss is accepted."""
         stand = self.position
@@ -144,13 +154,16 @@ class Learner:
         stand.accept_loss(other, self.consumer)
 
     def _planned(self) -> Plan | None:
-        """`_plan`, where a disk that is full and a log that lost its tail are no reason to stop."""
+        """`_plan`; a broker that is away, a full disk and a log that lost its tail are no reason to stop."""
         try:
-            return self._plan()
-        except LogTruncated as error:
-            if not self.accepts_loss:
-                raise
-            self.position.accept_loss([error.at[1]], self.consumer)
+            try:
+                return self._plan()
+            except LogTruncated as error:
+                if not self.accepts_loss:
+                    raise
+                self.position.accept_loss([error.at[1]], self.consumer)
+        except KafkaException as error:
+            self._broker_is_away(error)
         except OSError as error:
             self._report_once("no plan could be written", f"({error}); trying again")
         return None
@@ -176,17 +189,13 @@ class Learner:
             self.reporter.beat()
 
     def _plan(self) -> Plan | None:
-        """The next window, if it is due; a plan after the checkpoint is replayed unchanged."""
+        """The next window, if it is due; a plan after the checkpoint is replayed unchanged. Raises KafkaException."""
         stand = self.position
         plan = self.plans.read(stand.window + 1)
         now = time.monotonic()
-        try:
-            if plan is not None and (plan := self._fitting(plan)) is not None:
-                return plan
-            marks = watermarks(self.consumer, stand.topic)
-        except KafkaException as error:
-            self._report_once(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
-            return None
+        if plan is not None and (plan := self._fitting(plan)) is not None:
+            return plan
+        marks = watermarks(self.consumer, stand.topic)
         self.reported = self.reported if self.pending else ""
         skip = self.settings.on_gap == "skip"
         window = plan_window(
@@ -347,6 +356,9 @@ class Learner:
             if version not in (self.position.manifest.version, self.position.manifest.parent, *self.bare):
                 self.registry.drop(version, USER_FILES)
                 self.bare.add(version)
+
+    def _broker_is_away(self, error: KafkaException) -> None:
+        self._report_once(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
 
     def _report_once(self, what: str, detail: str) -> None:
         """Report a lasting condition once."""

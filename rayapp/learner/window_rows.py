@@ -18,7 +18,7 @@ from streaming.reading import ROW_SCHEMA, consumer_for, read_plan, read_ranges, 
 from streaming.records import behaviour_record
 from streaming.settings import Broker
 from streaming.topics import BrokerUnreachable, wait_for_broker
-from streaming.windows import LogTruncated, Plan, Range, verify
+from streaming.windows import LogTruncated, Plan, Range, ReadTimeout, verify
 
 
 class WindowRows(NamedTuple):
@@ -48,7 +48,7 @@ def read_rows(broker: Broker, plan: Plan) -> pa.Table:
 
 
 def read_patiently(broker: Broker, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
-    """As read_rows; after a failure it waits for the broker and reads again."""
+    """As read_rows; after a failure it waits for the broker and reads again, however long. Raises LogTruncated."""
     try:
         return read_rows(broker, plan)
     except Exception as error:  # Ray has classes of its own for what a read task raises
@@ -58,7 +58,7 @@ def read_patiently(broker: Broker, plan: Plan, *, say: Callable[[str, str], None
             wait_for_broker(broker)
             check_present(broker, plan)
             return read_rows(broker, plan)
-        except (BrokerUnreachable, KafkaException):
+        except (BrokerUnreachable, KafkaException, ReadTimeout):
             continue
 
 
