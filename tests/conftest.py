@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -88,6 +89,18 @@ def stream(server_config: Config, _broker_server: None, request: pytest.FixtureR
     config = msgspec.structs.replace(server_config, kafka=msgspec.structs.replace(server_config.kafka, prefix=prefix))
     ensure_topics(config.broker)
     return config
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[bool], None]]:
+    """Writes beyond a few KiB of a file fail, as they do on a full disk: the kernel's own refusal."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full(on: bool) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]) if on else before)
+
+    yield full
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")

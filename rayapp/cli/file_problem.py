@@ -21,18 +21,27 @@ REMEDIES = {
 }
 
 
-# Ray passes on what a worker raised as its traceback alone; Arrow says the number twice.
-NUMBERED = re.compile(r"\[[Ee]rrno (\d+)\][^:\n]*(?:: '([^'\n]+)')?")
+# Ray passes on what a worker raised as its traceback alone; Arrow says the number twice, safetensors at the end.
+NUMBERED = re.compile(r"\[[Ee]rrno (\d+)\][^:\n]*(?:: '([^'\n]+)')?|while serializing.*\(os error (\d+)\)")
+# torch, FAISS and NumPy keep the number to themselves.
+UNNUMBERED = re.compile(
+    r"inline_container|PytorchStreamWriter failed|in void faiss::write_index|\d requested and \d+ written"
+)
 
 
 def problem_behind(error: Exception) -> str | None:
-    """As `file_problem`, for an error that may have come out of a worker of Ray's."""
+    """As `file_problem`, for an error that may have come out of a worker of Ray's or a library's own writer."""
     if isinstance(error, OSError) and error.errno is not None:
         return file_problem(error)
-    if not any(kind.__module__.startswith("ray.") for kind in type(error).__mro__):
-        return None
-    found = ((int(number), file or None) for number, file in NUMBERED.findall(str(error)))
-    return next((file_problem(OSError(n, os.strerror(n), file)) for n, file in found if n in REMEDIES), None)
+    text = str(error)
+    if any(kind.__module__.split(".")[0] in ("ray", "safetensors") for kind in type(error).__mro__):
+        for number, file, rust in NUMBERED.findall(text):
+            if int(number or rust) in REMEDIES:
+                number = int(number or rust)
+                return file_problem(OSError(number, os.strerror(number), file or None))
+    if UNNUMBERED.search(text):
+        return f"a file could not be written to its end; {REMEDIES[errno.ENOSPC]}"
+    return None
 
 
 def file_problem(error: OSError) -> str | None:

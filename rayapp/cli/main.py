@@ -9,7 +9,7 @@ import click
 
 from rayapp import __version__, env
 from rayapp.cli.configuration import configuration
-from rayapp.cli.file_problem import file_problem
+from rayapp.cli.file_problem import problem_behind
 from rayapp.config import Config, load_config
 from rayapp.errors import UserError
 from rayapp.extras import missing
@@ -25,7 +25,7 @@ class Group(click.Group):
             click.echo(f"rayapp: {error}", err=True)
             sys.exit(2)
         except (ModuleNotFoundError, OSError) as error:
-            line = file_problem(error) if isinstance(error, OSError) else missing(error)
+            line = problem_behind(error) if isinstance(error, OSError) else missing(error)
             if line is None:
                 raise
             click.echo(f"rayapp: {line}", err=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import resource
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -333,18 +332,6 @@ def test_versions_that_running_experiments_name_stay(config: Config) -> None:
     produce(few, 80, 20)
     learner.run(windows=1)
     assert registry.versions() == [1, 6]
-
-
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[bool], None]]:
-    """Writes beyond a few KiB of a file fail, as they do on a full disk: the kernel's own refusal."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def full(on: bool) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]) if on else before)
-
-    yield full
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_costs_a_version_and_nothing_else(config: Config, full_disk: Callable[[bool], None]) -> None:

@@ -3,13 +3,21 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import faiss
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 from click.testing import CliRunner
 from ray.exceptions import RayTaskError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from rayapp.cli.file_problem import REMEDIES
 from rayapp.cli.job import job
@@ -66,6 +74,64 @@ def test_it_is_the_same_where_a_worker_met_it(error: OSError) -> None:
     (line,) = result.output.strip().splitlines()
     assert os.strerror(error.errno or 0) in line
     assert (error.filename or "") in line
+
+
+def to_numpy(file: Path) -> None:
+    with file.open("wb") as output:
+        np.save(output, np.zeros(10_000))
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "torch": lambda file: torch.save({"a": torch.zeros(10_000)}, file),
+    "safetensors": lambda file: save_file({"a": torch.zeros(10_000)}, file),
+    "FAISS": lambda file: faiss.write_index(flat_index(), str(file)),
+    "Arrow": lambda file: pq.write_table(pa.table({"a": np.random.default_rng(0).random(10_000)}), file),
+    "NumPy": to_numpy,
+    "text": lambda file: file.write_text("a" * 10_000),
+}
+
+
+def flat_index() -> faiss.Index:
+    index = faiss.IndexFlatIP(10)
+    index.add(np.zeros((1000, 10), dtype=np.float32))
+    return index
+
+
+@pytest.mark.parametrize("remote", [False, True])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_writer_that_meets_a_full_disk_ends_a_job_in_one_line(
+    tmp_path: Path, full_disk: Callable[[bool], None], writer: str, remote: bool
+) -> None:
+    @job("A job.")
+    def main(config: Config) -> dict[str, Any]:
+        full_disk(True)
+        try:
+            WRITERS[writer](tmp_path / "file")
+        except Exception as error:
+            raise (of_a_worker(error) if remote else error) from None
+        finally:
+            full_disk(False)
+        raise AssertionError(f"{writer} wrote to a full disk")
+
+    result = CliRunner().invoke(main)
+    assert result.exit_code == 2, result.exception
+    (line,) = result.output.strip().splitlines()
+    assert line.endswith("or name another place")
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_weights_that_cannot_be_read_are_no_full_disk(tmp_path: Path, remote: bool) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 100)
+
+    @job("A job.")
+    def main(config: Config) -> dict[str, Any]:
+        try:
+            load_file(tmp_path / "a")
+        except SafetensorError as error:
+            raise (of_a_worker(error) if remote else error) from None
+        raise AssertionError("read")
+
+    assert CliRunner().invoke(main).exit_code == 1
 
 
 def test_a_fault_of_a_worker_keeps_its_traceback() -> None:
