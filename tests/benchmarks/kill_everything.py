@@ -28,7 +28,7 @@ import click
 import httpx
 
 from tests.benchmarks.breaking.load import SteadyLoad
-from tests.benchmarks.breaking.parts import BY_HAND, KINDS, pids_of
+from tests.benchmarks.breaking.parts import BY_HAND, JOBS, KINDS, pids_of
 from tests.benchmarks.breaking.system import REQUEST_S, event_ids, missing, system_for, url_of
 from tests.e2e.conftest import System
 
@@ -109,6 +109,7 @@ def kill(system: System, kind: str, *, load: SteadyLoad, probe: Probe) -> dict[s
         return not left
 
     until(complete, LATE_S)
+    doubled = {name: len(pids) for name in JOBS if len(pids := pids_of(system, name)) > 1}
     sent, failed = results.total(), results.total() - results["200"] - results["202"]
     return row | {
         "sent": sent,
@@ -117,6 +118,7 @@ def kill(system: System, kind: str, *, load: SteadyLoad, probe: Probe) -> dict[s
         "results": dict(results),
         "accepted": sum(map(len, accepted.values())),
         "lost": sum(map(len, left.values())),
+        "doubled": doubled,
     }
 
 
@@ -126,6 +128,7 @@ def show(row: dict[str, Any]) -> None:
     click.echo(
         f"{row['process']:>17} {row['sent']:6} {row['failed']:6} {row['share']:7.1%} "
         f"{row['accepted']:8} {row['lost']:5} {seconds:>8}  {others or ''}"
+        + (f"  running twice: {row['doubled']}" if row["doubled"] else "")
     )
     if "up_s" in row:
         again = "never" if row["up_recovery_s"] is None else f"{row['up_recovery_s']:.1f} s"
@@ -162,9 +165,13 @@ def main(
                     rows.append(row)
                     if out:
                         Path(out).write_text(json.dumps(rows, indent=1))
-    bad = sorted({r["process"] for r in rows if r["recovery_s"] is None or (r["lost"] and r["process"] != "broker")})
+    bad = sorted({r["process"] for r in rows if faulty(r)})
     if bad:
-        raise SystemExit(f"events were lost or the system did not recover after a kill of: {', '.join(bad)}")
+        raise SystemExit(f"lost events, no recovery, or a job that runs twice after a kill of: {', '.join(bad)}")
+
+
+def faulty(row: dict[str, Any]) -> bool:
+    return row["recovery_s"] is None or bool(row["doubled"]) or bool(row["lost"] and row["process"] != "broker")
 
 
 if __name__ == "__main__":

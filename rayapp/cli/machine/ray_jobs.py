@@ -57,5 +57,6 @@ class RayJobs:
 
 
 def entrypoint(module: str, config: Path) -> str:
-    """A shell runs it: paths may have spaces."""
-    return shlex.join([sys.executable, "-m", module, "--config", str(config)])
+    """A shell runs it: paths may have spaces. The shell gives way to the job, as the actor of Ray's that holds it takes
+    its own children along when the head dies, and no others: a job below a shell would go on beside the next one."""
+    return "exec " + shlex.join([sys.executable, "-m", module, "--config", str(config)])

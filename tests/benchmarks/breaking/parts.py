@@ -28,6 +28,7 @@ SUPERVISED = {
     "control loop": "control",
     "Prometheus": "prometheus",
 }
+JOBS = ("history writer", "catalogue writer", "learner", "moderator")  # one process each, which Ray starts
 BY_HAND = "supervisord"
 KINDS = (*SUPERVISED, *WORDS, BY_HAND)
 

@@ -66,7 +66,7 @@ def test_a_path_with_spaces_is_one_argument(ray: tuple[RayJobs, list[dict[str, A
     config = Path("/my state/it's $HOME/config.yaml")
     assert jobs.submit("history", "jobs.write_history", config) == "c"
     assert sent[0]["metadata"] == {"rayapp": "history"}
-    assert shlex.split(sent[0]["entrypoint"])[1:] == ["-m", "jobs.write_history", "--config", str(config)]
+    assert shlex.split(sent[0]["entrypoint"])[2:] == ["-m", "jobs.write_history", "--config", str(config)]
     assert sent[0]["entrypoint"] == entrypoint("jobs.write_history", config)
 
 
