@@ -35,10 +35,9 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
         head = subprocess.Popen(ray_command(config, found), env=environment, stdout=log, stderr=log)
     found.config.write_text(f"{config.ports.dashboard}")
     yield found
-    head.terminate()
-    head.wait(30)
-    for process in found.processes():
+    for process in found.processes():  # the head among them
         process.kill()
+    head.wait()
 
 
 def jobs(layout: Layout) -> list[psutil.Process]:
