@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from functools import partial
 
 import msgspec
-from confluent_kafka import KafkaException
 
 from rayapp.config import Config
 from rayapp.errors import UserError
@@ -16,8 +14,10 @@ from rayapp.experiments.named_versions import named_versions
 from rayapp.freshness import Freshness
 from rayapp.learner.candidate import CandidateVersion, scratch_folder, served_side
 from rayapp.learner.command import Command
+from rayapp.learner.planner import Planner
 from rayapp.learner.position import Position
-from rayapp.learner.window_rows import last_appended, last_records, parse_rows, read_patiently, recreated
+from rayapp.learner.waiting import Waiting
+from rayapp.learner.window_rows import last_appended, parse_rows, read_patiently
 from rayapp.metrics import Metrics
 from rayapp.redrec.online.item_vectors import NewItem
 from rayapp.redrec.online.online_model import USER_FILES
@@ -29,9 +29,8 @@ from rayapp.stores.ports import StoreUnreachable
 from rayapp.stores.records import StoredItem
 from rayapp.stores.registry import Registry, RegistryError
 from rayapp.workers import Crew
-from streaming.reading import consumer_for, watermarks
 from streaming.reporter import Reporter
-from streaming.windows import LogTruncated, Plan, PlanLog, WindowError, plan_window, within
+from streaming.windows import Plan, PlanLog
 
 log = logging.getLogger(__name__)
 
@@ -59,22 +58,19 @@ class Learner:
         """
         self.config = config
         self.takes = takes
-        self.rows = partial(read_patiently, config.broker, say=self._report_once)
         self.say = say
+        self.waiting = Waiting(say)
+        self.planner = Planner(config, waiting=self.waiting, say=say, skip=self._skip)
         self.settings = config.learner
         self.crew = crew or Crew()
         self.registry = Registry(config.models, name)
         self.metrics = Metrics()
-        self.consumer = consumer_for(config.broker)
         store = open_store(config.store_url)
         self.reader = store.catalogue()
         self.experiments = store.experiments()
         self.reporter = Reporter(f"learner:{name}", store.job_states())
         self.beaten = -BEAT_S
         self.bare: set[int] = set()  # versions that remember nobody any more
-        # The embedded broker writes to disk at a clean stop alone: what a kill takes from it is no reason to stop.
-        self.accepts_loss = self.settings.on_gap == "skip" or config.broker.embedded
-        self.reported = ""
         self.scratch = scratch_folder(config.state_path / "candidates")
         self.resume()
 
@@ -87,10 +83,11 @@ class Learner:
         self.pending = False
         self.candidate: CandidateVersion | None = None
         self.proposed = time.monotonic()
-        self.read_up_to = time.monotonic()  # when the whole log was last planned: bounds the wait of a record
         self.freshness = Freshness(self.metrics)
         self.recent = RecentScores()
-        while self.crew.leads and not self._checked():
+        self.planner.start(self.position, self.plans)
+        while self.crew.leads and not self.planner.check():
+            self._report_state()
             time.sleep(POLL_S)
 
     def run(self, windows: int = 0) -> None:
@@ -122,105 +119,23 @@ class Learner:
                 return Command("resume")
             if finished and not self.pending and self.candidate is None:
                 return Command("stop")
-            plan = None if finished else self._planned()
+            plan = None if finished else self.planner.due()
             self._report_state()
             if plan is not None:
                 return Command("learn", plan)
             time.sleep(POLL_S)
         return Command("wait")
 
-    def _checked(self) -> bool:
-        """`_check_log`; False while the broker is away."""
-        try:
-            self._check_log()
-        except KafkaException as error:
-            self._broker_is_away(error)
-            self._report_state()
-            return False
-        return True
-
-    def _check_log(self) -> None:
-        """Raises WindowError if the log is another one than was read before, unless its loss is accepted."""
-        stand = self.position
-        last = last_records(stand.topic, stand.offsets, stand.appended, watermarks(self.consumer, stand.topic))
-        other = recreated(self.rows(last), stand.appended) if last.ranges else {}
-        for partition, at in other.items():
-            if not self.accepts_loss:
-                raise WindowError(
-                    f"{stand.topic}/{partition}: the record before offset {stand.offsets[partition]} was appended at "
-                    f"{at} ms, the checkpoint read one of {stand.appended[partition]} ms; the topic was recreated: "
-                    "restore it, or set learner.on_gap: skip to go on with what is there"
-                )
-        stand.accept_loss(other, self.consumer)
-
-    def _planned(self) -> Plan | None:
-        """`_plan`; a broker that is away, a full disk and a log that lost its tail are no reason to stop."""
-        try:
-            try:
-                return self._plan()
-            except LogTruncated as error:
-                if not self.accepts_loss:
-                    raise
-                self.position.accept_loss([error.at[1]], self.consumer)
-        except KafkaException as error:
-            self._broker_is_away(error)
-        except OSError as error:
-            self._report_once("no plan could be written", f"({error}); trying again")
-        return None
-
-    def _fitting(self, plan: Plan) -> Plan | None:
-        """A stored plan as the log still has it; None if nothing of it is left."""
-        if not self.accepts_loss:
-            return plan
-        highs = {p: high for p, (_, high) in watermarks(self.consumer, self.position.topic).items()}
-        left = within(plan, highs)
-        if left.ranges == plan.ranges:
-            return plan
-        self.say(f"window {plan.number}: the log has lost {plan.rows - left.rows} of its {plan.rows} records")
-        self._skip("lost", plan.rows - left.rows)
-        self.plans.replace(left)
-        return left if left.ranges else None
-
     def _report_state(self) -> None:
         now = time.monotonic()
         if now - self.beaten >= STATE_S:
             self.beaten = now
-            self.reporter.problem(self.reported or None)
+            self.reporter.problem(self.waiting.text)
             self.reporter.beat()
-
-    def _plan(self) -> Plan | None:
-        """The next window, if it is due; a plan after the checkpoint is replayed unchanged. Raises KafkaException."""
-        stand = self.position
-        plan = self.plans.read(stand.window + 1)
-        now = time.monotonic()
-        if plan is not None and (plan := self._fitting(plan)) is not None:
-            return plan
-        marks = watermarks(self.consumer, stand.topic)
-        self.reported = self.reported if self.pending else ""
-        skip = self.settings.on_gap == "skip"
-        window = plan_window(
-            stand.window + 1,
-            stand.topic,
-            stand.offsets,
-            marks,
-            max_rows=self.settings.max_rows,
-            skip_gaps=skip,
-        )
-        if window is None:
-            self.read_up_to = now
-            return None
-        if self.config.broker.embedded and (lost := stand.rewritten(self.consumer)):
-            stand.accept_loss(lost, self.consumer)
-            return None
-        full = window.rows >= self.settings.max_rows
-        if not full and now - self.read_up_to < self.settings.max_age_s:
-            return None
-        self.read_up_to = now  # later records wait from now on, also while this window is learned
-        return self.plans.write(window)
 
     def learn(self, plan: Plan) -> None:
         """One window: read what was planned, evaluate, then train."""
-        table = self.rows(plan)
+        table = read_patiently(self.config.broker, plan, waiting=self.waiting)
         parsed = parse_rows(table, self.position.topic, self.config.scenarios)
         self.freshness.read(parsed.live_ms)
         for gap in plan.gaps:
@@ -278,11 +193,14 @@ class Learner:
         """Items from the store; waits while it is unreachable, because the window needs them."""
         while ids:
             try:
-                return self.reader.fetch(ids)
+                found = self.reader.fetch(ids)
             except StoreUnreachable as error:
                 store = hidden_in_url(self.config.store_url)
-                self._report_once(f"the store at {store} does not answer", f"({error}); waiting for it")
+                self.waiting.on("store", f"the store at {store} does not answer ({error}); waiting for it")
                 time.sleep(POLL_S)
+            else:
+                self.waiting.over("store")
+                return found
         return []
 
     def _publish_what_is_due(self, now: bool) -> bool:
@@ -296,9 +214,8 @@ class Learner:
         except OSError as error:  # full disk or unreachable registry: keep serving and training
             if now:
                 raise
-            self._report_once(
-                "no version could be written", f"({error}); trying again every {self.settings.publish_s:g} s"
-            )
+            every = f"trying again every {self.settings.publish_s:g} s"
+            self.waiting.on("version", f"no version could be written ({error}); {every}")
             self.metrics.count("rayapp_publish_total", outcome="failed")
             if self.candidate is not None:
                 self.freshness.rejected(self.candidate.received_ms)
@@ -330,6 +247,7 @@ class Learner:
             )
         self.position.manifest = manifest = candidate.publish(self.registry)
         self.candidate = None
+        self.waiting.over("version")
         self._retire()
         line = [m for m in map(self.registry.manifest, self.registry.versions()) if m.space == manifest.space]
         self.plans.trim(int(line[0].metrics.get("window", 0)))
@@ -349,22 +267,14 @@ class Learner:
         try:
             running = [started.experiment for started in self.experiments.all() if started.running]
         except StoreUnreachable as error:
-            self._report_once("no old version is removed", f"({error})")
+            self.waiting.on("old versions", f"no old version is removed ({error})")
             return
+        self.waiting.over("old versions")
         self.registry.retire(self.settings.keep_versions, named=named_versions(running, self.registry.name))
         for version in self.registry.versions():  # HEAD, and what it was made from, can be learned on
             if version not in (self.position.manifest.version, self.position.manifest.parent, *self.bare):
                 self.registry.drop(version, USER_FILES)
                 self.bare.add(version)
-
-    def _broker_is_away(self, error: KafkaException) -> None:
-        self._report_once(f"the broker at {self.config.bootstrap} does not answer", f"({error}); waiting for it")
-
-    def _report_once(self, what: str, detail: str) -> None:
-        """Report a lasting condition once."""
-        if what != self.reported:
-            self.say(f"{what} {detail}")
-        self.reported = what
 
     def _skip(self, reason: str, count: int = 1) -> None:
         self.position.skip(reason, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from rayapp.cluster import arrow_tables
 from rayapp.domain import Event
+from rayapp.learner.waiting import Waiting
 from rayapp.redrec.online.learner_state import LogRow
 from rayapp.validation import InvalidRecord
 from streaming.reading import ROW_SCHEMA, consumer_for, read_plan, read_ranges, tasks_of
@@ -47,19 +48,22 @@ def read_rows(broker: Broker, plan: Plan) -> pa.Table:
     return table
 
 
-def read_patiently(broker: Broker, plan: Plan, *, say: Callable[[str, str], None]) -> pa.Table:
+def read_patiently(broker: Broker, plan: Plan, *, waiting: Waiting) -> pa.Table:
     """As read_rows; after a failure it waits for the broker and reads again, however long. Raises LogTruncated."""
     try:
         return read_rows(broker, plan)
     except Exception as error:  # Ray has classes of its own for what a read task raises
-        say(f"window {plan.number} could not be read", f"({error}); waiting for the broker to read it again")
+        text = f"window {plan.number} could not be read ({error}); waiting for the broker to read it again"
+        waiting.on("window", text)
     while True:
         try:
             wait_for_broker(broker)
             check_present(broker, plan)
-            return read_rows(broker, plan)
+            table = read_rows(broker, plan)
         except (BrokerUnreachable, KafkaException, ReadTimeout):
             continue
+        waiting.over("window")
+        return table
 
 
 def check_present(broker: Broker, plan: Plan) -> None:

@@ -211,7 +211,7 @@ def _next(learner: Learner) -> Plan:
         learner.position.window + 1,
         learner.position.topic,
         learner.position.offsets,
-        watermarks(learner.consumer, learner.position.topic),
+        watermarks(learner.planner.consumer, learner.position.topic),
         max_rows=1000,
     )
     assert found is not None
@@ -281,7 +281,7 @@ def test_records_in_the_place_of_lost_ones_are_learned_while_it_runs(config: Con
 
 
 def marks(learner: Learner) -> dict[int, tuple[int, int]]:
-    return watermarks(learner.consumer, learner.position.topic)
+    return watermarks(learner.planner.consumer, learner.position.topic)
 
 
 def test_a_forgotten_user_is_in_no_version_any_more(config: Config) -> None:
