@@ -1,4 +1,4 @@
-"""A job does not outlive the Ray head that it was started on: the control loop starts it anew on the next one."""
+"""A Ray head that is killed: its jobs end with it, and the next one starts at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
@@ -29,15 +30,37 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
     """A head as `rayapp up` starts it."""
     found = Layout(tmp_path / "state")
     found.make()
+    found.config.write_text("")
     config = Config(state=str(found.state), cpus=2, ports=Ports(**dict(zip(PORTS, free_ports(5), strict=True))))
-    environment = {**os.environ, **found.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
-    with (found.logs / "ray.log").open("wb") as log:
-        head = subprocess.Popen(ray_command(config, found), env=environment, stdout=log, stderr=log)
-    found.config.write_text(f"{config.ports.dashboard}")
+    found.write(found.system, msgspec.to_builtins(config))
+    begin(found)
     yield found
     for process in found.processes():  # the head among them
         process.kill()
-    head.wait()
+
+
+def begin(layout: Layout) -> None:
+    """Start the head, as supervisord does when the one before has ended."""
+    config = msgspec.convert(layout.read(layout.system), Config)
+    environment = {**os.environ, **layout.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with (layout.logs / "ray.log").open("ab") as log:
+        subprocess.Popen(ray_command(config, layout), env=environment, stdout=log, stderr=log)
+
+
+@contextlib.contextmanager
+def dashboard(layout: Layout) -> Iterator[httpx.Client]:
+    """A client of the head's job API, which answers."""
+    port = layout.read(layout.system)["ports"]["dashboard"]
+    headers = {"Authorization": f"Bearer {layout.ray_token()}"}
+    with own_client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return client.get("/api/jobs/").status_code == 200
+            return False
+
+        eventually(answers, 120, "the head's job API")
+        yield client
 
 
 def jobs(layout: Layout) -> list[psutil.Process]:
@@ -52,26 +75,30 @@ def words(process: psutil.Process) -> list[str]:
 
 
 def started(layout: Layout) -> psutil.Process:
-    headers = {"Authorization": f"Bearer {layout.ray_token()}"}
-    with own_client(base_url=f"http://127.0.0.1:{layout.config.read_text()}", headers=headers, timeout=60) as client:
-
-        def answers() -> bool:
-            with contextlib.suppress(httpx.HTTPError):
-                return client.get("/api/jobs/").status_code == 200
-            return False
-
-        eventually(answers, 120, "the head's job API")
+    with dashboard(layout) as client:
         RayJobs(client).submit("waiting", "tests.integration.waiting_job", layout.config)
     (job,) = eventually(lambda: jobs(layout), 60, "the job")
     return job
 
 
-def test_a_job_ends_with_its_head(layout: Layout) -> None:
-    job = started(layout)
-    holder = job.parent()
+def of_the_head(layout: Layout, part: str) -> psutil.Process:
+    (found,) = [p for p in layout.ray_processes() if part in " ".join(words(p)) + " "]
+    return found
+
+
+@pytest.mark.parametrize("part", ["raylet/raylet ", "bin/ray start "])
+def test_the_next_head_starts_at_once_and_alone(layout: Layout, part: str) -> None:
+    """Whatever of the one before was killed, however little else ended with it; its jobs end, too."""
+    holder = started(layout).parent()
     assert holder is not None
     assert "JobSupervisor" in " ".join(holder.cmdline()), "what dies takes its own children along, and no others"
-    for process in layout.processes():
-        if "raylet/raylet " in " ".join(words(process)) + " ":
-            process.kill()
-    eventually(lambda: not jobs(layout), 60, "the job has ended")
+    before = layout.ray_processes()
+    head = of_the_head(layout, "bin/ray start ")
+    of_the_head(layout, part).kill()
+    eventually(lambda: not head.is_running() or head.status() == psutil.STATUS_ZOMBIE, 60, "the head has ended")
+    begin(layout)
+    with dashboard(layout):
+        alive = [p for p in before if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        assert alive == []
+    assert "Traceback" not in (layout.logs / "ray.log").read_text(), "the first start was the last"
+    eventually(lambda: not jobs(layout), 30, "the job of the head before has ended")

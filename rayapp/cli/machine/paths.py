@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -92,12 +93,29 @@ class Layout:
                 continue  # gone, a zombie, or somebody else's
         return processes
 
+    def ray_processes(self) -> list[psutil.Process]:
+        """Of this system's Ray head, and of earlier ones that were killed; not the jobs' own."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.pid != os.getpid() and self._of_ray(process):
+                    found.append(process)
+        return found
+
+    def _of_ray(self, process: psutil.Process) -> bool:
+        if process.name().startswith("ray::"):
+            return self._logs_to_ray(process)
+        return self._owns(process) and any(str(self.ray_temp) in word for word in process.cmdline())
+
+    def _logs_to_ray(self, process: psutil.Process) -> bool:
+        return any(self.ray_temp in Path(file.path).parents for file in process.open_files())
+
     def _owns(self, process: psutil.Process) -> bool:
         """By the mark in its environment, over which some of Ray's processes lay their title: these by their logs."""
         mark = process.environ().get(env.SYSTEM)
         if mark is not None or not process.name().startswith("ray::"):
             return mark == str(self.state)
-        return any(self.ray_temp in Path(file.path).parents for file in process.open_files())
+        return self._logs_to_ray(process)
 
     def environment(self) -> dict[str, str]:
         """Environment of every process of the system."""

@@ -40,6 +40,7 @@ class SupervisionError(UserError):
 def ray_command(config: Config, layout: Layout) -> list[str]:
     ports = config.ports
     return [
+        *(sys.executable, "-m", "rayapp.cli.machine.head"),
         str(Path(sys.executable).parent / "ray"),
         "start",
         "--head",
