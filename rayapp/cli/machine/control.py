@@ -32,7 +32,7 @@ PATIENCE_S = 60.0  # of one call to Ray: a head that does not answer for so long
 
 
 class Backoff:
-    """When a failed job may be tried again: 1, 2, 4 … 60 s, from 1 again once it lived for a minute."""
+    """When a job that failed may be tried again: 1, 2, 4 … 60 s, from 1 again once it lived for a minute."""
 
     def __init__(self) -> None:
         self.wait = 1.0
@@ -107,7 +107,8 @@ class Control:
             if self.ids.get(name):
                 ended = known.get(self.ids.pop(name))
                 print(f"{name} ended: {ended.message if ended else 'gone'}"[:500], flush=True)
-                backoff.failed(now)
+                if ended is not None:  # else it went with its head, which is no fault of its own
+                    backoff.failed(now)
             if backoff.ready(now):
                 self.ids[name] = ray.submit(name, module, self.layout.config)
                 backoff.begin(now)
