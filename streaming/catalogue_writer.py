@@ -119,6 +119,8 @@ class CatalogueApplier:
         missing = [i for i, key in enumerate(keys) if key not in self.known]
         if missing:
             vectors = self.encoder.encode_items([items[i] for i in missing], batch_size=ENCODE_AT_ONCE)
+            for said in self.encoder.unreadable:
+                log.warning("%s", said)
             fresh = {keys[i]: vectors[n] for n, i in enumerate(missing)}
         else:
             fresh = {}

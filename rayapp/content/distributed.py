@@ -33,7 +33,6 @@ class EncodeBatch:
     def __call__(self, batch: pa.Table) -> pa.Table:
         items = [msgspec.json.decode(row, type=Item) for row in batch["item"].to_pylist()]
         order = sorted(range(len(items)), key=lambda n: len(items[n].text))  # texts of like length: less padding
-        self.encoder.unreadable = []
         vectors = self.encoder.encode_items([items[n] for n in order])
         self.cache.put([batch["key"][n].as_py() for n in order], vectors)
         return pa.table({"encoded": [len(items)], "unreadable": [self.encoder.unreadable]}, schema=DONE)

@@ -53,7 +53,7 @@ class ItemEncoder:
             self.text = TextEncoder(text)
         self.image = ImageEncoder(image) if image else None
         self.dim = self.text.dim + (self.image.dim if self.image is not None else 0)
-        self.unreadable: list[str] = []  # what was wrong with pictures that were left out
+        self.unreadable: list[str] = []  # what was wrong with pictures that the last call left out
 
     def encode(self, texts: list[str], batch_size: int = 128) -> np.ndarray:
         """[N, dim] of texts without pictures."""
@@ -64,6 +64,7 @@ class ItemEncoder:
 
     def encode_items(self, items: list[Item], batch_size: int = 128) -> np.ndarray:
         """[N, dim]; a picture that cannot be read is left out and told in `unreadable`."""
+        self.unreadable = []
         if self.table is not None:
             return self.table.of([item.item_id for item in items])
         vectors = self.encode([item.text for item in items], batch_size)
@@ -125,6 +126,6 @@ def encode_items_cached(
             vectors = encoder.encode_items([items[n] for n in part])
             known.put([keys[n] for n in part], vectors)
             found.update(zip((keys[n] for n in part), rounded(vectors), strict=True))
+            unreadable += encoder.unreadable
             on_progress(min(start + CHUNK, len(order)), len(order))
-        unreadable = encoder.unreadable
     return np.stack([found[key] for key in keys]), unreadable

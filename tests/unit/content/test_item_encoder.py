@@ -53,6 +53,8 @@ def test_text_and_picture_stand_side_by_side(items: list[Item]) -> None:
     like = vectors[:, 384:] @ vectors[0, 384:]
     assert like[1] > 0.9 > like[2] + 0.2
     assert [said.split(":")[0] for said in encoder.unreadable] == ["item broken", "item gone"]
+    encoder.encode_items(items[:1])
+    assert encoder.unreadable == [], "a writer that runs for months remembers none"
     assert np.array_equal(encoder.encode(["a scarf"])[0, 384:], np.zeros(1280))
 
 
