@@ -20,7 +20,7 @@ from rayapp.cli.machine.supervision import ray_command
 from rayapp.config import Config, Ports
 from rayapp.http_client import own_client
 from tests.conftest import free_ports
-from tests.helpers import eventually
+from tests.helpers import eventually, without_ray
 
 PORTS = ("ray", "dashboard", "dashboard_agent", "ray_client", "metrics")
 
@@ -42,7 +42,7 @@ def layout(tmp_path: Path) -> Iterator[Layout]:
 def begin(layout: Layout) -> None:
     """Start the head, as supervisord does when the one before has ended."""
     config = msgspec.convert(layout.read(layout.system), Config)
-    environment = {**os.environ, **layout.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**without_ray(), **layout.environment(), "PYTHONPATH": os.pathsep.join(sys.path)}
     with (layout.logs / "ray.log").open("ab") as log:
         subprocess.Popen(ray_command(config, layout), env=environment, stdout=log, stderr=log)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.helpers import without_ray
 
 OTHER = "from rayapp.cluster import connect_ray; connect_ray(); print('up', flush=True); input()"
 
@@ -77,10 +78,8 @@ json.dump(found, open(sys.argv[1], "w"))
 
 
 def variables(mark: str) -> dict[str, str]:
-    """A shell's environment: without what other tests and clusters left, and with a proxy that does not answer."""
-    ray = ("RAY_ADDRESS", "RAY_JOB_ID", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    plain = {name: value for name, value in os.environ.items() if name not in ray}
-    return {**plain, "MARKED_BY_TEST": mark, "http_proxy": "http://127.0.0.1:9"}
+    """A shell's environment, with a proxy that does not answer."""
+    return {**without_ray(), "MARKED_BY_TEST": mark, "http_proxy": "http://127.0.0.1:9"}
 
 
 def run(script: str, out: Path, *arguments: str) -> tuple[dict[str, Any], str]:
