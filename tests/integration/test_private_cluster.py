@@ -77,6 +77,22 @@ json.dump(found, open(sys.argv[1], "w"))
 """
 
 
+STARTING = """
+import json, os, sys
+os.environ["RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH"] = "rayapp.serving.middleware.proxy:middlewares"
+import httpx
+from ray import serve
+from rayapp.cluster import connect_ray
+
+connect_ray(quiet=True)
+serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[2])})
+with httpx.Client(base_url=f"http://127.0.0.1:{sys.argv[2]}", trust_env=False, timeout=60) as client:
+    found = {path: client.get(path) for path in ("/v1/feed", "/-/healthz")}
+serve.shutdown()
+json.dump({path: [a.status_code, a.text, a.headers.get("retry-after")] for path, a in found.items()}, open(sys.argv[1], "w"))
+"""
+
+
 def variables(mark: str) -> dict[str, str]:
     """A shell's environment, with a proxy that does not answer."""
     return {**without_ray(), "MARKED_BY_TEST": mark, "http_proxy": "http://127.0.0.1:9"}
@@ -134,3 +150,13 @@ def test_an_application_without_keys_is_not_built_where_serve_is_open(tmp_path: 
     assert "http_options.host '0.0.0.0'" in refused
     assert "RAYAPP_API_KEYS" in refused
     assert set(found.values()) == {""}
+
+
+def test_before_an_application_is_deployed_its_paths_are_not_unknown(tmp_path: Path) -> None:
+    from tests.conftest import free_ports
+
+    found, _ = run(STARTING, tmp_path / "out.json", str(free_ports(1)[0]))
+    status, text, retry_after = found["/v1/feed"]
+    assert (status, int(retry_after) > 0) == (503, True)
+    assert json.loads(text)["error"]["code"] == "unavailable"
+    assert "unavailable" not in found["/-/healthz"][1], "the proxy's own health keeps its words"

@@ -50,7 +50,7 @@ def wait_ready(config: Config, layout: Layout) -> str:
             answer = client.get(f"{url}/readyz")
             if answer.status_code == 200 and answer.json().get("ready"):
                 return url
-            state = answer.text[:200]
+            state = _said(answer)
         except (httpx.HTTPError, json.JSONDecodeError):
             state = "the gateway is starting"
         if state != shown:
@@ -61,6 +61,13 @@ def wait_ready(config: Config, layout: Layout) -> str:
                 f"not ready after {READY_S:.0f} s ({state}); see {layout.logs} and the Ray dashboard"
             )
         time.sleep(0.3)
+
+
+def _said(answer: httpx.Response) -> str:
+    """An error's message; of anything else the beginning."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(answer.json()["error"]["message"])
+    return answer.text[:200]
 
 
 def wait_caught_up(config: Config) -> None:
