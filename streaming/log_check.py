@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 EVERY_S = 1.0
 log = logging.getLogger(__name__)
@@ -21,6 +21,9 @@ def first_after(consumer: Consumer, topic: str, appended: Mapping[int, int]) -> 
     Raises KafkaException."""
     places = [TopicPartition(topic, partition, at + 1) for partition, at in sorted(appended.items())]
     found = consumer.offsets_for_times(places, timeout=5) if places else []
+    for place in found:
+        if place.error is not None:  # of one partition alone, as while the broker comes back: not an answer
+            raise KafkaException(place.error)
     return {place.partition: place.offset for place in found if place.offset >= 0}
 
 
