@@ -24,7 +24,7 @@ from rayapp.terminal import console, print_table
 COLUMNS = ["", "harmful", "harmless", "PR-AUC", "recall at 1%", "recall at 5%"]
 
 
-@job("Train the fast classifier of moderation; prints PR-AUC and recall at 1% and 5% false positives by category.")
+@job("Train the fast classifier of moderation (the moderator does not ask it yet); prints PR-AUC and recall.")
 @click.option(
     "--data",
     required=True,
