@@ -58,7 +58,7 @@ class Applying:
                     raise
                 raised.append(error)
 
-        if not self._patiently(step):
+        if not self.patiently(step):
             return False
         if not raised:
             return True
@@ -66,9 +66,9 @@ class Applying:
             half = len(messages) // 2
             return self.apply(messages[:half]) and self.apply(messages[half:])
         log.error("a record of %s goes to the dead letters", messages[0].topic(), exc_info=raised[0])
-        return self._patiently(lambda: self.dead.send([(messages[0], unexpected(raised[0]))]))
+        return self.patiently(lambda: self.dead.send([(messages[0], unexpected(raised[0]))]))
 
-    def _patiently(self, step: Callable[[], None]) -> bool:
+    def patiently(self, step: Callable[[], None]) -> bool:
         """Until `step` finds everything there; False when stopped before."""
         wait = 0.1
         waited = False

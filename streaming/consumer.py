@@ -69,7 +69,7 @@ class LogConsumer:
             self.consumer.subscribe([topic])
         self.next_offsets: dict[int, int] = {}
         self.appended: dict[int, int] = {}  # append time of the last record read, by partition
-        self.checked = LogCheck(topic) if self.embedded else None
+        self.log_check = LogCheck(topic) if self.embedded else None
 
     def run(self, handle: Handler, stop: threading.Event, *, dead: DeadLetters, on_state: OnState) -> None:
         """Until `stop`. A store that is away is waited for; nothing is committed before it is applied.
@@ -79,7 +79,8 @@ class LogConsumer:
         applying = Applying(handle, dead, stop=stop, on_state=on_state)
         try:
             while not stop.is_set():
-                self._check_log()
+                if not applying.patiently(self._check_log):
+                    break
                 messages = self._next_batch(stop)
                 if not messages:
                     continue
@@ -90,14 +91,9 @@ class LogConsumer:
 
     def _check_log(self) -> None:
         """Where the embedded broker lost the end of its log and new records took its offsets, read those."""
-        if self.checked is None:
+        if self.log_check is None:
             return
-        try:
-            rewritten = self.checked.rewritten(self.consumer, self.next_offsets, self.appended)
-        except KafkaException as error:  # the broker is away: the next look follows
-            log.warning("waiting for the broker: %s", error)
-            return
-        for partition, offset in rewritten.items():
+        for partition, offset in self.log_check.rewritten(self.consumer, self.next_offsets, self.appended).items():
             self.next_offsets[partition] = offset
             self.consumer.seek(TopicPartition(self.topic, partition, offset))
 

@@ -28,38 +28,41 @@ def first_after(consumer: Consumer, topic: str, appended: Mapping[int, int]) -> 
 
 
 class LogCheck:
-    """Compares where a reader stood a moment ago with what the log says now."""
+    """Compares where a reader stood before it read on with what the log says now."""
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.looked = 0.0
-        self.stood: dict[int, tuple[int, int]] = {}  # partition to (next offset, append time of the record before)
-        self.reread: set[tuple[int, int]] = set()  # each place once: a clock that was set back looks alike
+        # By partition where the reader stood at the last look that found all well: the next offset, and the append
+        # time of the newest record before it (a clock that was set back makes no record a newer one).
+        self.stood: dict[int, tuple[int, int]] = {}
 
     def rewritten(
         self, consumer: Consumer, next_offsets: Mapping[int, int], appended: Mapping[int, int]
     ) -> dict[int, int]:
-        """Partitions whose offsets were taken again, with the first of them; looks once a second at most. Raises
-        KafkaException."""
-        for partition in next_offsets.keys() & appended.keys() - self.stood.keys():
-            self.stood[partition] = (next_offsets[partition], appended[partition])
-        if time.monotonic() - self.looked < EVERY_S:
-            return {}
-        self.looked = time.monotonic()
-        after = first_after(consumer, self.topic, {partition: at for partition, (_, at) in self.stood.items()})
-        found = {
-            partition: offset
-            for partition, offset in after.items()
-            if offset < self.stood[partition][0] and (partition, offset) not in self.reread
+        """Partitions whose offsets were taken again, with the first of them. Raises KafkaException.
+
+        It is asked before each read, and answers from the log wherever the reader has moved since the last look, else
+        once a second: what is looked at is the place before the batch in hand, as a loss between two looks may have put
+        other records into that batch. A reader that got no answer must ask again before it reads on.
+        """
+        here = {
+            partition: (offset, max(appended[partition], self.stood.get(partition, (0, 0))[1]))
+            for partition, offset in next_offsets.items()
+            if partition in appended
         }
-        self.reread.update(found.items())
+        if here == self.stood and time.monotonic() - self.looked < EVERY_S:
+            return {}
+        places = {**here, **self.stood}
+        after = first_after(consumer, self.topic, {partition: at for partition, (_, at) in places.items()})
+        self.looked = time.monotonic()
+        found = {partition: offset for partition, offset in after.items() if offset < places[partition][0]}
         for partition, offset in found.items():
             log.warning(
                 "%s/%d was read up to offset %d, and newer records begin at %d: the broker lost the end of its log; "
                 "reading them",
-                self.topic, partition, self.stood[partition][0], offset,
+                self.topic, partition, places[partition][0], offset,
             )  # fmt: skip
-        self.stood = {
-            p: (offset, appended[p]) for p, offset in next_offsets.items() if p in appended and p not in found
-        }
+        # The reader goes back to what was found, and the records there are newer than all that it had read by then.
+        self.stood = here | {partition: (offset, places[partition][1]) for partition, offset in found.items()}
         return found
