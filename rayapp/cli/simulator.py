@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
-from rayapp.data.sample_topics import TOPICS
+from rayapp.data.sample_texts import things
 from rayapp.data.sample_world import HiddenUser, hidden_user, is_harmful, topic_of
 from rayapp.domain import Item
 from rayapp.http_client import own_async_client
@@ -182,9 +182,7 @@ class Simulation:
         body = answer.json()
         self._count(body["experiments"], panels=1)
         topic = self.topic.get(item, "")
-        about = set(
-            re.findall(r"\w+", " ".join([topic, *(word for words in TOPICS.get(topic, ()) for word in words)]).lower())
-        )
+        about = set(re.findall(r"\w+", " ".join([topic, *things().get(topic, ())]).lower()))
         for query in body["queries"]:
             fits = about & set(re.findall(r"\w+", query.lower()))
             if self.rng.random() < user.click_probability(topic if fits else "") / len(body["queries"]):

@@ -22,6 +22,16 @@ class SampleText(msgspec.Struct, frozen=True):
 
 
 @cache
+def things() -> dict[str, tuple[str, ...]]:
+    """By topic what its notes are about."""
+    found: dict[str, dict[str, None]] = {}
+    for text in sample_texts():
+        if text.kind == "note" and text.topic:
+            found.setdefault(text.topic, {})[text.thing] = None
+    return {topic: tuple(named) for topic, named in found.items()}
+
+
+@cache
 def sample_texts() -> tuple[SampleText, ...]:
     """In the file's order: by topic, harmful ones at the end."""
     lines = (importlib.resources.files("rayapp.data") / "sample_texts.jsonl").read_bytes().splitlines()

@@ -7,6 +7,7 @@ through their behaviour.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rayapp.data.sample_topics import AD_TITLES, BODIES, HARMFUL, TITLES, TOPICS
+from rayapp.data.sample_texts import SampleText, sample_texts, things
 from rayapp.domain import Item
 
 DAY_S = 86_400
 START_S = 1_785_542_400  # 2026-08-01
 DAYS = 14
-EVERY_HARMFUL = 31  # of the notes, so that every topic has some
+MOST_NOTES, MOST_ADS = 2400, 240  # texts without a repetition
+EVERY_HARMFUL = 23  # of the notes, so that every topic has some
 TROLL = "troll-"  # authors of harmful notes; no model reads authors
 
 
@@ -57,30 +59,30 @@ def is_harmful(item: Item) -> bool:
 
 
 def make_items(notes: int, ads: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    names = list(TOPICS)
+    """Topic after topic in turn; every 23rd note is a harmful one. Raises ValueError for more than there are texts."""
+    names = list(things())
+    if notes > MOST_NOTES or ads > MOST_ADS:
+        raise ValueError(f"{notes} notes and {ads} ads; the sample world has texts for {MOST_NOTES} and {MOST_ADS}")
+    plain = {(topic, kind): _texts(topic, kind, rng) for topic in names for kind in ("note", "ad")}
+    harmful = _shuffled([text for text in sample_texts() if text.label], rng)
     authors = [f"author-{n:02d}" for n in range(48)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number in range(notes + ads):
         ad = number >= notes
         topic = names[number % len(names)]
-        things, qualities = TOPICS[topic]
-        words = {
-            "thing": str(rng.choice(things)),
-            "other": str(rng.choice(things)),
-            "quality": str(rng.choice(qualities)),
-        }
-        title = str(rng.choice(AD_TITLES if ad else TITLES))
-        body, author = str(rng.choice(BODIES)), f"brand-{names.index(topic):02d}" if ad else str(rng.choice(authors))
+        author = f"brand-{names.index(topic):02d}" if ad else str(rng.choice(authors))
         if not ad and number % EVERY_HARMFUL == EVERY_HARMFUL - 1:
-            title, body = HARMFUL[number // EVERY_HARMFUL % len(HARMFUL)]
+            text, thing = next(harmful), str(rng.choice(things()[topic]))
             author = f"{TROLL}{number // EVERY_HARMFUL % 6:02d}"
-        title = title.format(**words)
+        else:
+            text = next(plain[topic, "ad" if ad else "note"])
+            thing = text.thing
         rows.append(
             {
                 "item_id": f"{'ad' if ad else 'note'}-{number:05d}",
-                "title": title[0].upper() + title[1:],
-                "body": body.format(**words),
-                "tags": [topic, words["thing"]],
+                "title": text.title,
+                "body": text.body,
+                "tags": [topic, thing],
                 "author": author,
                 "kind": "ad" if ad else "note",
                 "lang": "en",
@@ -91,8 +93,16 @@ def make_items(notes: int, ads: int, rng: np.random.Generator) -> list[dict[str,
     return rows
 
 
+def _texts(topic: str, kind: str, rng: np.random.Generator) -> Iterator[SampleText]:
+    return _shuffled([text for text in sample_texts() if (text.topic, text.kind) == (topic, kind)], rng)
+
+
+def _shuffled(texts: list[SampleText], rng: np.random.Generator) -> Iterator[SampleText]:
+    return iter([texts[n] for n in rng.permutation(len(texts))])
+
+
 def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    names = list(TOPICS)
+    names = list(things())
     appeal = rng.lognormal(0, 1, len(rows))
     by_topic = {
         kind: {t: [i for i, r in enumerate(rows) if r["tags"][0] == t and r["kind"] == kind] for t in names}
@@ -107,7 +117,7 @@ def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Gen
         for at in sessions:
             topic = str(rng.choice(topics, p=weights / weights.sum()))
             scenario = str(rng.choice(["homefeed", "search", "ads"], p=[0.7, 0.18, 0.12]))
-            thing = str(rng.choice(TOPICS[topic][0]))
+            thing = str(rng.choice(things()[topic]))
             for step in range(1 if scenario == "ads" else int(rng.integers(2, 7))):
                 # One click in ten is curiosity.
                 about = str(rng.choice(names)) if rng.random() < 0.1 else topic
@@ -134,7 +144,9 @@ def make_interactions(rows: list[dict[str, Any]], users: int, rng: np.random.Gen
     return sorted(events, key=lambda e: (e["timestamp_ms"], e["user_id"]))
 
 
-def write_sample_world(folder: Path, *, notes: int = 3000, ads: int = 240, users: int = 600, seed: int = 0) -> Path:
+def write_sample_world(
+    folder: Path, *, notes: int = MOST_NOTES, ads: int = MOST_ADS, users: int = 600, seed: int = 0
+) -> Path:
     """Write the sample world as a data folder; an existing complete one is kept."""
     done = folder / "interactions.parquet"
     if done.is_file():

@@ -58,7 +58,7 @@ class Good:
             self.made += 1
             number = self.made
         event = {"event_id": f"{self.mark}-{number}", "user_id": f"{self.mark}-{number // PER_USER}"}
-        return event | {"item_id": f"note-{number % 3000:05d}", "scenario": "homefeed", "action": "click"}
+        return event | {"item_id": f"note-{number % 2400:05d}", "scenario": "homefeed", "action": "click"}
 
     def acknowledged(self, event: dict[str, str]) -> None:
         with self.lock:

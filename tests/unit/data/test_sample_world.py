@@ -19,12 +19,13 @@ def test_the_same_seed_is_the_same_world_and_another_is_not(tmp_path: Path) -> N
 def test_the_default_world_is_what_the_readme_says(tmp_path: Path) -> None:
     world = DataFolder(write_sample_world(tmp_path))
     items = world.items()
-    assert Counter(i.kind for i in items) == {"note": 3000, "ad": 240}
+    assert Counter(i.kind for i in items) == {"note": 2400, "ad": 240}
     assert len({i.tags[0] for i in items}) == 30
     assert all(i.title and i.body and i.author for i in items)
     harmful = [i for i in items if is_harmful(i)]
-    assert len(harmful) == 96
+    assert len(harmful) == 104
     assert len({i.tags[0] for i in harmful}) == 30
+    assert len({i.text for i in items}) == len(items), "no two are alike"
     assert not any(TROLL in i.text or "{" in i.text for i in items)
     table = world.interactions()
     assert len(set(table["user_id"].to_pylist())) == 600
