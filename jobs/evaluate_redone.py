@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from jobs.evaluate_moderation import evaluate, own_sets
 from rayapp.cli.job import JobError, job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
@@ -30,7 +31,7 @@ TRAIN = 3000  # training examples of each set for the baselines
 
 
 @job("Scores of one or more models with 95% intervals, beside trivial and lexical baselines. Resumable.")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the public sets.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the public sets.")
 @click.option("--model", "models", multiple=True, help="Model (repeatable); default: the configured one.")
 @click.option(
     "--part",
@@ -42,7 +43,14 @@ TRAIN = 3000  # training examples of each set for the baselines
 @click.option("--only", multiple=True, help="Only this public set (repeatable).")
 @click.option("--split", default="test", type=click.Choice(["dev", "test"]), help="Split of the public sets.")
 @click.option("--limit", default=200, help="Maximum number of questions of each set (0: all).")
-@click.option("--notes", default=0, help="Maximum number of notes of each moderation set (0: all).")
+@click.option("--limit-notes", default=0, help="Maximum number of notes of each moderation set (0: all).")
+@click.option(
+    "--notes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Evaluate on these labelled notes instead (Parquet, CSV or JSON lines with text and label): the language "
+    "model alone, the classifier, and both, as jobs.evaluate_moderation --alone does.",
+)
 @click.option(
     "--thresholds/--no-thresholds",
     default=True,
@@ -74,19 +82,24 @@ TRAIN = 3000  # training examples of each set for the baselines
 def main(
     config: Config,
     *,
-    data: Path,
+    data: Path | None,
     models: tuple[str, ...],
     parts: tuple[str, ...],
     only: tuple[str, ...],
     split: str,
     limit: int,
-    notes: int,
+    limit_notes: int,
+    notes: tuple[Path, ...],
     thresholds: bool,
     likelihood: str,
     wording: str,
     official: Path | None,
     examples_file: Path | None,
 ) -> dict[str, Any]:
+    if notes:
+        return evaluate(config, own_sets(config, notes), alone=True)
+    if data is None:
+        raise JobError("there is nothing to evaluate on; give --data FOLDER or --notes FILE")
     chosen, names = parts or (PARTS[:2] if only else PARTS), models or (config.llm.model,)
     if official is not None or examples_file is not None:
         chosen = ("tasks",)
@@ -98,8 +111,8 @@ def main(
     )
     forms = examples(data, "forms", "test") if "general" in chosen else []
     sets = {s.name: read_split(data, s, "test") for s in labelled} if "moderation" in chosen else {}
-    if notes:
-        sets = {name: (texts[:notes], truths[:notes]) for name, (texts, truths) in sets.items()}
+    if limit_notes:
+        sets = {name: (texts[:limit_notes], truths[:limit_notes]) for name, (texts, truths) in sets.items()}
     dev = {name: read_split(data, set_named(name), "dev") for name in sets} if thresholds else {}
     # Baselines read the task's own wording; models may get another one.
     worded = [unseen(example) for example in tests] if wording == "unseen" else tests

@@ -16,7 +16,7 @@ from rayapp.cluster import arrow_tables, connect_ray
 from rayapp.config import Config
 from rayapp.domain import Verdict
 from rayapp.moderation.backlog import ParquetBacklog, TopicBacklog
-from rayapp.moderation.batch import WholeNotes, judge_of, judged
+from rayapp.moderation.batch import WholeNotes, concluded, judge_of, looked
 from rayapp.stores.open import open_store
 from rayapp.terminal import console, print_table
 from streaming.topics import wait_for_broker
@@ -53,33 +53,61 @@ def main(
     console.print(
         f"model {judge.model_version}, policy {judge.policy_version}: {total:,} notes, {before:,} judged before"
     )
-    counts: Counter[str] = Counter()
-    rate = 0.0
-    if rows.take(1):  # counts would miss a note whose text changed since it was judged
-        notes_whole = WholeNotes()
-        last_line, begun = time.monotonic(), math.inf
-        answers = judged(rows, config.llm_access, engines=engines, engine=settings)
+    progress = Progress(before, total)
+    still_open: list[dict[str, Any]] = []
+    if total > before:
+        for batch in arrow_tables(
+            looked(rows, config.llm_access).iter_batches(batch_size=part, batch_format="pyarrow")
+        ):
+            found = batch.to_pylist()
+            still_open += [row for row in found if row["scores"]]
+            progress.keep(backlog, [row for row in found if not row["scores"]])
+    if still_open:
+        console.print(f"  {len(still_open):,} notes are open: the language model is asked")
+        notes_whole = WholeNotes(judge)
+        asked = Progress(before + progress.counts.total(), total, progress.counts)
+        answers = concluded(still_open, config.llm_access, engines=engines, engine=settings)
         for batch in arrow_tables(answers.iter_batches(batch_size=part, batch_format="pyarrow")):
-            judged_rows = notes_whole.add(batch.to_pylist())
-            if not judged_rows:
-                continue
-            backlog.keep(judged_rows)
-            now = time.monotonic()
-            counts.update(_what(row) for row in judged_rows)
-            begun = min(begun, *(row["begun"] for row in judged_rows))
-            rate = counts.total() / (time.time() - begun)  # loading an engine is not judging
-            if now - last_line > PROGRESS_EVERY_S or counts.total() == total - before:
-                last_line = now
-                console.print(f"  {before + counts.total():,} of {total:,}, {rate:.1f} per second")
+            asked.keep(backlog, notes_whole.add(batch.to_pylist()))
+        progress.rate_open = asked.rate
+    counts = progress.counts
     print_table("verdicts", ["", "notes"], [[name, count] for name, count in sorted(counts.items())])
     versions = {"model_version": judge.model_version, "policy_version": judge.policy_version}
     return {
         "judged": counts.total() - counts["not a note"],
         "judged_before": before,
-        "notes_a_second": rate,
+        "notes_a_second": progress.rate,
+        "asked": len(still_open),
+        "asked_a_second": progress.rate_open,
         **counts,
         **versions,
     }
+
+
+class Progress:
+    """Keeps verdicts, counts them, and says every fifteen seconds how far it is."""
+
+    def __init__(self, before: int, total: int, counts: Counter[str] | None = None) -> None:
+        self.before = before
+        self.total = total
+        self.counts: Counter[str] = counts if counts is not None else Counter()
+        self.kept = 0
+        self.begun = math.inf
+        self.rate = self.rate_open = 0.0
+        self.last_line = time.monotonic()
+
+    def keep(self, backlog: ParquetBacklog | TopicBacklog, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        backlog.keep(rows)
+        self.kept += len(rows)
+        self.counts.update(_what(row) for row in rows)
+        self.begun = min(self.begun, *(row.get("begun", math.inf) for row in rows), time.time())
+        self.rate = self.kept / max(1e-3, time.time() - self.begun)  # loading an engine is not judging
+        done = self.before + self.kept
+        if time.monotonic() - self.last_line > PROGRESS_EVERY_S or done == self.total:
+            self.last_line = time.monotonic()
+            console.print(f"  {done:,} of {self.total:,}, {self.rate:.1f} per second")
 
 
 def _what(row: dict[str, Any]) -> str:

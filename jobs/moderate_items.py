@@ -1,4 +1,4 @@
-"""The moderator as a job: RedOne judges every new, changed or reported note, off the request path.
+"""The moderator as a job: every new, changed or reported note is judged, off the request path.
 
 In another thread RedOne writes the queries that readers of a note may search next.
 """
@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 import click
+import torch
 
 from rayapp.cli.job import job
 from rayapp.cluster import connect_ray
 from rayapp.config import Config
+from rayapp.cores import usable_cores
 from rayapp.llm.language_model import LanguageModel
 from rayapp.llm.work_queue import WorkQueue
 from rayapp.metrics import Metrics
@@ -34,8 +36,9 @@ from streaming.topics import wait_for_broker
 def main(config: Config, *, once: bool) -> dict[str, Any] | None:
     wait_for_broker(config.broker)
     store = open_store(config.store_url, wait_s=30)
-    model = LanguageModel.served(config.llm_access)
+    model = LanguageModel.served(config.llm_access) if config.llm.enabled else None
     judge = Judge.of(model, config.llm)
+    torch.set_num_threads(config.cpus or usable_cores())  # a job has one thread, and what is loaded waits for this
     connect_ray()
     log = VerdictLog(EventProducer(config.broker), config.topic("verdicts"), store.verdicts())
     notes = NoteWorker(store, log, judge, Metrics(), scenarios=config.scenarios, batch=config.llm.batch)
@@ -46,10 +49,11 @@ def main(config: Config, *, once: bool) -> dict[str, Any] | None:
         if once:
             return {"judged": _once(queue, notes), "model_version": version, "policy_version": policy}
         with stop_signals() as stop:
-            worker = PostViewWorker(store, model, judge)
-            post_view = WorkQueue(worker, share=config.llm.backlog_share, say=console.print)
-            work = partial(post_view.run, stop)
-            threading.Thread(target=work, name="post-view", daemon=True).start()
+            if model is not None:
+                worker = PostViewWorker(store, model, judge)
+                post_view = WorkQueue(worker, share=config.llm.backlog_share, say=console.print)
+                work = partial(post_view.run, stop)
+                threading.Thread(target=work, name="post-view", daemon=True).start()
             queue.run(stop, lost=lease.lost)
         if lease.lost.is_set():
             raise LeaseTaken("the moderator's lease expired while it was not running; it restarts")

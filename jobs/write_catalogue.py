@@ -53,7 +53,6 @@ def main(config: Config) -> dict[str, Any] | None:
         metrics,
         encoder=config.encoder,
         images=config.images,
-        moderated=config.llm.enabled,
         known_content=partial(known_content, config),
         decoder_folder=partial(model_folder, cache=config.llm_cache),
     )

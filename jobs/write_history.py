@@ -35,7 +35,6 @@ def main(config: Config) -> dict[str, Any] | None:
         metrics,
         history=config.history,
         scenarios=config.scenarios,
-        moderated=config.llm.enabled,
     )
     console.print(f"writing histories from {topic}")
     follow(

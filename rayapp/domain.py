@@ -134,9 +134,12 @@ class Decision(StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One record of `rayapp.verdicts`; `labels` sum to 1 with `none`, and are empty where no model judged.
+    """One record of `rayapp.verdicts`; `labels` sum to 1 with `none`, and are empty where no model judged. `scores`:
+    by category its own probability, which the policy's thresholds are held against, and that of `distress`.
 
-    `outcome`: judged (by the model), failed (the policy's word while the model is away), person.
+    `outcome`: judged (by the models), failed (the policy's word while the language model is away), person.
+    `stage`: what decided. `read`: the share of the note that was judged. `help`: what the policy wants an author in
+    distress and the readers to be told.
     `text_key` names the text that was judged: a note that changed is judged again.
     """
 
@@ -149,6 +152,10 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     policy_version: str = ""
     text_key: str = ""
     reason: Annotated[str, Meta(max_length=1000)] = ""
+    scores: dict[str, float] = {}
+    stage: Literal["fast", "llm", "person", "policy", ""] = ""
+    read: float = 0.0
+    help: str = ""
 
     def stands(self, text_key: str, versions: tuple[str, str]) -> bool:
         """Whether a note whose text is now `text_key` need not be judged by this model and policy (`versions`)."""

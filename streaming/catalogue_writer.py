@@ -38,18 +38,16 @@ class CatalogueApplier:
         *,
         encoder: str,
         images: str,
-        moderated: bool,
         known_content: Callable[[], dict[str, np.ndarray]],
         decoder_folder: Callable[[str], str] = str,
     ) -> None:
         """`encoder`, `decoder_folder`: see ItemEncoder. `images`: the folder or URL below which pictures are read.
-        `moderated`: whether items enter the moderation queue. `known_content`: vectors by content key."""
+        `known_content`: vectors by content key."""
         self.name = encoder
         self.writer = store.catalogue_store()
         self.dead = dead
         self.metrics = metrics
         self.known_content = known_content
-        self.moderated = moderated
         self.known: dict[str, np.ndarray] | None = None
         self.images = images
         self.decoder_folder = decoder_folder
@@ -105,7 +103,7 @@ class CatalogueApplier:
         new = [item for item, known in zip(items, self.writer.known(items), strict=True) if not known]
         for start in range(0, len(new), ENCODE_AT_ONCE * 16):
             part = new[start : start + ENCODE_AT_ONCE * 16]
-            self.writer.put(part, self._contents(part), urgency if self.moderated else None)
+            self.writer.put(part, self._contents(part), urgency)
 
     def _contents(self, items: list[Item]) -> np.ndarray:
         """Content vectors [N, E]: from the model's item table where the text is the same, else encoded."""

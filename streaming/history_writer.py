@@ -29,12 +29,9 @@ class HistoryApplier:
         *,
         history: History,
         scenarios: tuple[str, ...],
-        moderated: bool,
     ) -> None:
-        """`moderated`: whether reported items enter the moderation queue."""
         self.scenarios = scenarios
         self.queue = store.moderation_queue()
-        self.moderated = moderated
         self.writer = store.history_log(history)
         self.dead = dead
         self.metrics = metrics
@@ -67,8 +64,7 @@ class HistoryApplier:
 
     def _queue_reported(self, live: list[Event]) -> None:
         """What a user reports is judged again (an item that is in no catalogue is dropped from the queue)."""
-        if self.moderated:
-            self.queue.enqueue([e.item_id for e in live if e.action is Action.REPORT and e.item_id], Urgency.NOW)
+        self.queue.enqueue([e.item_id for e in live if e.action is Action.REPORT and e.item_id], Urgency.NOW)
 
     def _observe(self, live: list[Event], applied: int, duplicates: int) -> None:
         now = time.time() * 1000

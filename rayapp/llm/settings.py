@@ -19,7 +19,9 @@ class Llm(Section, frozen=True):
     server that runs the same model. `key`: the API key of the server at `url`, which RAYAPP_LLM_KEY replaces; the
     system's own API keys are not sent there. `policy`: a moderation policy's YAML, see
     rayapp/moderation/moderation.yaml; `calibration`: what `jobs.calibrate_moderation`
-    wrote for this model and policy, empty: the packaged one. `policies`: further ones by name, for arms of experiments.
+    wrote for this model and policy, empty: the packaged one. `classifier`: a folder that `jobs.train_moderation`
+    wrote, empty: the packaged one; it judges first, and alone where `enabled` is false.
+    `policies`: further policies by name, for arms of experiments.
     `prefills`: one a note, or one a category.
     Notes that no client waits for are judged in `backlog_share` of the time. The engine's are in the Serve YAML.
     """
@@ -32,6 +34,7 @@ class Llm(Section, frozen=True):
     policy: str = ""
     policies: dict[str, str] = msgspec.field(default_factory=dict)
     calibration: str = ""
+    classifier: str = ""
     prefills: Literal["one", "each"] = "one"
     deadline_s: PositiveSeconds = 30.0
     batch: Annotated[int, Meta(ge=1, le=1024)] = 32

@@ -28,10 +28,12 @@ class Allowance(Enum):
 
 
 class Batch(NamedTuple, Generic[T]):
-    """What a worker claimed. `urgent`: somebody waits for it, so it does not count against the backlog's share."""
+    """What a worker claimed. Neither what is `urgent`, because somebody waits for it, nor what does not ask the model
+    (`asks`) counts against the backlog's share."""
 
     work: list[T]
     urgent: bool
+    asks: bool = True
 
 
 class Worker(Protocol[T]):
@@ -94,7 +96,7 @@ class WorkQueue(Generic[T]):
         if batch is None:
             return 0
         done = self._worked(batch)
-        if self.paced and not batch.urgent:
+        if self.paced and batch.asks and not batch.urgent:
             self.rest_until = time.monotonic() + (time.monotonic() - started) * (1 / self.share - 1)
         return done
 

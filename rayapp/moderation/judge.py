@@ -1,17 +1,23 @@
-"""Notes in, verdicts out: the policy's questions put to the language model."""
+"""Notes in, verdicts out: a cascade of the trained classifier and, for what it leaves open, the language model."""
 
 from __future__ import annotations
 
-import itertools
 import time
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
 
 from rayapp.domain import Decision, Item, Verdict
-from rayapp.llm.language_model import Chooser, LanguageModel
+from rayapp.llm.language_model import LanguageModel
 from rayapp.llm.settings import Llm, LlmAccess
-from rayapp.moderation.calibration import Calibration, load_calibration
-from rayapp.moderation.moderation import Moderation
-from rayapp.moderation.policy import NONE, Policy, load_policy
+from rayapp.moderation.calibration import Calibration, load_calibration, uncalibrated
+from rayapp.moderation.llm_stage import LlmStage
+from rayapp.moderation.moderation import from_odds
+from rayapp.moderation.policy import Policy, load_policy
+from rayapp.moderation.rules import Rules
+
+UNKNOWN = 0.5  # what a classifier says of a category that it does not know
 
 
 class Note(NamedTuple):
@@ -26,100 +32,127 @@ class Note(NamedTuple):
         return cls(item.item_id, item.text, item.text_key)
 
 
+class Classifier(Protocol):
+    """See FastStage."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def heads(self) -> Sequence[str]: ...
+
+    def scores(self, texts: list[str]) -> list[dict[str, float]]: ...
+
+
+class Look(NamedTuple):
+    """A note with what the classifier says of it; `open`: the language model is asked as well."""
+
+    note: Note
+    scores: dict[str, float]
+    open: bool
+
+
 class Judge:
-    """One policy, one model."""
+    """One policy and what judges by it. Without a language model the classifier decides every note."""
 
     def __init__(
-        self, moderation: Moderation, chooser: Chooser, version: str, calibration: Calibration | None = None
+        self, policy: Policy, fast: Classifier, llm: LlmStage | None = None, calibration: Calibration | None = None
     ) -> None:
-        self.moderation = moderation
-        self.chooser = chooser
-        self.model_version = version
-        self.calibration = calibration
+        """`calibration`: of both, or of the classifier alone; the language model then has no say in what that knows."""
+        self.fast = fast
+        known = calibration or uncalibrated(fast.version, "", policy)
+        self.rules = Rules(policy, known)
+        self.trusted = llm is not None and known.llm == llm.version
+        self.unknown = [name for name in policy.categories if name not in fast.heads]
+        self.llm = llm if self.trusted or self.unknown else None
+        self.model_version = "+".join([fast.version, *([self.llm.version] if self.llm is not None else [])])
 
     @classmethod
-    def of(cls, model: LanguageModel, llm: Llm, *, calibrated: bool = True) -> Judge:
-        """The configured policy, put to `model`. Raises UserError."""
+    def of(cls, model: LanguageModel | None, llm: Llm) -> Judge:
+        """The configured policy and classifier, and `model` behind it. Raises UserError."""
+        from rayapp.moderation.fast.stage import FastStage  # torch
+
         policy = load_policy(llm.policy or None)
-        moderation = Moderation(model.tokenizer, policy, llm.prefills)
-        calibration = load_calibration(llm.calibration or None, model.version, policy) if calibrated else None
-        return cls(moderation, model.answers, model.version, calibration)
+        fast = FastStage.open(llm.classifier or None)
+        stage = LlmStage.of(model, policy, llm) if model is not None else None
+        found = load_calibration(llm.calibration or None, fast.version, stage.version, policy) if stage else None
+        return cls(policy, fast, stage, found or load_calibration(None, fast.version, "", policy))
 
     @classmethod
     def open(cls, llm: LlmAccess) -> Judge:
-        """The configured policy and the served model. Raises UserError."""
-        return cls.of(LanguageModel.served(llm), llm.settings)
+        """The configured policy and, where it is enabled, the served model. Raises UserError."""
+        return cls.of(LanguageModel.served(llm) if llm.settings.enabled else None, llm.settings)
 
     @property
     def policy(self) -> Policy:
-        return self.moderation.policy
+        return self.rules.policy
 
     @property
     def policy_version(self) -> str:
-        """Changes with anything but the model that can change a decision: the policy, and its calibration."""
-        policy = self.policy.version
-        return f"{policy}-{self.calibration.version}" if self.calibration is not None else policy
+        """Changes with anything but the models that can change a decision: the policy, and the calibration."""
+        return f"{self.policy.version}-{self.rules.calibration.version}"
 
     @property
     def versions(self) -> tuple[str, str]:
         """Model and policy version: a verdict of others is judged again."""
         return self.model_version, self.policy_version
 
-    def labels(self, texts: list[str]) -> list[dict[str, float]]:
-        """Of every text its distribution over `none` and the categories, as the model says it; of a long text that of
-        the window in which `none` is least likely. Raises ModelAway."""
-        return [min(windows, key=lambda labels: labels[NONE]) for windows in self._windows(texts)]
+    def look(self, notes: Sequence[Note]) -> list[Look]:
+        """What the classifier says; it waits for nobody."""
+        found = self.fast.scores([note.text for note in notes])
+        return [Look(note, scores, self.is_open(scores)) for note, scores in zip(notes, found, strict=True)]
 
-    def _windows(self, texts: list[str]) -> list[list[dict[str, float]]]:
-        """The model's labels of every window of every text."""
-        asked = [self.moderation.prompts(text) for text in texts]
-        prompts = [prompt for windows in asked for window in windows for prompt in window]
-        answers = iter(self.chooser.choose(prompts, self.moderation.questions[0].answers))
-        return [
-            [self.moderation.labels(list(itertools.islice(answers, len(window)))) for window in windows]
-            for windows in asked
-        ]
+    def is_open(self, scores: Mapping[str, float]) -> bool:
+        """Whether the language model has a say."""
+        if self.llm is None or self.rules.decide(scores) is Decision.BLOCK:
+            return False
+        return bool(self.unknown or self.rules.open_categories(scores))
 
-    def decide(self, labels: dict[str, float]) -> Decision:
-        """By the policy's thresholds; uncalibrated categories no further than the policy trusts them."""
-        return self.policy.decide(labels, self.calibration.calibrated if self.calibration else ())
+    def conclude(self, looks: Sequence[Look]) -> list[Verdict]:
+        """Asks the language model about the open ones. Raises ModelAway."""
+        texts = [look.note.text for look in looks if look.open]
+        said = iter(self.llm.labels(texts) if self.llm is not None and texts else ())
+        return [self.verdict(look, next(said) if look.open else None) for look in looks]
 
-    def verdicts(self, notes: list[Note]) -> list[Verdict]:
-        """All of a note is judged, in windows; the strictest holds. Raises ModelAway."""
-        found = self._windows([note.text for note in notes])
-        return [
-            strictest([self.verdict(note, labels) for labels in windows])
-            for note, windows in zip(notes, found, strict=True)
-        ]
+    def verdicts(self, notes: Sequence[Note]) -> list[Verdict]:
+        """Raises ModelAway."""
+        return self.conclude(self.look(notes))
 
-    def verdict(self, note: Note, labels: dict[str, float]) -> Verdict:
-        """`labels`: as the model says them."""
-        if self.calibration is not None:
-            labels = self.calibration.apply(labels)
+    def verdict(self, look: Look, said: Mapping[str, float] | None = None) -> Verdict:
+        """`said`: the language model's labels, as it gives them."""
+        scores = look.scores if said is None else self.together(look.scores, said)
+        found = self._verdict(look.note, scores, self.rules.decide(scores))
+        return replace(found, stage="fast" if said is None else "llm", model_version=self.model_version)
+
+    def unjudged(self, note: Note, look: Look | None = None) -> Verdict:
+        """The policy's fallback while the language model is away; `look`: what the classifier said, if it could."""
+        scores = look.scores if look is not None else None
+        found = self._verdict(note, scores or {}, self.rules.fallback(scores))
+        reason = "the language model did not answer; the note stays in the queue"
+        return replace(found, outcome="failed", stage="policy", reason=reason)
+
+    def together(self, scores: Mapping[str, float], said: Mapping[str, float]) -> dict[str, float]:
+        """The classifier's probabilities with what the language model says of an open note."""
+        weights = self.rules.calibration.weights
+        found = dict(scores)
+        for name in self.policy.categories:
+            if self.trusted and name in weights:
+                found[name] = weights[name].probability(scores.get(name, UNKNOWN), said[name])
+            elif name not in scores:
+                found[name] = said[name]
+        return found
+
+    def _verdict(self, note: Note, scores: Mapping[str, float], decision: Decision) -> Verdict:
+        of_policy = {name: scores.get(name, 0.0) for name in self.policy.categories}
         return Verdict(
             item_id=note.item_id,
-            decision=self.decide(labels),
+            decision=decision,
             outcome="judged",
             at_ms=int(time.time() * 1000),
-            labels={name: round(share, 6) for name, share in labels.items()},
-            model_version=self.model_version,
+            labels={name: round(share, 6) for name, share in from_odds(of_policy).items()} if scores else {},
+            scores={name: round(score, 6) for name, score in scores.items()},
             policy_version=self.policy_version,
             text_key=note.text_key,
+            read=1.0 if scores else 0.0,
+            help=self.policy.help if self.rules.distressed(scores) else "",
         )
-
-    def unjudged(self, note: Note) -> Verdict:
-        """The policy's fallback while the model is away."""
-        return Verdict(
-            item_id=note.item_id,
-            decision=self.policy.on_failure,
-            outcome="failed",
-            at_ms=int(time.time() * 1000),
-            policy_version=self.policy_version,
-            text_key=note.text_key,
-            reason="the model did not answer; the note stays in the queue",
-        )
-
-
-def strictest(verdicts: list[Verdict]) -> Verdict:
-    """Of one note's windows: the strictest decision, among equals the one in which `none` is least likely."""
-    return max(verdicts, key=lambda verdict: (verdict.decision.strictness, -verdict.labels.get(NONE, 0.0)))

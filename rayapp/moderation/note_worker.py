@@ -18,6 +18,7 @@ from rayapp.stores.records import Queued, Urgency
 BACKLOG_BATCH = 8
 PREFERRED = 200  # most clicked notes of a scenario that a backlog is searched for
 POPULAR_S = 10.0
+ASKED = (Urgency.NOW, Urgency.OPEN)
 
 
 class WaitingNote(NamedTuple):
@@ -73,26 +74,37 @@ class NoteWorker:
         return count
 
     def claim(self, allowed: Allowance) -> Batch[WaitingNote] | None:
-        """A full batch of urgent notes; of the others as many as allowed."""
+        """A full batch of urgent notes, or of those that the classifier has not seen; of the open ones as many as
+        allowed."""
         entries = self.queue.next(self.batch, self._most_clicked())
-        urgent = [queued for queued in entries if queued.urgency is Urgency.NOW]
-        if urgent or allowed is Allowance.URGENT:
-            entries = urgent
-        elif allowed is Allowance.LITTLE:
-            entries = entries[:BACKLOG_BATCH]
+        urgency = entries[0].urgency if entries else Urgency.NOW
+        if urgency is Urgency.OPEN and allowed is not Allowance.ALL:
+            entries = entries[:BACKLOG_BATCH] if allowed is Allowance.LITTLE else []
         notes = list(self._notes(entries))
-        return Batch(notes, bool(urgent)) if notes else None
+        return Batch(notes, urgency is Urgency.NOW, urgency in ASKED) if notes else None
 
     def work(self, batch: Batch[WaitingNote]) -> int:
-        """Judge and publish. While the model is away the policy's fallback is published for notes without a verdict;
-        they stay queued. Raises ModelAway after that."""
+        """Judge and publish: at once what the classifier decides, then what the language model was asked about. While
+        that is away the policy's fallback is published for notes without a verdict; they stay queued. Raises ModelAway
+        after that.
+
+        Of what nobody waits for, the classifier's word holds until the language model has its turn.
+        """
+        looks = self.judge.look([waiting.note for waiting in batch.work])
+        pairs = list(zip(looks, batch.work, strict=True))
+        self._publish([Judged(self.judge.verdict(look), w.queued) for look, w in pairs if not look.open])
+        still_open = [(look, w) for look, w in pairs if look.open]
+        if not batch.asks:
+            self._publish([Judged(self.judge.verdict(look)) for look, _ in still_open])
+            self.queue.postpone([w.queued for _, w in still_open])
+            return len(batch.work)
         try:
-            verdicts = self.judge.verdicts([waiting.note for waiting in batch.work])
+            verdicts = self.judge.conclude([look for look, _ in still_open])
         except ModelAway:
             # An older verdict stays as it is: it says more than none.
-            self._publish([Judged(self.judge.unjudged(w.note)) for w in batch.work if w.before is None])
+            self._publish([Judged(self.judge.unjudged(w.note, look)) for look, w in still_open if w.before is None])
             raise
-        self._publish([Judged(v, w.queued) for v, w in zip(verdicts, batch.work, strict=True)])
+        self._publish([Judged(v, w.queued) for v, (_, w) in zip(verdicts, still_open, strict=True)])
         return len(batch.work)
 
     def give_up(self, entry: WaitingNote, error: Exception) -> None:

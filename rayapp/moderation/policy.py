@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -25,20 +25,40 @@ class PolicyError(UserError):
 
 
 class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`description` is read by the model; probabilities of at least `limit` or `block` decide."""
+    """`description` is read by the language model; probabilities of at least `limit` or `block` decide. Without these
+    numbers the policy's budget sets them. `most`: the strictest decision of this category."""
 
     description: Annotated[str, Meta(min_length=1, max_length=500)]
-    limit: Probability
-    block: Probability
+    limit: Probability | None = None
+    block: Probability | None = None
+    most: Decision = Decision.BLOCK
     on_failure: Decision = Decision.ALLOW
 
 
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares of the harmless notes that may be limited, and blocked: false-positive rates over all categories."""
+
+    limit: Annotated[float, Meta(ge=0.001, le=0.2)] = 0.05
+    block: Annotated[float, Meta(ge=0.001, le=0.2)] = 0.01
+
+
+class Threshold(NamedTuple):
+    """Of one category: the probabilities from which a note is limited and blocked, and the most that may follow."""
+
+    limit: float
+    block: float
+    most: Decision
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`max_tokens`: how much of a note is read; `uncalibrated`: the most that an uncalibrated category may decide."""
+    """`max_tokens`: of a window that the language model reads; `uncalibrated`: the most that an uncalibrated category
+    may decide; `help`: what the author and the readers of a note by somebody in distress are told."""
 
     categories: Annotated[dict[Annotated[str, Meta(pattern="^[a-z][a-z0-9-]*$")], Category], Meta(min_length=1)]
     pending: Decision = Decision.ALLOW
     uncalibrated: Decision = Decision.ALLOW
+    budget: Budget = Budget()
+    help: Annotated[str, Meta(max_length=500)] = ""
     max_tokens: Annotated[int, Meta(ge=16, le=8192)] = 256
 
     @property
@@ -56,18 +76,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """A model that does not answer could have found any category: the strictest one's word holds."""
         return strictest([category.on_failure for category in self.categories.values()])
 
-    def decide(self, labels: Mapping[str, float], calibrated: Collection[str]) -> Decision:
-        """The strictest decision that any category's probability calls for.
-
-        A category not among `calibrated` goes no further than `uncalibrated` says: a number that was
-        never held against the truth must not take notes away by itself.
-        """
+    def decide(self, scores: Mapping[str, float], thresholds: Mapping[str, Threshold]) -> Decision:
+        """The strictest decision that any category's probability (each for itself) calls for."""
         found = [Decision.ALLOW]
-        for name, category in self.categories.items():
-            probability = labels.get(name, 0.0)
-            if probability >= category.limit:
-                decision = Decision.BLOCK if probability >= category.block else Decision.LIMIT
-                found.append(decision if name in calibrated else mildest([decision, self.uncalibrated]))
+        for name, threshold in thresholds.items():
+            score = scores.get(name, 0.0)
+            if score >= threshold.limit:
+                decision = Decision.BLOCK if score >= threshold.block else Decision.LIMIT
+                found.append(mildest([decision, threshold.most]))
         return strictest(found)
 
 
@@ -93,9 +109,14 @@ def load_policy(file: str | Path | None = None) -> Policy:
     if policy.pending not in (Decision.ALLOW, Decision.HOLD):
         raise PolicyError(f"policy {path}: pending {policy.pending.value!r}; use allow or hold")
     for name, category in policy.categories.items():
-        if category.block < category.limit:
+        if category.block is not None and category.limit is not None and category.block < category.limit:
             raise PolicyError(
                 f"policy {path}: category {name}: block == {category.block} is below limit == {category.limit}; "
                 "block must be the higher one"
             )
+    if policy.budget.block > policy.budget.limit:
+        raise PolicyError(
+            f"policy {path}: budget: block == {policy.budget.block} is above limit == {policy.budget.limit}; "
+            "fewer notes may be blocked than limited"
+        )
     return policy

@@ -162,7 +162,7 @@ class ModerationQueue(Protocol):
         ...
 
     def next(self, count: int, preferred: Iterable[str] = ()) -> list[Queued]:
-        """The first `count` entries; while only BULK is left, those of `preferred` come first."""
+        """The first `count` entries, all of one class; of BULK and OPEN those of `preferred` come first."""
         ...
 
     def entry(self, item_id: str) -> Queued | None:
@@ -173,7 +173,13 @@ class ModerationQueue(Protocol):
         """Remove the entry of a note that no longer exists."""
         ...
 
-    def waiting(self) -> int: ...
+    def postpone(self, entries: Iterable[Queued]) -> None:
+        """To the class OPEN, unless the note was queued again meanwhile."""
+        ...
+
+    def waiting(self, least: Urgency = Urgency.OPEN) -> int:
+        """How many wait, of classes as urgent as `least` or more so."""
+        ...
 
 
 class PostViewStore(Protocol):

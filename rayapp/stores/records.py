@@ -31,11 +31,15 @@ class StoredItem(NamedTuple):
 
 
 class Urgency(IntEnum):
-    """Classes of the moderation queue, most urgent first; first come, first served within a class."""
+    """Classes of the moderation queue, most urgent first; first come, first served within a class.
+
+    OPEN: the classifier has judged it, the language model is still to be asked; nobody waits for it.
+    """
 
     NOW = 0
     AGAIN = 1
     BULK = 2
+    OPEN = 3
 
 
 class Queued(NamedTuple):

@@ -52,7 +52,7 @@ def rate(variant: Variant, config: Config, texts: list[str]) -> tuple[float, flo
     import msgspec
 
     from rayapp.llm.language_model import LanguageModel
-    from rayapp.moderation.judge import Judge
+    from rayapp.moderation.llm_stage import LlmStage
     from rayapp.moderation.moderation import Moderation
     from rayapp.moderation.policy import load_policy
 
@@ -64,13 +64,13 @@ def rate(variant: Variant, config: Config, texts: list[str]) -> tuple[float, flo
     if variant.terse:
         short = {n: msgspec.structs.replace(c, description=n) for n, c in policy.categories.items()}
         policy = msgspec.structs.replace(policy, categories=short)
-    judge = Judge(Moderation(model.tokenizer, policy), model.answers, model.version)
-    judge.labels(texts[:WARM])
+    stage = LlmStage(Moderation(model.tokenizer, policy), model.answers, model.version)
+    stage.labels(texts[:WARM])
     measured = texts[WARM:]
     started = time.perf_counter()
-    judge.labels(measured)
+    stage.labels(measured)
     took = time.perf_counter() - started
-    tokens = sum(len(p) for text in measured for w in judge.moderation.prompts(text) for p in w) / len(measured)
+    tokens = sum(len(p) for text in measured for w in stage.moderation.prompts(text) for p in w) / len(measured)
     return len(measured) / took, tokens
 
 

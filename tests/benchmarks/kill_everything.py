@@ -140,7 +140,7 @@ def show(row: dict[str, Any]) -> None:
 @click.option("--rate", default=20.0, help="Requests a second.")
 @click.option("--clients", default=8)
 @click.option("--only", multiple=True, type=click.Choice(KINDS), help="Kill these alone; may be repeated.")
-@click.option("--llm/--no-llm", default=False, help="With the language model, and so the moderator.")
+@click.option("--llm/--no-llm", default=False, help="With the language model.")
 @click.option("--state", help="Break this running system instead of one of its own.")
 @click.option("--out", type=click.Path())
 def main(

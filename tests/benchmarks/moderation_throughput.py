@@ -23,8 +23,11 @@ import pyarrow.parquet as pq
 
 from rayapp.cli.machine.paths import Layout
 from rayapp.config import load_config
-from rayapp.moderation.judge import Judge
+from rayapp.llm.language_model import LanguageModel
+from rayapp.moderation.fast.stage import FastStage
 from rayapp.moderation.label_sets import SETS, read_split
+from rayapp.moderation.llm_stage import LlmStage
+from rayapp.moderation.policy import load_policy
 from rayapp.terminal import print_table
 
 WARM = 32
@@ -32,12 +35,19 @@ WARM = 32
 
 def raw(config_file: str, texts: list[str]) -> float:
     """vLLM's own `LLM.generate`: one token, the same logprobs."""
-    from rayapp.moderation.offline import offline_judge
+    from rayapp.moderation.offline import offline_stage
 
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"  # as served: engine core and worker beside each other
-    judge = offline_judge(load_config(config_file).llm_access, say=print)
-    judge.labels(texts[:WARM])
-    return _rate(lambda: judge.labels(texts), len(texts))
+    stage = offline_stage(load_config(config_file).llm_access, say=print)
+    stage.labels(texts[:WARM])
+    return _rate(lambda: stage.labels(texts), len(texts))
+
+
+def fast_alone(texts: list[str]) -> float:
+    """The classifier in this process."""
+    stage = FastStage.open()
+    stage.scores(texts[:WARM])
+    return _rate(lambda: [stage.scores(texts[n : n + WARM]) for n in range(0, len(texts), WARM)], len(texts))
 
 
 def moderate(url: str, texts: list[str], batch: int) -> float:
@@ -54,10 +64,11 @@ def moderate(url: str, texts: list[str], batch: int) -> float:
 
 def endpoint(config_file: str, texts: list[str], connections: int) -> float:
     """The OpenAI endpoint, one prompt a request."""
-    judge = Judge.open(load_config(config_file).llm_access)
-    judge.labels(texts[:WARM])
+    access = load_config(config_file).llm_access
+    stage = LlmStage.of(LanguageModel.served(access), load_policy(access.settings.policy or None), access.settings)
+    stage.labels(texts[:WARM])
     pool = ThreadPoolExecutor(connections)
-    return _rate(lambda: list(pool.map(lambda text: judge.labels([text]), texts)), len(texts))
+    return _rate(lambda: list(pool.map(lambda text: stage.labels([text]), texts)), len(texts))
 
 
 def backlog(config_file: str, texts: list[str]) -> float:
@@ -95,6 +106,7 @@ def main(state: Path, data: Path, notes: int, only: str | None) -> None:
     url = f"http://127.0.0.1:{config.ports.http}"
     rates = {
         "engine alone (LLM.generate)": alone,
+        "the classifier alone": fast_alone(texts),
         "jobs.moderate_backlog": backlog(config_file, texts),
         "/v1/moderate, batches of 32": moderate(url, texts, 32),
         "/v1/moderate, batches of 256": moderate(url, texts, 256),

@@ -2,8 +2,7 @@
 
     rayapp up && python -m tests.benchmarks.put_to_blocked --rate 5 --seconds 60
 
-Needs a running system with its language model, and a policy under which the model blocks what is put: with the packaged
-model start it with `llm: {policy: tests/benchmarks/strict_policy.yaml}`, which blocks nearly everything. Times are from
+Needs a running system. What is put is plainly harmful, so that the policy acts on it. Times are from
 the moment the PUT is sent until the verdict stands in `GET /v1/items/{id}`, which is answered from what feeds and
 search are answered from; it is asked twice a second.
 """
@@ -24,7 +23,11 @@ import numpy as np
 from rayapp.cli.main import running_config
 from rayapp.terminal import print_table
 
-TEXTS = ("You are worthless and everybody hates you", "Go away, nobody wants people like you here", "Shut up, idiot")
+TEXTS = (
+    "Kill yourself, nobody would miss you",
+    "You are a worthless idiot and everybody hates you",
+    "I will find you and stab you",
+)
 LONGEST_S = 120.0
 POLL_S = 0.5  # oftener is a load of its own
 
@@ -67,12 +70,12 @@ async def run(url: str, rate: float, seconds: float) -> list[dict[str, Any]]:
 def main(state: str, rate: float, seconds: float, out: Path | None) -> None:
     config = running_config(state)
     found = asyncio.run(run(f"http://127.0.0.1:{config.ports.http}", rate, seconds))
-    blocked = [f for f in found if f["decision"] == "block"]
+    blocked = [f for f in found if f["decision"] in ("block", "limit")]
     times = np.array([f["seconds"] for f in found])
     rows = [
         ["notes put", len(found)],
         ["judged", sum(f["decision"] != "none" for f in found)],
-        ["blocked", len(blocked)],
+        ["limited or blocked", len(blocked)],
         ["of these in feed or search after the verdict", sum(f["listed"] for f in blocked)],
         ["seconds from PUT to verdict, p50", float(np.percentile(times, 50))],
         ["p95", float(np.percentile(times, 95))],

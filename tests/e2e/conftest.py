@@ -82,6 +82,14 @@ class System:
         assert answer.status_code == 202, answer.text
         eventually(lambda: self.http.get(f"/v1/items/{item_id}").status_code == 200, 30, f"{item_id} in the catalogue")
 
+    def verdict(self, item_id: str) -> dict[str, Any] | None:
+        return self.get(f"/v1/items/{item_id}")["verdict"]
+
+    def decide(self, item_id: str, decision: str) -> None:
+        """A person's verdict."""
+        answer = self.http.put(f"/v1/items/{item_id}/verdict", json={"decision": decision, "reason": "a test"})
+        assert answer.status_code == 200, answer.text
+
     def click(self, user: str, items: list[str], scenario: str = "homefeed") -> None:
         """Click and wait until the history has it."""
         before = len(self.history(user))

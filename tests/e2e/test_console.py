@@ -97,6 +97,7 @@ def test_the_strip_shows_a_version_that_a_click_made(page: Page, system: System)
 
 def test_search_and_a_note_that_would_be_a_script(page: Page, system: System) -> None:
     system.put_note("hostile-1", HOSTILE)
+    system.decide("hostile-1", "allow")  # the classifier takes it for spam
     query = "free coffee img onerror"
     eventually(
         lambda: "hostile-1" in [i["item_id"] for i in system.get("/v1/search", q=query)["items"]], 30, "its words"

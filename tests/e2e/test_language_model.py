@@ -35,10 +35,6 @@ def moderate(system: System, *texts: str) -> list[dict[str, Any]]:
     return answer.json()["verdicts"]
 
 
-def verdict(system: System, item_id: str) -> dict[str, Any] | None:
-    return system.get(f"/v1/items/{item_id}")["verdict"]
-
-
 def found_by_search(system: System, item_id: str, query: str) -> bool:
     return item_id in [item["item_id"] for item in system.get("/v1/search", q=query, k=50)["items"]]
 
@@ -135,7 +131,9 @@ def test_labels_are_a_distribution_whatever_the_note_says(system: System) -> Non
         assert sum(found["labels"].values()) == pytest.approx(1, abs=1e-4)
         assert found["decision"] in ("allow", "limit", "block")
         assert found["policy_version"].startswith(POLICY.version)
-        assert found["model_version"].startswith("RedOne-135M@")
+        assert found["model_version"].startswith("fast-")
+        assert "+RedOne-135M@" in found["model_version"]
+        assert found["stage"] in ("fast", "llm")
     assert moderate(system, "A walk in the hills")[0]["labels"] == pytest.approx(verdicts[0]["labels"], abs=0.02)
 
 
@@ -150,7 +148,7 @@ def test_bad_notes_are_refused(system: System, notes: list[Any]) -> None:
 
 def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -> None:
     system.put_note("judged-1", "zirconium espresso grinder review")
-    first = eventually(lambda: verdict(system, "judged-1"), 60, "a verdict")
+    first = eventually(lambda: system.verdict("judged-1"), 60, "a verdict")
     assert first["outcome"] == "judged"
     assert sum(first["labels"].values()) == pytest.approx(1, abs=1e-4)
     assert found_by_search(system, "judged-1", "zirconium espresso grinder")
@@ -162,7 +160,7 @@ def test_a_new_note_is_judged_and_a_person_overrules_the_model(system: System) -
             30,
             f"{decision}: {'back in' if visible else 'gone from'} the results",
         )
-    assert verdict(system, "judged-1")["outcome"] == "person"  # type: ignore[index]
+    assert system.verdict("judged-1")["outcome"] == "person"  # type: ignore[index]
     audit = open_store(system.config.store_url).verdicts().audit("judged-1")
     assert [v.decision.value for v in audit] == ["block", "allow", "hold", "allow", "limit"]
     eventually(lambda: "rayapp_verdicts_total" in system.http.get("/metrics").text, 30, "verdicts in the metrics")

@@ -230,10 +230,16 @@ def test_half_sent_requests_stop_nobody(system: System) -> None:
         system.post_events({"user_id": "reader", "item_id": "note-00001", "scenario": "homefeed", "action": "click"})
 
 
-def test_without_the_language_model_the_rest_works_and_says_so(system: System) -> None:
-    refused = system.http.post("/v1/moderate", json={"notes": [{"id": "a", "text": "a"}]})
-    assert refused.status_code == 503
-    assert "--no-llm" in refused.json()["error"]["message"]
+def test_without_the_language_model_the_rest_works_and_the_classifier_judges(system: System) -> None:
+    texts = ["a walk by the lake", "kill yourself, nobody would miss you"]
+    notes = [{"id": str(n), "text": text} for n, text in enumerate(texts)]
+    answer = system.http.post("/v1/moderate", json={"notes": notes}, timeout=60)
+    assert answer.status_code == 200, answer.text
+    walk, harm = answer.json()["verdicts"]
+    assert (walk["decision"], harm["decision"]) == ("allow", "block")
+    assert {v["stage"] for v in (walk, harm)} == {"fast"}
+    system.put_note("harmful-1", f"{texts[1]}, zirconium")
+    eventually(lambda: (system.verdict("harmful-1") or {}).get("decision") == "block", 60, "a verdict")
     assert "llm" not in system.get("/readyz")["components"]
     assert system.processes("VLLM") == []
 

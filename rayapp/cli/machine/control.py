@@ -23,8 +23,12 @@ from rayapp.errors import UserError
 from rayapp.http_client import own_client
 from rayapp.loopback import ADDRESS
 
-JOBS = {"history": "jobs.write_history", "catalogue": "jobs.write_catalogue", "learner": "jobs.learn_online"}
-LLM_JOBS = {"moderator": "jobs.moderate_items"}
+JOBS = {
+    "history": "jobs.write_history",
+    "catalogue": "jobs.write_catalogue",
+    "moderator": "jobs.moderate_items",
+    "learner": "jobs.learn_online",
+}
 HEALTHY_S = 60.0
 MAX_WAIT_S = 60.0
 EVERY_S = 2.0
@@ -65,8 +69,7 @@ class Control:
             base_url=f"http://{ADDRESS}:{config.ports.dashboard}", headers=headers, timeout=PATIENCE_S
         )
         self.ids: dict[str, str] = {}
-        self.wanted = {**JOBS, **(LLM_JOBS if config.llm.enabled else {})}
-        self.backoff = {name: Backoff() for name in self.wanted}
+        self.backoff = {name: Backoff() for name in JOBS}
         self.deployed = False
 
     def tick(self) -> None:
@@ -96,7 +99,7 @@ class Control:
     def jobs(self, ray: RayJobs) -> None:
         now = time.monotonic()
         known = ray.all()
-        for name, module in self.wanted.items():
+        for name, module in JOBS.items():
             alive = [job for job in known.values() if job.name == name and job.alive]
             backoff = self.backoff[name]
             if alive:

@@ -15,6 +15,8 @@ from rayapp.cli.machine.supervision import SupervisionError
 from rayapp.cli.status import lag
 from rayapp.config import Config
 from rayapp.http_client import own_client
+from rayapp.stores.open import open_store
+from rayapp.stores.records import Urgency
 from rayapp.stores.registry import Registry
 
 READY_S = 240.0
@@ -87,6 +89,24 @@ def wait_caught_up(config: Config) -> None:
             last_line = time.monotonic()
             say("applying the loaded data: " + ", ".join(f"{name} {n:,} left" for name, n in behind.items()))
         time.sleep(0.3)
+
+
+def wait_judged(config: Config) -> None:
+    """Until the classifier has seen every note that was loaded: nobody's first feed shows what it finds."""
+    queue = open_store(config.store_url).moderation_queue()
+    last_line = last_change = time.monotonic()
+    left = before = queue.waiting(Urgency.BULK)
+    while left:
+        time.sleep(0.3)
+        now = time.monotonic()
+        left = queue.waiting(Urgency.BULK)
+        if left != before:
+            before, last_change = left, now
+        if now - last_change > READY_S:
+            raise SupervisionError(f"the moderator does not judge ({left:,} notes left); see: rayapp status")
+        if now - last_line > 5:
+            last_line = now
+            say(f"judging the loaded notes: {left:,} left")
 
 
 def wait_language_model(config: Config, url: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from rayapp.moderation.fast.sources import CATEGORIES, LabelledNotes
+from rayapp.moderation.fast.sources import HEADS, LabelledNotes
 
 LEAST = 10  # notes of a category for a figure
 WHOLE = "any"
@@ -35,15 +36,17 @@ def measure(scores_N: np.ndarray, harmful_N: np.ndarray) -> Measure:
     return Measure(int(harmful_N.sum()), int((~harmful_N).sum()), auc, *found)
 
 
-def measures(probabilities_NC: np.ndarray, notes: LabelledNotes) -> dict[str, Measure]:
-    """By category, where it was looked for; and of the whole: any category against notes that are known harmless."""
+def measures(probabilities_NC: np.ndarray, notes: LabelledNotes, names: Sequence[str] = HEADS) -> dict[str, Measure]:
+    """By category, where it was looked for; and of the whole: any category against notes that are known harmless.
+
+    `names`: of the columns, distress the last."""
     found: dict[str, Measure] = {}
-    for column, name in enumerate(CATEGORIES):
+    for column, name in enumerate(names):
         known = ~np.isnan(notes.labels[:, column])
         harmful = notes.labels[known, column] > 0
         if min(harmful.sum(), (~harmful).sum()) >= LEAST:
             found[name] = measure(probabilities_NC[known, column], harmful)
-    harmful = np.nansum(notes.labels, axis=1) > 0
+    harmful = notes.harmful
     decided = harmful | notes.harmless
     if min(harmful.sum(), (decided & ~harmful).sum()) >= LEAST:
         found[WHOLE] = measure(risk(probabilities_NC)[decided], harmful[decided])
@@ -52,4 +55,4 @@ def measures(probabilities_NC: np.ndarray, notes: LabelledNotes) -> dict[str, Me
 
 def risk(probabilities_NC: np.ndarray) -> np.ndarray:
     """[N]: that any category fits, each for itself."""
-    return 1.0 - np.prod(1.0 - probabilities_NC, axis=1)
+    return 1.0 - np.prod(1.0 - probabilities_NC[:, :-1], axis=1)

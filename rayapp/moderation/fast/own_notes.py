@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from rayapp.data.errors import DataFolderError
 from rayapp.data.parquet import MARK, read_file
-from rayapp.moderation.fast.sources import LabelledNotes, SourceError, labels_of, notes_of
+from rayapp.moderation.fast.sources import HEADS, LabelledNotes, SourceError, labels_of, notes_of
 from rayapp.parsing import Unreadable, json_object
 
 NOTHING = ("", "none")
 
 
-def read_notes(file: Path, split: str | None = None) -> LabelledNotes:
+def read_notes(file: Path, split: str | None = None, *, names: Sequence[str] = HEADS) -> LabelledNotes:
     """Of columns `text` and `label` (one category, or several with commas; `none`) or `labels` (a list); of `split`
     alone, if the file has that column and one is asked for.
 
@@ -30,13 +30,16 @@ def read_notes(file: Path, split: str | None = None) -> LabelledNotes:
         if not isinstance(text, str) or not text.strip():
             raise SourceError(f"{file}, row {number}: text is {_shown(text)}; every note needs one")
         try:
-            labels.append(labels_of(_categories(row)))
+            labels.append(labels_of(_categories(row), names=names))
         except SourceError as error:
             raise SourceError(f"{file}, row {number}: {error}") from None
         texts.append(text)
     if not texts:
         raise SourceError(f"{file} has no notes" + (f" of split {split!r}" if split else ""))
-    return notes_of(texts, labels, file.stem)
+    found = notes_of(texts, labels, file.stem)
+    if not found.labels[:, -1].any():  # nobody looked for distress
+        found.labels[:, -1] = float("nan")
+    return found
 
 
 def _categories(row: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,8 @@ from rayapp.data.parquet import read_file
 from rayapp.errors import UserError
 
 CATEGORIES = ("hate", "sexism", "harassment", "sexual", "violence", "self-harm", "spam", "fraud")
+DISTRESS = "distress"  # somebody who may want to die: no category, what they need is help
+HEADS = (*CATEGORIES, DISTRESS)
 Row = Mapping[str, Any]
 
 
@@ -20,12 +22,17 @@ class SourceError(UserError):
 
 
 class LabelledNotes(NamedTuple):
-    """`labels` [N, C]: 1 where a note has the category, 0 where it was looked for and is not there, NaN where nobody
-    looked. `sources` [N] names the set of each."""
+    """`labels` [N, C], C of HEADS (distress the last): 1 where a note has it, 0 where it was looked for and is not
+    there, NaN where nobody looked. `sources` [N] names the set of each."""
 
     texts: list[str]
     labels: np.ndarray
     sources: np.ndarray
+
+    def over(self, names: Sequence[str]) -> LabelledNotes:
+        """Of HEADS to these names, the last of them distress; what is none of HEADS is unknown."""
+        columns = [self.labels[:, HEADS.index(n)] if n in HEADS else np.full(len(self.texts), np.nan) for n in names]
+        return self._replace(labels=np.stack(columns, 1))
 
     def where(self, chosen: np.ndarray) -> LabelledNotes:
         """Those that a mask or their places name."""
@@ -35,7 +42,13 @@ class LabelledNotes(NamedTuple):
     @property
     def harmless(self) -> np.ndarray:
         """[N]: no category is known to fit, and at least one was looked for."""
-        return (np.nan_to_num(self.labels).sum(1) == 0) & ~np.isnan(self.labels).all(1)
+        of_categories = self.labels[:, :-1]
+        return (np.nan_to_num(of_categories).sum(1) == 0) & ~np.isnan(of_categories).all(1)
+
+    @property
+    def harmful(self) -> np.ndarray:
+        """[N]: a category is known to fit."""
+        return np.nan_to_num(self.labels[:, :-1]).sum(1) > 0
 
 
 class Source(NamedTuple):
@@ -49,6 +62,8 @@ class Source(NamedTuple):
 
 
 def _all(row: Row) -> Iterable[str]:
+    if row["kind"].startswith("ideation"):
+        return (DISTRESS,)
     return (*(row["labels"] or ()), *(() if row["label"] == "none" else (row["label"],)))
 
 
@@ -61,11 +76,11 @@ def _chinese(row: Row) -> Iterable[str]:
 
 
 def _only(*known: str) -> frozenset[str]:
-    return frozenset(CATEGORIES) - set(known)
+    return frozenset(HEADS) - set(known)
 
 
 def _own(name: str, *unknown: str) -> Source:
-    return Source(name, f"moderation/{name}.parquet", _all, ("label", "labels"), frozenset(unknown))
+    return Source(name, f"moderation/{name}.parquet", _all, ("label", "labels", "kind"), frozenset(unknown))
 
 
 _SNS = "sns/moderation"
@@ -79,15 +94,15 @@ _EDOS = {
 
 # "offensive" of hate_offensive is mostly slang among friends, so harassment was not looked for there.
 SOURCES = (
-    _own("civil_toxic", "sexism", "sexual", "self-harm"),
-    _own("hatemoji_build", "harassment", "sexual", "self-harm"),
-    _own("hatexplain", "sexism", "violence", "sexual", "self-harm"),
-    _own("stormfront", "sexism", "harassment", "violence"),
-    _own("gab_hate", "sexism", "sexual", "self-harm"),
-    _own("convabuse", "violence", "self-harm"),
-    _own("sms_spam", "sexual"),
-    _own("youtube_spam", "harassment", "sexual"),
-    _own("janitr_x", "hate", "sexism", "harassment"),
+    _own("civil_toxic", "sexism", "sexual", "self-harm", DISTRESS),
+    _own("hatemoji_build", "harassment", "sexual", "self-harm", DISTRESS),
+    _own("hatexplain", "sexism", "violence", "sexual", "self-harm", DISTRESS),
+    _own("stormfront", "sexism", "harassment", "violence", DISTRESS),
+    _own("gab_hate", "sexism", "sexual", "self-harm", DISTRESS),
+    _own("convabuse", "violence", "self-harm", DISTRESS),
+    _own("sms_spam", "sexual", DISTRESS),
+    _own("youtube_spam", "harassment", "sexual", DISTRESS),
+    _own("janitr_x", "hate", "sexism", "harassment", DISTRESS),
     _own("cssrs_suicide"),
     _own("hard_negatives_idioms"),
     _own("read_by_hand"),
@@ -116,16 +131,18 @@ def read_source(folder: Path, source: Source, split: str) -> LabelledNotes:
     return notes_of([row["text"] for row in chosen], labels, source.name)
 
 
-def labels_of(categories: Iterable[str], unknown: frozenset[str] = frozenset()) -> list[float]:
-    """One row of LabelledNotes.labels. Raises SourceError for a category that is none of ours."""
+def labels_of(
+    categories: Iterable[str], unknown: frozenset[str] = frozenset(), *, names: Sequence[str] = HEADS
+) -> list[float]:
+    """One row of LabelledNotes.labels, `names` its columns. Raises SourceError for a category that is none of them."""
     found = set(categories)
-    if strange := found - set(CATEGORIES):
-        raise SourceError(f"label {min(strange)!r} is unknown; it may be one of {', '.join(CATEGORIES)}, or none")
-    return [1.0 if name in found else float("nan") if name in unknown else 0.0 for name in CATEGORIES]
+    if strange := found - set(names):
+        raise SourceError(f"label {min(strange)!r} is unknown; it may be one of {', '.join(names)}, or none")
+    return [1.0 if name in found else float("nan") if name in unknown else 0.0 for name in names]
 
 
 def notes_of(texts: list[str], labels: Sequence[Sequence[float]], source: str) -> LabelledNotes:
-    matrix = np.array(labels, dtype=np.float32).reshape(len(texts), len(CATEGORIES))
+    matrix = np.array(labels, dtype=np.float32)
     return LabelledNotes(texts, matrix, np.full(len(texts), source, dtype=object))
 
 

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 from rayapp.moderation.fast.classifier import Fusion
 from rayapp.moderation.fast.encoder import NoteEncoder
 from rayapp.moderation.fast.ngrams import CHARACTERS, WORDS, ngram_rows
-from rayapp.moderation.fast.sources import CATEGORIES, LabelledNotes
+from rayapp.moderation.fast.sources import HEADS, LabelledNotes
 
 SMOOTHING = 0.02
 EVERY = 100  # batches between two lines of progress
@@ -41,7 +41,7 @@ def train_encoder(
     """`weights` [N]: how often a note is drawn, relative to the others."""
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
-    encoder = NoteEncoder(len(CATEGORIES))
+    encoder = NoteEncoder(len(HEADS))
     share_C = np.nanmean(notes.labels, axis=0)
     with torch.no_grad():
         encoder.head.bias.copy_(torch.from_numpy(np.log(share_C / (1 - share_C))))
@@ -85,9 +85,9 @@ def train_ngrams(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights [F, C] and biases [C] of logistic regressions over n-grams."""
     rows = ngram_rows(notes.texts)
-    found_FC = np.zeros((CHARACTERS + WORDS, len(CATEGORIES)), np.float32)
-    bias_C = np.zeros(len(CATEGORIES), np.float32)
-    for column, name in enumerate(CATEGORIES):
+    found_FC = np.zeros((CHARACTERS + WORDS, len(HEADS)), np.float32)
+    bias_C = np.zeros(len(HEADS), np.float32)
+    for column, name in enumerate(HEADS):
         known = ~np.isnan(notes.labels[:, column])
         model = LogisticRegression(C=c, solver="liblinear")
         model.fit(rows[known], notes.labels[known, column] > 0, sample_weight=weights[known])
@@ -97,14 +97,18 @@ def train_ngrams(
 
 
 def weigh(
-    encoder_NC: np.ndarray, ngrams_NC: np.ndarray, notes: LabelledNotes, weights: np.ndarray
+    encoder_NC: np.ndarray, ngrams_NC: np.ndarray, notes: LabelledNotes, *, ngrams_alone: bool = False
 ) -> dict[str, Fusion]:
-    """On notes that neither part was trained on: how much each is worth, by likelihood."""
+    """On notes that neither part was trained on: how much each is worth, by likelihood. A category without notes there
+    is left out."""
     found: dict[str, Fusion] = {}
-    for column, name in enumerate(CATEGORIES):
+    for column, name in enumerate(HEADS):
         known = ~np.isnan(notes.labels[:, column])
-        pairs = np.stack([encoder_NC[known, column], ngrams_NC[known, column]], 1)
-        model = LogisticRegression(C=1.0).fit(pairs, notes.labels[known, column] > 0, sample_weight=weights[known])
+        labels = notes.labels[known, column] > 0
+        if labels.all() or not labels.any():
+            continue
+        pairs = np.stack([encoder_NC[known, column] * (not ngrams_alone), ngrams_NC[known, column]], 1)
+        model = LogisticRegression(C=1.0).fit(pairs, labels)
         first, second = model.coef_[0]
         found[name] = Fusion(float(first), float(second), float(model.intercept_[0]))
     return found

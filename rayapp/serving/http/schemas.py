@@ -90,15 +90,31 @@ class PostViewQueries(Record, frozen=True):
 
 
 class JudgedNote(Record, frozen=True):
+    """See Verdict."""
+
     id: str
     decision: Decision
     labels: dict[str, float]
     model_version: str
     policy_version: str
+    scores: dict[str, float]
+    stage: Literal["fast", "llm", "person", "policy", ""]
+    read: float
+    help: str = ""
 
     @classmethod
     def of(cls, verdict: Verdict) -> JudgedNote:
-        return cls(verdict.item_id, verdict.decision, verdict.labels, verdict.model_version, verdict.policy_version)
+        return cls(
+            verdict.item_id,
+            verdict.decision,
+            verdict.labels,
+            verdict.model_version,
+            verdict.policy_version,
+            verdict.scores,
+            verdict.stage,
+            verdict.read,
+            verdict.help,
+        )
 
 
 class Verdicts(Record, frozen=True):

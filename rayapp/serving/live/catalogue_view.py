@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from rayapp.config import Config
 from rayapp.domain import Decision, Verdict
-from rayapp.moderation.calibration import load_calibration
+from rayapp.moderation.calibration import load_calibration, uncalibrated
 from rayapp.moderation.policy import PACKAGED_POLICIES, PolicyError, load_policy
+from rayapp.moderation.rules import Rules
 
 OFF = "off"
 
@@ -34,8 +35,7 @@ def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
     if moderation == OFF:
         return CatalogueView(Decision.ALLOW, lambda v: v.decision if v.outcome == "person" else Decision.ALLOW)
     if not moderation:
-        own = load_policy(config.llm.policy or None).pending if config.llm.enabled else Decision.ALLOW
-        return CatalogueView(own, as_decided)
+        return CatalogueView(load_policy(config.llm.policy or None).pending, as_decided)
     named = PACKAGED_POLICIES | config.llm.policies
     if moderation not in named:
         known = ", ".join([OFF, *named])
@@ -48,15 +48,17 @@ def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
         )
 
     @lru_cache(8)
-    def calibrated(model_version: str) -> tuple[str, ...]:
-        calibration = load_calibration(config.llm.calibration or None, model_version, judging)
-        return tuple(calibration.calibrated) if calibration is not None else ()
+    def rules(model_version: str) -> Rules:
+        fast, _, llm = model_version.partition("+")
+        found = load_calibration(config.llm.calibration or None, fast, llm, judging) if llm else None
+        found = found or load_calibration(None, fast, "", judging)
+        return Rules(policy, found or uncalibrated(fast, llm, policy))
 
     def decide(verdict: Verdict) -> Decision:
         if verdict.outcome == "person":
             return verdict.decision
         if verdict.outcome == "failed":
             return policy.on_failure
-        return policy.decide(verdict.labels, calibrated(verdict.model_version))
+        return rules(verdict.model_version).decide(verdict.scores or verdict.labels)
 
     return CatalogueView(policy.pending, decide)

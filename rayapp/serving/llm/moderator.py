@@ -20,12 +20,6 @@ from streaming.producer import EventProducer
 AT_ONCE = 16  # requests
 
 
-class NoLanguageModel(Unavailable):
-    """The system was started without its language model."""
-
-    retry_after: ClassVar[int] = 60
-
-
 class NotJudged(Unavailable):
     """The language model did not answer."""
 
@@ -44,9 +38,7 @@ class Moderator:
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="verdicts")
 
     async def verdicts(self, notes: list[Note]) -> list[Verdict]:
-        """Raises NoLanguageModel, NotJudged while the model is away."""
-        if not self.config.llm.enabled:
-            raise NoLanguageModel("this system runs without its language model; start it without --no-llm")
+        """Raises NotJudged while the language model is away."""
         try:
             return await self.batch(notes)
         except UserError as error:
@@ -62,6 +54,7 @@ class Moderator:
             at_ms=int(time.time() * 1000),
             text_key=item.text_key,
             reason=reason,
+            stage="person",
         )
         await self.log.append_one(verdict, executor=self.pool)
         self.metrics.count("rayapp_verdicts_total", decision=decision.value, outcome="person")

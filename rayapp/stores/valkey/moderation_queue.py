@@ -1,8 +1,8 @@
 """The moderation queue: one sorted set, the lowest score is judged first.
 
 New, changed and reported notes come before notes whose policy or model
-changed, and these before notes loaded in bulk: class times 10^13 plus the
-time in milliseconds. The score identifies an entry (its ticket).
+changed, these before notes loaded in bulk, and these before notes that wait for
+the language model alone: class times 10^13 plus the time in milliseconds. The score identifies an entry (its ticket).
 """
 
 from __future__ import annotations
@@ -45,11 +45,16 @@ class ModerationQueue(ports.ModerationQueue):
             self.client.zrem(QUEUE, *unreadable)
             return self.next(count, preferred)
         entries = [_entry(item.decode(), score) for item, score in rows]
-        if not entries or entries[0].urgency is not Urgency.BULK:
+        if not entries:
+            return []
+        urgency = entries[0].urgency
+        entries = [entry for entry in entries if entry.urgency is urgency]
+        if urgency not in (Urgency.BULK, Urgency.OPEN):
             return entries
         ids = list(preferred)
         scores = self.client.zmscore(QUEUE, ids) if ids else []
-        first = [_entry(i, s) for i, s in zip(ids, scores, strict=True) if s is not None][:count]
+        known = [_entry(i, s) for i, s in zip(ids, scores, strict=True) if s is not None]
+        first = [entry for entry in known if entry.urgency is urgency][:count]
         chosen = {entry.item_id for entry in first}
         return [*first, *(e for e in entries if e.item_id not in chosen)][:count]
 
@@ -60,11 +65,23 @@ class ModerationQueue(ports.ModerationQueue):
     def drop(self, item_id: str) -> None:
         self.client.zrem(QUEUE, item_id)
 
-    def waiting(self) -> int:
-        return int(self.client.zcard(QUEUE))
+    def postpone(self, entries: Iterable[Queued]) -> None:
+        waiting = list(entries)
+        scores = self.client.zmscore(QUEUE, [e.item_id for e in waiting]) if waiting else []
+        score = Urgency.OPEN * CLASS + int(time.time() * 1000)
+        same = [e.item_id for e, s in zip(waiting, scores, strict=True) if s is not None and _ticket(s) == e.ticket]
+        if same:  # queued again between the two commands: it is judged a little later, with its present text
+            self.client.zadd(QUEUE, dict.fromkeys(same, score), xx=True)
+
+    def waiting(self, least: Urgency = Urgency.OPEN) -> int:
+        return int(self.client.zcount(QUEUE, "-inf", f"({(least + 1) * CLASS}"))
 
 
 def _entry(item_id: str, score: float) -> Queued:
     """The ticket is the score. One that we did not write belongs to the class it is nearest to."""
-    urgency = next((one for one in Urgency if score < (one + 1) * CLASS), Urgency.BULK)
-    return Queued(item_id, repr(score).encode(), urgency)
+    urgency = next((one for one in Urgency if score < (one + 1) * CLASS), Urgency.OPEN)
+    return Queued(item_id, _ticket(score), urgency)
+
+
+def _ticket(score: float) -> bytes:
+    return repr(score).encode()

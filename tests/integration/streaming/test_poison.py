@@ -168,9 +168,7 @@ async def test_good_events_around_every_bad_one_reach_their_histories(
     producer.send_all(records)
     opened = open_store(stream.store_url)
     dead = DeadLetters(producer, stream.topic("dead"), Metrics())
-    handle = HistoryApplier(
-        opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios, moderated=False
-    )
+    handle = HistoryApplier(opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios)
     follow("behaviour", "poison-history", handle)
     client = redis.Redis.from_url(stream.store_url)
     eventually(
@@ -198,7 +196,7 @@ async def test_a_click_counts_whatever_bytes_its_headers_are_named_with(
     opened = open_store(stream.store_url)
     handle = HistoryApplier(
         opened, DeadLetters(producer, stream.topic("dead"), Metrics()), Metrics(),
-        history=stream.history, scenarios=stream.scenarios, moderated=False,
+        history=stream.history, scenarios=stream.scenarios,
     )  # fmt: skip
     tries: set[int] = set()
 
@@ -246,12 +244,8 @@ async def test_whatever_time_a_producer_writes_users_are_forgotten_and_notes_dat
     assert producer.producer.flush(20) == 0
     opened = open_store(stream.store_url)
     dead = DeadLetters(producer, stream.topic("dead"), Metrics())
-    history = HistoryApplier(
-        opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios, moderated=False
-    )
-    items = CatalogueApplier(
-        opened, dead, Metrics(), encoder=stream.encoder, images="", moderated=False, known_content=dict
-    )
+    history = HistoryApplier(opened, dead, Metrics(), history=stream.history, scenarios=stream.scenarios)
+    items = CatalogueApplier(opened, dead, Metrics(), encoder=stream.encoder, images="", known_content=dict)
     items._contents = lambda items: np.zeros((len(items), 4), np.float32)  # type: ignore[method-assign]
     follow("early", "odd-times", history)
     follow("items", "odd-times-items", items)
@@ -287,9 +281,7 @@ async def test_good_items_around_every_bad_one_reach_the_catalogue(
     producer.send_all(records)
     opened = open_store(stream.store_url)
     dead = DeadLetters(producer, stream.topic("dead"), Metrics())
-    handle = CatalogueApplier(
-        opened, dead, Metrics(), encoder=stream.encoder, images="", moderated=False, known_content=dict
-    )
+    handle = CatalogueApplier(opened, dead, Metrics(), encoder=stream.encoder, images="", known_content=dict)
     handle._contents = lambda items: np.zeros((len(items), 4), np.float32)  # type: ignore[method-assign]
     follow("items", "poison-catalogue", handle)
     stored = opened.catalogue()

@@ -22,6 +22,8 @@ SENTENCE = "you are worthless and everybody hates you"
         "you are w o r t h l e s s and everybody h.a.t.e.s you",
         "you are w-o-r-t-h-l-e-s-s and everybody h*a*t*e*s you",
         "you are wor\U000e0041thless and everybody hates\ufe0f you",
+        "y0u are w0rthle5s and everyb0dy h4t3s y0u",
+        "you are w\u043erthl\u0435ss and everyb\u043edy h\u0430tes you",
     ],
 )
 def test_hidden_words_are_read(hidden: str) -> None:
@@ -35,7 +37,20 @@ def test_stacked_marks_are_taken_off_and_accents_stay() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A walk in the hills.", "I am 5 ft 9 in", "a b testing", "U.S. and U.K. news", "1. one 2. two", "x < y > z", ""],
+    [
+        "A walk in the hills.",
+        "I am 5 ft 9 in",
+        "a b testing",
+        "U.S. and U.K. news",
+        "1. one 2. two",
+        "x < y > z",
+        "",
+        "mp3 and h264, 1000000 of 3D",
+        "ann@example.org",
+        "www.example.org",
+        "привет, это кино",
+        "Ελλάδα",
+    ],
 )
 def test_ordinary_text_stays(text: str) -> None:
     assert as_read(text) == text

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from rayapp.moderation.judge import Judge, Note
+from rayapp.moderation.llm_stage import LlmStage
 from rayapp.moderation.moderation import EngineError, Moderation, PromptError, distribution, from_odds
 from rayapp.moderation.policy import Category, Policy, load_policy
 from tests.hostile_notes import hostile_notes
@@ -150,9 +150,9 @@ class Chooser:
 )
 def test_what_a_note_says_is_judged_wherever_and_however_it_says_it(tokenizer: Any, filler: int, hide: Any) -> None:
     phrase = "everybody hates you"
-    judge = Judge(Moderation(tokenizer, POLICY), Chooser(tokenizer, phrase), "v")  # type: ignore[arg-type]
+    stage = LlmStage(Moderation(tokenizer, POLICY), Chooser(tokenizer, phrase), "v")  # type: ignore[arg-type]
     walk = "We had a lovely walk in the park today. " * (filler // 9)
-    (bad, good) = judge.verdicts([Note("a", f"{walk}{hide(phrase)} {walk}"), Note("b", walk)])
-    assert bad.labels["none"] < 0.05
-    assert good.labels["none"] > 0.95
-    assert abs(sum(bad.labels.values()) - 1) < 1e-4
+    (bad, good) = stage.labels([f"{walk}{hide(phrase)} {walk}", walk])
+    assert bad["none"] < 0.05
+    assert good["none"] > 0.95
+    assert abs(sum(bad.values()) - 1) < 1e-4

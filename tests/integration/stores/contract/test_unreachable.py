@@ -15,7 +15,7 @@ from rayapp.experiments.experiment import Arm, Experiment
 from rayapp.stores.backend import AsyncStoreBackend, StoreBackend
 from rayapp.stores.open import StoreUrlError, open_async_store, open_store
 from rayapp.stores.ports import StoreUnreachable
-from rayapp.stores.records import PostView, Urgency
+from rayapp.stores.records import PostView, Queued, Urgency
 from tests.integration.stores.contract.conftest import Address
 
 ITEM = Item(item_id="i", title="t")
@@ -40,6 +40,7 @@ BLOCKING: dict[str, Callable[[StoreBackend], Any]] = {
     "queue.entry": lambda s: s.moderation_queue().entry("i"),
     "queue.drop": lambda s: s.moderation_queue().drop("i"),
     "queue.waiting": lambda s: s.moderation_queue().waiting(),
+    "queue.postpone": lambda s: s.moderation_queue().postpone([Queued("i", b"1", Urgency.BULK)]),
     "post_views.begin": lambda s: s.post_views().begin("m"),
     "post_views.get": lambda s: s.post_views().get("i"),
     "post_views.put": lambda s: s.post_views().put("i", PostView("k", "m")),

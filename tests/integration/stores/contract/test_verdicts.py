@@ -21,12 +21,25 @@ def test_urgent_before_again_before_bulk_and_the_most_clicked_of_the_bulk_first(
     queue.enqueue(["b1", "b2", "b3"], Urgency.BULK)
     queue.enqueue(["a"], Urgency.AGAIN)
     queue.enqueue(["n"], Urgency.NOW)
-    found = queue.next(3, ["b3"])
-    assert [(q.item_id, q.urgency) for q in found[:2]] == [("n", Urgency.NOW), ("a", Urgency.AGAIN)]
-    for queued in found[:2]:
+    for expected in (("n", Urgency.NOW), ("a", Urgency.AGAIN)):
+        (queued,) = queue.next(3, ["b3"])
+        assert (queued.item_id, queued.urgency) == expected
         verdicts.put(verdict(queued.item_id, Decision.ALLOW), queued)
     assert [q.item_id for q in queue.next(2, ["unknown", "b3"])] == ["b3", "b1"]
     assert queue.waiting() == 3
+
+
+def test_what_waits_for_the_language_model_alone_comes_last(backend: StoreBackend) -> None:
+    queue = backend.moderation_queue()
+    queue.enqueue(["b1", "b2", "b3"], Urgency.BULK)
+    queue.postpone(queue.next(2))
+    assert [q.item_id for q in queue.next(5, ["b1"])] == ["b3"], "a preferred note waits for its class too"
+    assert (queue.waiting(), queue.waiting(Urgency.BULK), queue.waiting(Urgency.AGAIN)) == (3, 1, 0)
+    queue.drop("b3")
+    assert [(q.item_id, q.urgency) for q in queue.next(5, ["b2"])] == [("b2", Urgency.OPEN), ("b1", Urgency.OPEN)]
+    queue.postpone([])
+    queue.enqueue(["b1"], Urgency.NOW)
+    assert queue.next(1)[0].urgency is Urgency.NOW
 
 
 def test_bulk_never_pushes_a_waiting_note_back(backend: StoreBackend) -> None:
@@ -72,7 +85,7 @@ def test_a_verdict_is_a_change_of_its_item(backend: StoreBackend) -> None:
     backend.catalogue_store().put(ITEMS, VECTORS, {"i1": Urgency.NOW, "i2": Urgency.BULK})
     position = reader.position()
     verdicts, queue = backend.verdicts(), backend.moderation_queue()
-    assert [q.item_id for q in queue.next(10)] == ["i1", "i2"]
+    assert queue.entry("i1") == queue.next(10)[0]
     verdicts.put(verdict("i1", Decision.BLOCK))
     assert reader.changes(position, block_ms=100)[1] == ["i1"]
     assert reader.fetch(["i1"])[0].verdict == verdict("i1", Decision.BLOCK)

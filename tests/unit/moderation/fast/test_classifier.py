@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rayapp.moderation.fast.classifier import FastClassifier, Fusion, Settings
-from rayapp.moderation.fast.sources import CATEGORIES, LabelledNotes, labels_of, notes_of
+from rayapp.moderation.fast.sources import HEADS, LabelledNotes, labels_of, notes_of
 from rayapp.moderation.fast.training import EncoderTraining, train_encoder, train_ngrams, weigh
 
 SPAM = [f"follow me for cheap followers number {n}" for n in range(20)]
@@ -17,8 +17,8 @@ PLAIN = [f"a quiet walk by the lake on day {n}" for n in range(20)]
 
 @pytest.fixture(scope="module")
 def notes() -> LabelledNotes:
-    every = [*(labels_of([name]) for name in CATEGORIES)] * 2  # liblinear wants both sides of each category
-    texts = [f"{name} example" for name in CATEGORIES] * 2
+    every = [*(labels_of([name]) for name in HEADS)] * 2  # liblinear wants both sides of each category
+    texts = [f"{name} example" for name in HEADS] * 2
     labels = [*[labels_of(["spam"], frozenset({"fraud"}))] * 20, *[labels_of([])] * 20, *every]
     return notes_of([*SPAM, *PLAIN, *texts], labels, "s")
 
@@ -29,14 +29,14 @@ def classifier(notes: LabelledNotes) -> FastClassifier:
     lines: list[str] = []
     encoder = train_encoder(notes, weights, EncoderTraining(epochs=6, batch=8), say=lines.append)
     ngrams, bias = train_ngrams(notes, weights, say=lines.append)
-    made = FastClassifier(encoder, ngrams, bias, Settings(CATEGORIES, dict.fromkeys(CATEGORIES, Fusion(1, 1, 0)), ""))
-    fusion = weigh(*made.parts(notes.texts), notes, weights)
-    assert sum(line.startswith("  n-grams") for line in lines) == len(CATEGORIES)
-    return FastClassifier(encoder, ngrams, bias, Settings(CATEGORIES, fusion, "a test"))
+    made = FastClassifier(encoder, ngrams, bias, Settings(HEADS, dict.fromkeys(HEADS, Fusion(1, 1, 0)), ""))
+    fusion = weigh(*made.parts(notes.texts), notes)
+    assert sum(line.startswith("  n-grams") for line in lines) == len(HEADS)
+    return FastClassifier(encoder, ngrams, bias, Settings(HEADS, fusion, "a test"))
 
 
 def test_it_tells_what_it_was_shown_from_the_rest(classifier: FastClassifier) -> None:
-    spam = CATEGORIES.index("spam")
+    spam = HEADS.index("spam")
     harmful, harmless = (classifier.probabilities(texts)[:, spam] for texts in (SPAM, PLAIN))
     assert harmful.min() > harmless.max()
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rayapp.moderation.fast.own_notes import read_notes
-from rayapp.moderation.fast.sources import CATEGORIES, SourceError
+from rayapp.moderation.fast.sources import HEADS, SourceError
 
 ROWS = [
     {"text": "you fool", "label": "harassment", "split": "train"},
@@ -36,7 +36,7 @@ def written(folder: Path, kind: str) -> Path:
 def test_every_usual_form_is_read(tmp_path: Path, kind: str) -> None:
     notes = read_notes(written(tmp_path, kind))
     assert notes.texts == [row["text"] for row in ROWS]
-    named = [{CATEGORIES[c] for c in np.flatnonzero(row)} for row in notes.labels]
+    named = [{HEADS[c] for c in np.flatnonzero(row == 1)} for row in notes.labels]
     assert named == [{"harassment"}, set(), {"fraud", "harassment"}]
     assert set(notes.sources) == {"notes"}
     assert notes.harmless.tolist() == [False, True, False]
@@ -45,7 +45,21 @@ def test_every_usual_form_is_read(tmp_path: Path, kind: str) -> None:
 
 def test_a_list_of_labels_is_one_too(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "x", "labels": ["spam", "fraud"]}\n{"text": "y", "labels": []}')
-    assert read_notes(tmp_path / "a.jsonl").labels.sum(1).tolist() == [2.0, 0.0]
+    labels = read_notes(tmp_path / "a.jsonl").labels
+    assert np.nansum(labels, axis=1).tolist() == [2.0, 0.0]
+    assert np.isnan(labels[:, -1]).all(), "nobody looked for distress"
+    (tmp_path / "b.jsonl").write_text('{"text": "x", "labels": ["distress"]}\n{"text": "y", "labels": []}')
+    looked = read_notes(tmp_path / "b.jsonl")
+    assert looked.labels[:, -1].tolist() == [1.0, 0.0]
+    assert looked.harmless.all(), "distress is no harm"
+
+
+def test_a_policy_of_ones_own_has_labels_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,label\nvote for me,politics\na walk,none\n")
+    found = read_notes(tmp_path / "a.csv", names=("politics", "distress"))
+    assert found.labels[:, 0].tolist() == [1.0, 0.0]
+    with pytest.raises(SourceError, match="row 1: label 'politics' is unknown; it may be one of hate"):
+        read_notes(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize(

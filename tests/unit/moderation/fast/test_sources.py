@@ -5,7 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rayapp.moderation.fast.sources import CATEGORIES, SOURCES, Source, SourceError, labels_of, read_source, together
+from rayapp.moderation.fast.sources import (
+    CATEGORIES,
+    HEADS,
+    SOURCES,
+    Source,
+    SourceError,
+    labels_of,
+    read_source,
+    together,
+)
 from rayapp.moderation.policy import load_policy
 
 
@@ -15,7 +24,7 @@ def test_the_categories_are_those_of_the_packaged_policy() -> None:
 
 def test_what_nobody_looked_for_is_unknown_unless_it_was_found() -> None:
     found = labels_of(["sexism", "violence"], frozenset({"violence", "spam"}))
-    by_name = dict(zip(CATEGORIES, found, strict=True))
+    by_name = dict(zip(HEADS, found, strict=True))
     assert (by_name["sexism"], by_name["violence"], by_name["hate"]) == (1.0, 1.0, 0.0)
     assert np.isnan(by_name["spam"])
     with pytest.raises(SourceError, match="'rude' is unknown"):

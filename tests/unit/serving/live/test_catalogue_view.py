@@ -9,12 +9,15 @@ import pytest
 
 from rayapp.config import Config, Llm
 from rayapp.domain import Decision, Verdict
-from rayapp.llm.base_model import TRAINED
-from rayapp.moderation.calibration import PACKAGED, Calibration, described
+from rayapp.moderation.calibration import described, load_calibration
+from rayapp.moderation.fast.stage import FastStage
 from rayapp.moderation.policy import DEFAULT_POLICY, PACKAGED_POLICIES, PolicyError, load_policy
 from rayapp.serving.live.catalogue_view import catalogue_view
 
-JUDGED = Verdict("n", Decision.BLOCK, "judged", 1, labels={"none": 0.2, "hate": 0.8})
+JUDGED = Verdict(
+    "n", Decision.BLOCK, "judged", 1, labels={"none": 0.5, "hate": 0.5}, scores={"hate": 0.8},
+    model_version=FastStage.open().version,
+)  # fmt: skip
 PERSON = Verdict("n", Decision.BLOCK, "person", 1)
 FAILED = Verdict("n", Decision.HOLD, "failed", 1)
 
@@ -35,7 +38,6 @@ def test_another_policy_decides_by_its_own_thresholds(tmp_path: Path) -> None:
     raw = msgspec.yaml.decode(DEFAULT_POLICY.read_bytes())
     for category in raw["categories"].values():
         category.update(limit=0.75, block=0.95, on_failure="allow")
-    raw["uncalibrated"] = "limit"
     file.write_bytes(msgspec.yaml.encode(raw))
     config = Config(llm=Llm(policies={"lenient": str(file)}))
     assert decisions(config, "lenient") == [Decision.LIMIT, Decision.BLOCK, Decision.ALLOW]
@@ -50,14 +52,15 @@ def test_an_unknown_policy_is_an_error_that_names_the_known_ones() -> None:
         catalogue_view(Config(), "strictest")
 
 
-def test_the_packaged_strict_policy_reads_the_same_categories() -> None:
+def test_the_packaged_strict_policy_reads_the_same_categories_and_finds_more() -> None:
     strict, default = load_policy(PACKAGED_POLICIES["strict"]), load_policy()
     assert described(strict) == described(default)
-    for name, category in strict.categories.items():
-        assert category.limit < default.categories[name].limit
-        assert category.on_failure == default.categories[name].on_failure
-    trained = next(file for file in PACKAGED if file.parent.name == TRAINED)
-    model = msgspec.json.decode(trained.read_bytes(), type=Calibration).model_version
-    verdict = Verdict("n", Decision.ALLOW, "judged", 1, labels={"none": 0.8, "hate": 0.2}, model_version=model)
+    assert strict.budget.limit > default.budget.limit
+    assert strict.on_failure == default.on_failure
+    version = FastStage.open().version
+    known = load_calibration(None, version, "", default)
+    assert known is not None
+    between = (known.thresholds(default)["hate"].limit + known.thresholds(strict)["hate"].limit) / 2
+    verdict = Verdict("n", Decision.ALLOW, "judged", 1, scores={"hate": between}, model_version=version)
     assert catalogue_view(Config(), "").decide(verdict) is Decision.ALLOW
     assert catalogue_view(Config(), "strict").decide(verdict) is Decision.LIMIT
