@@ -12,7 +12,7 @@ from rayapp.cli.job import JobError, job
 from rayapp.config import Config
 from rayapp.llm.base_model import model_folder
 from rayapp.llm.model_version import model_version
-from rayapp.moderation.calibration import load_calibration
+from rayapp.moderation.calibration import calibration_of
 from rayapp.moderation.fast.measures import WHOLE, Measure
 from rayapp.moderation.fast.own_notes import read_notes
 from rayapp.moderation.fast.sources import DISTRESS, SOURCES, LabelledNotes, read_source, together
@@ -65,8 +65,7 @@ def evaluate(config: Config, sets: dict[str, LabelledNotes], *, alone: bool) -> 
     policy = load_policy(config.llm.policy or None)
     names = (*policy.categories, DISTRESS)
     fast = FastStage.open(config.llm.classifier or None)
-    known = load_calibration(None, fast.version, "", policy)
-    first = Judge(policy, fast, None, known)
+    first = Judge(policy, fast, None, calibration_of(config.llm.calibration, fast.version, "", policy))
     asked = _asked(config, fast) if config.llm.enabled else None
     result: dict[str, Any] = {}
     for name, found in sets.items():
@@ -93,8 +92,8 @@ def _asked(config: Config, fast: FastStage) -> Judge | None:
     """The cascade, if the language model has a say in it."""
     policy = load_policy(config.llm.policy or None)
     version = model_version(model_folder(config.llm.model, config.llm_cache))
-    found = load_calibration(config.llm.calibration or None, fast.version, version, policy)
-    if found is None and not set(policy.categories) - set(fast.heads):
+    found = calibration_of(config.llm.calibration, fast.version, version, policy)
+    if (found is None or found.llm != version) and not set(policy.categories) - set(fast.heads):
         console.print(f"{version} was not calibrated with this classifier and policy: it has no say")
         return None
     return Judge(policy, fast, offline_stage(config.llm_access, say=console.print), found)
@@ -123,7 +122,7 @@ def _show(name: str, notes: LabelledNotes, arms: dict[str, Arm]) -> None:
                 rows.append([f"{category}: {key}", *_row(a.measures[category])])
     print_table(f"{name}: {len(notes.texts):,} notes, {harmful:,} harmful, {harmless:,} harmless", COLUMNS, rows)
     for key, a in arms.items():
-        if key != "n-grams alone":
+        if key not in ("n-grams alone", "language model"):  # the thresholds are not theirs
             console.print(
                 f"  the policy with {key}: acts on {a.acted.harmful:.1%} of the harmful and {a.acted.harmless:.1%} of "
                 f"the harmless notes, blocks {a.acted.blocked:.1%} of these"

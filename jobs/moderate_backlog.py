@@ -55,7 +55,7 @@ def main(
     )
     progress = Progress(before, total)
     still_open: list[dict[str, Any]] = []
-    if total > before:
+    if rows.take(1):  # counts would miss a note whose text changed since it was judged
         for batch in arrow_tables(
             looked(rows, config.llm_access).iter_batches(batch_size=part, batch_format="pyarrow")
         ):

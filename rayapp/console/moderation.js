@@ -6,10 +6,10 @@ import { at, guarded, made, percent, say, table } from "./page.js";
 export function moderation() {
   at("judge").addEventListener("submit", guarded(async (submitted) => {
     submitted.preventDefault();
-    say("RedOne reads the note …");
+    say("The note is being judged …");
     const found = await call("v1/moderate", { method: "POST", body: { notes: [{ id: "console", text: at("text").value }] } });
     const [verdict] = found.verdicts;
-    const rows = Object.entries(verdict.labels)
+    const rows = Object.entries(verdict.scores)
       .sort(([, a], [, b]) => b - a)
       .map(([name, share]) => {
         const bar = made("span", { class: "share", "aria-hidden": "true" });
@@ -20,6 +20,7 @@ export function moderation() {
       made("h2", {}, "Decision: ", made("span", { class: verdict.decision === "allow" ? "good" : "bad" }, verdict.decision)),
       made("p", { class: "about" }, `${verdict.model_version}, policy ${verdict.policy_version}`),
       table(["category", "probability", ""], rows),
+      made("p", {}, verdict.help ?? ""),
     );
     say(`Decision: ${verdict.decision}`);
   }));

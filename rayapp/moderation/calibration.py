@@ -125,3 +125,15 @@ def load_calibration(file: str | Path | None, fast: str, llm: str, policy: Polic
         if calibration.fits(fast, llm, policy):
             return calibration
     return None
+
+
+def calibration_of(file: str | Path | None, fast: str, llm: str, policy: Policy) -> Calibration | None:
+    """Of both models, else of the classifier alone (`llm` empty: that at once); a named file before a packaged one.
+
+    Raises CalibrationError.
+    """
+    for version in dict.fromkeys((llm, "")):
+        for source in dict.fromkeys((file or None, None)):
+            if found := load_calibration(source, fast, version, policy):
+                return found
+    return None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rayapp.domain import Decision, Item, Verdict
 from rayapp.llm.language_model import LanguageModel
 from rayapp.llm.settings import Llm, LlmAccess
-from rayapp.moderation.calibration import Calibration, load_calibration, uncalibrated
+from rayapp.moderation.calibration import Calibration, calibration_of, uncalibrated
 from rayapp.moderation.llm_stage import LlmStage
 from rayapp.moderation.moderation import from_odds
 from rayapp.moderation.policy import Policy, load_policy
@@ -75,8 +75,8 @@ class Judge:
         policy = load_policy(llm.policy or None)
         fast = FastStage.open(llm.classifier or None)
         stage = LlmStage.of(model, policy, llm) if model is not None else None
-        found = load_calibration(llm.calibration or None, fast.version, stage.version, policy) if stage else None
-        return cls(policy, fast, stage, found or load_calibration(None, fast.version, "", policy))
+        version = stage.version if stage is not None else ""
+        return cls(policy, fast, stage, calibration_of(llm.calibration, fast.version, version, policy))
 
     @classmethod
     def open(cls, llm: LlmAccess) -> Judge:

@@ -1,16 +1,16 @@
-"""How well moderation judges labelled notes: trivial, n-grams, classifier, language model, and both as a cascade."""
+"""How well moderation judges labelled notes: n-grams, classifier, language model, and both as a cascade."""
 
 # pyright: basic
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rayapp.domain import Decision
-from rayapp.moderation.fast.measures import WHOLE, Measure, measures
+from rayapp.moderation.fast.measures import Measure, measures
 from rayapp.moderation.fast.sources import DISTRESS, LabelledNotes
 from rayapp.moderation.judge import UNKNOWN, Judge, Look, Note
 
@@ -55,9 +55,3 @@ def arm(judge: Judge, scores: Scores, notes: LabelledNotes) -> Arm:
 def together(judge: Judge, looks: list[Look], said: Mapping[int, Mapping[str, float]]) -> Scores:
     """The cascade's probabilities; `said`: the language model's labels of the notes that it was asked about."""
     return [judge.together(look.scores, said[n]) if n in said else look.scores for n, look in enumerate(looks)]
-
-
-def table(arms: Mapping[str, Arm], category: str = WHOLE) -> list[list[Any]]:
-    """A row an arm: PR-AUC and recall of one category."""
-    rows = [[name, found.measures.get(category)] for name, found in arms.items()]
-    return [[name, *(f"{value:.3f}" for value in measure[2:])] for name, measure in rows if measure is not None]

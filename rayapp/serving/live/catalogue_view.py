@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rayapp.config import Config
 from rayapp.domain import Decision, Verdict
-from rayapp.moderation.calibration import load_calibration, uncalibrated
+from rayapp.moderation.calibration import calibration_of, uncalibrated
 from rayapp.moderation.policy import PACKAGED_POLICIES, PolicyError, load_policy
 from rayapp.moderation.rules import Rules
 
@@ -50,8 +50,7 @@ def catalogue_view(config: Config, moderation: str = "") -> CatalogueView:
     @lru_cache(8)
     def rules(model_version: str) -> Rules:
         fast, _, llm = model_version.partition("+")
-        found = load_calibration(config.llm.calibration or None, fast, llm, judging) if llm else None
-        found = found or load_calibration(None, fast, "", judging)
+        found = calibration_of(config.llm.calibration, fast, llm, judging)
         return Rules(policy, found or uncalibrated(fast, llm, policy))
 
     def decide(verdict: Verdict) -> Decision:

@@ -18,6 +18,7 @@ from rayapp.moderation.calibration import (
     RATES,
     CalibrationError,
     Curve,
+    calibration_of,
     load_calibration,
     log_odds,
     uncalibrated,
@@ -90,3 +91,14 @@ def test_the_packaged_model_and_the_classifier_alone_have_their_calibration(name
     for curve in found.curves.values():
         assert curve.thresholds == sorted(curve.thresholds, reverse=True)
         assert curve.recall == sorted(curve.recall)
+
+
+def test_a_file_of_the_classifier_alone_serves_with_and_without_a_language_model(tmp_path: Path) -> None:
+    file = tmp_path / "own.json"
+    own = calibrated(POLICY)
+    file.write_bytes(msgspec.json.encode(own))
+    assert calibration_of(file, FAST, "", POLICY) == own
+    assert calibration_of(file, FAST, "m", POLICY) == own
+    assert calibration_of(file, "fast-other", "m", POLICY) is None
+    packaged = FastStage.open().version
+    assert calibration_of(file, packaged, "", POLICY) == calibration_of("", packaged, "m", POLICY) is not None
